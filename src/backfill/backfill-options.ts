@@ -1,0 +1,168 @@
+import type { Sql } from '../dialects/sql.js'
+import type { Cell, ColumnName, Row, Source } from './columns.js'
+
+/** A value that every database can compare and store as a constant. */
+export type Scalar = string | number | bigint | boolean | Date | Uint8Array
+
+/** JSON and other objects have no comparison that all databases share: NULL or not, the rest is for `sql`. */
+type Comparable<V> = [Exclude<V, Scalar | null | undefined>] extends [never] ? Exclude<V, null | undefined> : never
+
+/** What a condition asks of one column: see {@link Where}. */
+export type Comparison<V> =
+  | null
+  | Comparable<V>
+  | readonly (Comparable<V> | null)[]
+  | { readonly not: Comparable<V> | null }
+  | {
+      readonly gt?: Comparable<V>
+      readonly gte?: Comparable<V>
+      readonly lt?: Comparable<V>
+      readonly lte?: Comparable<V>
+    }
+
+/**
+ * The rows still to be migrated: every key must hold, and a migrated row must no longer match.
+ *
+ * | condition | rows |
+ * |---|---|
+ * | `{ slug: null }` | `slug` is NULL |
+ * | `{ status: 'NEW' }` | `status` equals, by the column's own collation |
+ * | `{ status: ['NEW', null] }` | any of these, NULL included |
+ * | `{ status: { not: 'NEW' } }` | anything else, and rows with NULL |
+ * | `{ bio: { not: null } }` | `bio` is not NULL |
+ * | `{ id: { gte: 10, lt: 20 } }` | within the bounds (`gt`, `gte`, `lt`, `lte`); NULL never is |
+ *
+ * Anything richer is SQL: `` where: sql`email <> lower(email)` ``; rows for which it is NULL do not match.
+ */
+export type Where<R> = { readonly [K in ColumnName<R>]?: Comparison<R[K]> } | Sql
+
+/** A `where` by columns, as it is kept. Arrays, dates and byte arrays are values, other objects are operators. */
+export type WhereRecord = Readonly<Record<string, Comparison<Scalar>>>
+
+/** The columns a condition may name. A column that is read and written may hold old and new values. */
+export type Known<E, S, W> = unknown extends E
+  ? {
+      [K in keyof S | keyof W]: (K extends keyof S ? Row<E, S>[K] : never) | (K extends keyof W ? Row<E, W>[K] : never)
+    }
+  : E
+
+/** A row after the change: what was selected, with the written columns in place. */
+export type After<E, S, W> = [S, W] extends [infer A, infer B]
+  ? { [K in keyof A | keyof B]: K extends keyof B ? Cell<E, K, B[K]> : K extends keyof A ? Cell<E, K, A[K]> : never }
+  : never
+
+/** A row as `reverse` gives it back: any of the columns. Columns that the change filled may become NULL again. */
+export type Before<E, S, W> = [S, W] extends [infer A, infer B]
+  ? {
+      [K in keyof A | keyof B]?: K extends keyof A
+        ? Cell<E, K, A[K]>
+        : K extends keyof B
+          ? Cell<E, K, B[K]> | null
+          : never
+    }
+  : never
+
+/** What a function over a row may return: `undefined` leaves the row as it is. */
+export type Changed<C> = C | undefined | Promise<C | undefined>
+
+/** What a function over a row is told besides the row. */
+export interface RowContext {
+  /** The row's key as exact text, one entry a key column. */
+  readonly key: readonly string[]
+  /** Aborted when the run is interrupted or loses its lease. */
+  readonly signal: AbortSignal
+}
+
+/*
+ * The function types are conditional types on purpose: the compiler then fixes S and W before it looks at a body, so that
+ * `{ status: 'draft' }` keeps its literal type, in synchronous and in async functions.
+ */
+type Transform<E, S, W> = [S, W] extends [infer A, infer B]
+  ? (row: Row<E, A>, context: RowContext) => Changed<Row<E, B>>
+  : never
+type Reverse<E, S, W> = [S, W] extends [infer A, infer B]
+  ? (row: After<E, A, B>, context: RowContext) => Changed<Before<E, A, B>>
+  : never
+type Check<E, S, W> = [S, W] extends [infer A, infer B] ? (row: After<E, A, B>) => boolean : never
+
+/** What taking back sets: by column, a constant or an expression over the row's columns. NULL is always possible. */
+export type SetValues<E> = unknown extends E
+  ? Readonly<Record<string, Sql | Scalar | null>>
+  : { readonly [K in ColumnName<E>]?: Sql | Scalar | null }
+
+/** The names that `set` of SQL may use; {@link CheckedSet} says with which values. */
+export type Settable<E> = unknown extends E
+  ? Readonly<Record<string, unknown>>
+  : { readonly [K in ColumnName<E>]?: unknown }
+
+/** Refuses in `set` what is no column of an entity or model, and constants of another type. */
+export type CheckedSet<E, X> = {
+  readonly [K in keyof X]: unknown extends E
+    ? Sql | Scalar | null
+    : K extends ColumnName<E>
+      ? Sql | Extract<E[K], Scalar | null>
+      : K extends keyof E
+        ? 'a method is not a column'
+        : 'no such column'
+}
+
+interface CommonOptions<E> {
+  /**
+   * Unique among all definitions: names the run, the gate, and what a command is about. At most 190 characters, without
+   * control characters, not ending in `#undo`.
+   */
+  readonly name: string
+  /** The table: its name (`'city'`, `'public.city'`), an entity class, or a model. */
+  readonly table: Source<E>
+  /** Raise it when the code comes to mean something else: a run of another revision is not continued. Default 1. */
+  readonly revision?: number
+  /** Rows looked at in a batch, 1 to 100,000. A batch is one transaction. Default 2000. */
+  readonly batchRows?: number
+  /** Pause after each batch, in milliseconds. Default 0. */
+  readonly delayMs?: number
+}
+
+/** What `defineBackfill` takes: rows are read, changed by a function, and written back. */
+export interface BackfillOptions<E, S, W> extends CommonOptions<E> {
+  /**
+   * Columns read: all that `transform` sees. When somebody changes one of them in a row meanwhile, that row is read and
+   * transformed again.
+   */
+  readonly select: S
+  /** Columns written: every changed row supplies each of them, and nothing else. */
+  readonly write: W
+  /**
+   * Rows still to be migrated; a migrated row must no longer match. Default: every row, once. Required when a column is
+   * both selected and written.
+   */
+  readonly where?: Where<Known<E, S, W>>
+  /** The new values of one row, at once or as a promise. `undefined` leaves the row as it is. Must not have side effects. */
+  readonly transform: Transform<E, S, W>
+  /**
+   * Written columns with a unique index whose value may be taken: called with 2, 3, ... until one is free:
+   * `` { slug: (slug, n) => `${slug}-${n}` } ``.
+   */
+  readonly unique?: { readonly [K in keyof W]?: (value: Cell<E, K, W[K]>, n: number) => Cell<E, K, W[K]> }
+  /**
+   * How `undo` and a migration's `down` take the change back: not at all, because the old values are still there; by
+   * constants and expressions; or by a function that returns any of the row's columns. Default: they refuse to.
+   */
+  readonly reverse?: 'not-needed' | { readonly set: SetValues<E> } | Reverse<E, S, W>
+  /** What a finished run is checked for, besides that nothing is left and nothing failed. */
+  readonly verify?: {
+    /** Rows that are read again and compared. 0 compares none. Default 500. */
+    readonly sample?: number
+    /** Must return true for each of them. */
+    readonly check?: Check<E, S, W>
+  }
+}
+
+/** What `defineBackfill.sql` takes: the database computes the new values, rows never leave it. */
+export interface SqlBackfillOptions<E, X> extends CommonOptions<E> {
+  /** Rows still to be migrated; a migrated row must no longer match. Default: every row, once. */
+  readonly where?: Where<unknown extends E ? Readonly<Record<string, Scalar | null>> : E>
+  /** New values by column: `` { slug: sql`lower(name)`, kind: 'city' } ``. */
+  readonly set: X
+  /** How `undo` and a migration's `down` take the change back. Default: they refuse to. */
+  readonly reverse?: 'not-needed' | { readonly set: SetValues<E> }
+}
