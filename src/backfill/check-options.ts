@@ -1,0 +1,309 @@
+import { isSql } from '../dialects/sql.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
+import { checkWhere, copyOf, type Declarations, scalarProblem } from './check-where.js'
+import { type Column, columnProblem, parseColumn } from './columns.js'
+import type {
+  BackfillDefinition,
+  CheckFunction,
+  DeclaredColumn,
+  RowFunction,
+  SetValue,
+  SqlWork,
+  TransformWork,
+  UniqueFunction,
+} from './definition.js'
+import { didYouMean } from './nearest.js'
+import { type Refuse, refuserOf } from './refuse.js'
+import { undoSuffix } from './reverse-of.js'
+import { tableNameProblem } from './table-name.js'
+
+/** Options as they come: from JavaScript, or past the compiler. */
+type Options = Readonly<Record<string, unknown>>
+
+const commonOptions = ['name', 'table', 'where', 'reverse', 'revision', 'batchRows', 'delayMs']
+const rowOptions = [...commonOptions, 'select', 'write', 'transform', 'unique', 'verify']
+const sqlOptions = [...commonOptions, 'set']
+
+// What the same things are called elsewhere.
+const optionSynonyms: Readonly<Record<string, string>> = {
+  id: 'name',
+  entity: 'table',
+  model: 'table',
+  tablename: 'table',
+  columns: 'select',
+  read: 'select',
+  reads: 'select',
+  writes: 'write',
+  update: 'write',
+  filter: 'where',
+  up: 'transform',
+  map: 'transform',
+  upgrade: 'transform',
+  down: 'reverse',
+  undo: 'reverse',
+  downgrade: 'reverse',
+  version: 'revision',
+  batch: 'batchRows',
+  batchsize: 'batchRows',
+  chunksize: 'batchRows',
+  pagesize: 'batchRows',
+  limit: 'batchRows',
+  delay: 'delayMs',
+  sleep: 'delayMs',
+  pause: 'delayMs',
+  throttle: 'delayMs',
+}
+
+// State tables index the name on every database, and taking back adds a suffix: MySQL's shortest limit is 191 characters.
+const longestName = 190
+// A batch travels as one parameter and is held in memory.
+const mostBatchRows = 100_000
+
+/** Turns the options of `defineBackfill` into a definition. @throws RowshiftError INVALID_DEFINITION, IN_PLACE_NEEDS_WHERE */
+export function checkRowOptions(input: unknown): BackfillDefinition {
+  const { options, refuse } = open(input)
+  if ('set' in options) refuse('set', 'belongs to defineBackfill.sql(). Use either `set` there or `transform` here.')
+  checkKnown(options, rowOptions, refuse)
+  const isNamed = checkTable(options.table, refuse)
+  const select = checkColumns('select', options.select, isNamed, refuse)
+  const write = checkColumns('write', options.write, isNamed, refuse)
+  const names = [...new Set([...select.keys(), ...write.keys()])]
+  const declarations: Declarations = (column) => {
+    const declared = [select.get(column), write.get(column)].filter((one) => one !== undefined)
+    return declared.length > 0 ? declared : isNamed ? undefined : 'undeclared'
+  }
+  const condition = checkWhere(options.where, declarations, names, refuse)
+  const inPlace = [...select.keys()].find((column) => write.has(column))
+  if (condition === undefined && inPlace !== undefined) {
+    refuse(
+      'where',
+      `is missing, and "${inPlace}" is read and written: nothing would tell a migrated row from a new one. Add a condition ` +
+        `that a migrated row no longer matches, such as where: sql\`${inPlace} <> lower(${inPlace})\`, or write another column.`,
+      'IN_PLACE_NEEDS_WHERE',
+    )
+  }
+  const work: TransformWork = {
+    form: 'transform',
+    select,
+    write,
+    transform: checkFunction<RowFunction>(
+      'transform',
+      options.transform,
+      'a function of the row that returns its new values',
+      refuse,
+    ),
+    unique: checkUnique(options.unique, write, refuse),
+    isPartial: false,
+  }
+  return assemble(
+    options,
+    condition,
+    checkReverse(options.reverse, true, refuse),
+    checkVerify(options.verify, refuse),
+    work,
+    refuse,
+  )
+}
+
+/** Turns the options of `defineBackfill.sql` into a definition. @throws RowshiftError INVALID_DEFINITION */
+export function checkSqlOptions(input: unknown): BackfillDefinition {
+  const { options, refuse } = open(input)
+  for (const option of ['transform', 'select', 'write', 'unique', 'verify']) {
+    if (option in options)
+      refuse(option, 'belongs to defineBackfill(). Here the database computes the values of `set`.')
+  }
+  checkKnown(options, sqlOptions, refuse)
+  checkTable(options.table, refuse)
+  const condition = checkWhere(options.where, () => 'undeclared', [], refuse)
+  const work: SqlWork = { form: 'sql', set: checkSet('set', options.set, refuse) }
+  // Nothing is computed outside of the database that stored values could be compared with.
+  const verify = { sample: 0, check: undefined }
+  return assemble(options, condition, checkReverse(options.reverse, false, refuse), verify, work, refuse)
+}
+
+function assemble(
+  options: Options,
+  condition: ReturnType<typeof checkWhere>,
+  reverse: BackfillDefinition['reverse'],
+  verify: BackfillDefinition['verify'],
+  work: BackfillDefinition['work'],
+  refuse: Refuse,
+): BackfillDefinition {
+  return Object.freeze({
+    name: options.name as string,
+    source: options.table,
+    where: condition && Object.freeze({ condition, isNegated: false }),
+    reverse,
+    revision: checkInteger('revision', options.revision, 1, { from: 1 }, refuse),
+    batchRows: checkInteger('batchRows', options.batchRows, 2000, { from: 1, to: mostBatchRows }, refuse),
+    delayMs: checkInteger('delayMs', options.delayMs, 0, { from: 0 }, refuse),
+    verify: Object.freeze(verify),
+    work: Object.freeze(work),
+  })
+}
+
+function open(input: unknown): { options: Options; refuse: Refuse } {
+  if (!isRecord(input)) {
+    throw new RowshiftError('INVALID_DEFINITION', {
+      message: 'a backfill is defined by one object: defineBackfill({ name, table, ... }).',
+    })
+  }
+  // An option that is undefined is one left out.
+  const options = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
+  const refuse = refuserOf(options.name)
+  checkName(options.name, refuse)
+  return { options, refuse }
+}
+
+function checkName(name: unknown, refuse: Refuse): void {
+  if (typeof name !== 'string' || name.trim() === '') {
+    refuse('name', "must be a text, such as 'city.slug': runs, gates and commands go by it.")
+  }
+  if (name.length > longestName) refuse('name', `has ${name.length} characters; ${longestName} are allowed.`)
+  if (/\p{Cc}|\p{Cs}/u.test(name)) refuse('name', 'has a control character. Use printable ones.')
+  if (name !== name.trim()) refuse('name', 'begins or ends with a space, which no one would see.')
+  if (name.endsWith(undoSuffix)) {
+    refuse('name', `ends in ${undoSuffix}, which names the run that takes a backfill back.`)
+  }
+}
+
+function checkKnown(options: Options, known: readonly string[], refuse: Refuse): void {
+  for (const option of Object.keys(options)) {
+    if (!known.includes(option)) refuse(option, `is no option. ${didYouMean(option, known, optionSynonyms)}`)
+  }
+}
+
+/** Whether the table is given by its name, so that nothing is known of its columns. */
+function checkTable(table: unknown, refuse: Refuse): boolean {
+  if (typeof table === 'string') {
+    const problem = tableNameProblem(table)
+    return problem === undefined || refuse('table', problem)
+  }
+  if (typeof table === 'function' || isRecord(table)) return false
+  return refuse(
+    'table',
+    'must be a table name, an entity class or a model. ' +
+      'An imported class is undefined here when its file and this one import each other.',
+  )
+}
+
+function checkColumns(
+  option: 'select' | 'write',
+  columns: unknown,
+  isNamed: boolean,
+  refuse: Refuse,
+): ReadonlyMap<string, DeclaredColumn> {
+  const example = isNamed ? "{ name: 'text' }" : '{ name: true }'
+  if (!isRecord(columns)) return refuse(option, `must be columns with their types: ${example}.`)
+  const entries = Object.entries(columns)
+  if (entries.length === 0) return refuse(option, `names no column: ${example}.`)
+  return new Map(
+    entries.map(([name, column]): [string, DeclaredColumn] => {
+      const at = `${option}.${name}`
+      if (name === '') return refuse(option, 'names a column with an empty name.')
+      if (column === true) {
+        if (!isNamed) return [name, 'mapped']
+        refuse(at, "is true, but only an entity or model knows its columns. Declare the type: 'text', 'integer', ...")
+      }
+      const problem = columnProblem(column)
+      return problem === undefined ? [name, parseColumn(column as Column)] : refuse(at, problem)
+    }),
+  )
+}
+
+function checkUnique(unique: unknown, write: ReadonlyMap<string, DeclaredColumn>, refuse: Refuse) {
+  if (unique === undefined) return new Map<string, UniqueFunction>()
+  if (!isRecord(unique)) return refuse('unique', 'must be functions by column: { slug: (slug, n) => slug + n }.')
+  return new Map(
+    Object.entries(unique)
+      .filter(([, another]) => another !== undefined)
+      .map(([column, another]): [string, UniqueFunction] => {
+        const at = `unique.${column}`
+        if (!write.has(column))
+          refuse(at, `names a column that is not written. ${didYouMean(column, [...write.keys()])}`)
+        return [column, checkFunction<UniqueFunction>(at, another, 'a function (value, n) => another value', refuse)]
+      }),
+  )
+}
+
+function checkReverse(reverse: unknown, mayBeFunction: boolean, refuse: Refuse): BackfillDefinition['reverse'] {
+  if (reverse === undefined || reverse === 'not-needed') return reverse
+  if (typeof reverse === 'function') {
+    if (mayBeFunction) return reverse as RowFunction
+    return refuse('reverse', 'cannot be a function here, where no row leaves the database. Use { set: { ... } }.')
+  }
+  if (isRecord(reverse) && 'set' in reverse) {
+    const other = Object.keys(reverse).find((member) => member !== 'set')
+    if (other !== undefined) refuse(`reverse.${other}`, 'is no option. Only `set` is.')
+    return Object.freeze({ set: checkSet('reverse.set', reverse.set, refuse) })
+  }
+  const choice = mayBeFunction ? ', or (row) => the old values' : ''
+  return refuse(
+    'reverse',
+    `must be 'not-needed', { set: { column: value } }${choice}. Leave it out if there is no way back.`,
+  )
+}
+
+function checkSet(option: string, set: unknown, refuse: Refuse): ReadonlyMap<string, SetValue> {
+  const example = '{ slug: sql`lower(name)` }'
+  if (!isRecord(set) || isSql(set)) return refuse(option, `must be values by column: ${example}.`)
+  const entries = Object.entries(set)
+  if (entries.length === 0) return refuse(option, `names no column: ${example}.`)
+  return new Map(
+    entries.map(([column, value]): [string, SetValue] => {
+      if (column === '') return refuse(option, 'names a column with an empty name.')
+      if (value === null || isSql(value)) return [column, value]
+      const problem = scalarProblem(value)
+      return problem === undefined ? [column, copyOf(value as SetValue & Date)] : refuse(`${option}.${column}`, problem)
+    }),
+  )
+}
+
+function checkVerify(verify: unknown, refuse: Refuse): BackfillDefinition['verify'] {
+  if (verify === undefined) return { sample: 500, check: undefined }
+  if (!isRecord(verify)) return refuse('verify', 'must be { sample, check }.')
+  for (const member of Object.keys(verify)) {
+    if (member === 'sample' || member === 'check') continue
+    refuse(`verify.${member}`, `is no option. ${didYouMean(member, ['sample', 'check'])}`)
+  }
+  const { check } = verify
+  return {
+    sample: checkInteger('verify.sample', verify.sample, 500, { from: 0 }, refuse),
+    check:
+      check === undefined
+        ? undefined
+        : checkFunction<CheckFunction>(
+            'verify.check',
+            check,
+            'a function of the row that returns true or false',
+            refuse,
+          ),
+  }
+}
+
+function checkFunction<F>(option: string, value: unknown, wanted: string, refuse: Refuse): F {
+  return typeof value === 'function' ? (value as F) : refuse(option, `must be ${wanted}.`)
+}
+
+function checkInteger(
+  option: string,
+  value: unknown,
+  byDefault: number,
+  { from, to }: { readonly from: number; readonly to?: number },
+  refuse: Refuse,
+): number {
+  if (value === undefined) return byDefault
+  if (
+    Number.isSafeInteger(value) &&
+    (value as number) >= from &&
+    (value as number) <= (to ?? Number.MAX_SAFE_INTEGER)
+  ) {
+    return value as number
+  }
+  const range = to === undefined ? `an integer from ${from}` : `an integer from ${from} to ${to}`
+  return refuse(option, `must be ${range}; the default is ${byDefault}.`)
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,52 @@
+import type { BackfillOptions, CheckedSet, Settable, SqlBackfillOptions } from './backfill-options.js'
+import { checkRowOptions, checkSqlOptions } from './check-options.js'
+import type { CheckedSelection, Row, Selection } from './columns.js'
+import { backfillOf } from './definition.js'
+
+declare const types: unique symbol
+
+/**
+ * A definition: what `defineBackfill` returns, and what runs, gates and commands take. Frozen, and it shows nothing but its
+ * kind and its name.
+ */
+export interface Backfill<R = unknown, C = unknown> {
+  readonly kind: 'backfill'
+  /** Names its run and its gate. */
+  readonly name: string
+  /** Exists in types only. */
+  readonly [types]?: { readonly row: R; readonly changes: C }
+}
+
+/** The row that a definition's `transform` sees: `RowOf<typeof citySlug>`. `never` for SQL, where no row is seen. */
+export type RowOf<B extends Backfill> = B extends Backfill<infer R, unknown> ? R : never
+
+/** What a definition's `transform` returns: `ChangesOf<typeof citySlug>`. */
+export type ChangesOf<B extends Backfill> = B extends Backfill<unknown, infer C> ? C : never
+
+/** The type of {@link defineBackfill}. */
+export interface DefineBackfill {
+  /**
+   * Defines a backfill: rows that match `where` are read, `transform` computes new values, and they are written back unless
+   * somebody changed the row meanwhile. Nothing touches a database until it is run.
+   *
+   * @throws RowshiftError INVALID_DEFINITION, which names the option and the remedy
+   * @throws RowshiftError IN_PLACE_NEEDS_WHERE when a column is selected and written, and there is no `where`
+   */
+  <E, const S extends Selection<E> & CheckedSelection<E, S>, const W extends Selection<E> & CheckedSelection<E, W>>(
+    options: BackfillOptions<E, S, W>,
+  ): Backfill<Row<E, S>, Row<E, W>>
+
+  /**
+   * Defines a backfill that the database computes: one UPDATE a batch, rows never leave it. Not for values that only code
+   * can compute.
+   *
+   * @throws RowshiftError INVALID_DEFINITION, which names the option and the remedy
+   */
+  sql<E, const X extends Settable<E> & CheckedSet<E, X>>(options: SqlBackfillOptions<E, X>): Backfill<never, never>
+}
+
+/** Defines a backfill. See {@link DefineBackfill}. */
+export const defineBackfill: DefineBackfill = Object.assign(
+  (options: unknown) => backfillOf(checkRowOptions(options)) as Backfill<never, never>,
+  { sql: (options: unknown) => backfillOf(checkSqlOptions(options)) as Backfill<never, never> },
+)

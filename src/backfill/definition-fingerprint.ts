@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { describeSql, isSql } from '../dialects/sql.js'
+import type { BackfillDefinition, DeclaredColumn } from './definition.js'
+import { parseTableName } from './table-name.js'
+
+/**
+ * A hash of what a definition declares: name, table, columns, condition, expressions and revision. Equal definitions have
+ * equal fingerprints in every process and build, whatever the order of their members.
+ *
+ * Function text has no part in it, because builds change it and helpers escape it: that is what `revision` is for. Nor has
+ * the name of an entity class, which builds shorten. Batch size, pause and verification may change during a run.
+ */
+export function definitionFingerprint(definition: BackfillDefinition): string {
+  const { name, source, where, revision, work } = definition
+  const declared = {
+    name,
+    table: typeof source === 'string' ? parseTableName(source) : 'mapped',
+    where: where && { condition: where.condition, isNegated: where.isNegated },
+    revision,
+    form: work.form,
+    ...(work.form === 'sql'
+      ? { set: work.set }
+      : {
+          select: describeColumns(work.select),
+          write: describeColumns(work.write),
+          unique: [...work.unique.keys()].sort(),
+          isPartial: work.isPartial,
+        }),
+  }
+  return sha256(canonicalJson(declared))
+}
+
+/**
+ * A hash of the text of a definition's functions, undefined when it has none. A difference is worth a warning, no more: it
+ * may come from a build, and a changed helper leaves it as it is.
+ */
+export function transformText({ work }: BackfillDefinition): string | undefined {
+  if (work.form === 'sql') return undefined
+  const unique = [...work.unique].map(([column, another]) => [column, String(another)] as const)
+  return sha256(canonicalJson({ transform: String(work.transform), unique: new Map(unique) }))
+}
+
+// A list of allowed values is a set: its order says nothing.
+function describeColumns(columns: ReadonlyMap<string, DeclaredColumn>): ReadonlyMap<string, unknown> {
+  return new Map(
+    [...columns].map(([name, column]) => [
+      name,
+      column === 'mapped' || !column.allowed ? column : { ...column, allowed: [...column.allowed].sort() },
+    ]),
+  )
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
+
+/** JSON with sorted members and with a distinct text for every value that JSON has none for. */
+function canonicalJson(value: unknown): string {
+  if (value === undefined) return 'null'
+  if (typeof value === 'bigint') return `{"$bigint":"${value}"}`
+  if (isSql(value)) return `{"$sql":${describeSql(value)}}`
+  if (value instanceof Date) return `{"$date":"${value.toISOString()}"}`
+  if (value instanceof Uint8Array) return `{"$bytes":"${Buffer.from(value).toString('hex')}"}`
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const members = value instanceof Map ? [...value] : Object.entries(value)
+  const texts = members
+    .filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`)
+  return `{${texts.join(',')}}`
+}

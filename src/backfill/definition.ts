@@ -1,0 +1,126 @@
+import type { Sql } from '../dialects/sql.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
+import type { RowContext, Scalar, WhereRecord } from './backfill-options.js'
+import type { ParsedColumn } from './columns.js'
+import type { Backfill } from './define-backfill.js'
+
+export { definitionFingerprint, transformText } from './definition-fingerprint.js'
+export { reverseOf } from './reverse-of.js'
+export { parseTableName } from './table-name.js'
+
+/** A row, or the new values of one, when its type is no longer known. */
+export type UntypedRow = Readonly<Record<string, unknown>>
+
+/** `transform` and `reverse`: the new values, `undefined` to leave the row, or a promise of either. */
+export type RowFunction = (row: UntypedRow, context: RowContext) => unknown
+
+/** `unique`: another value for the n-th attempt, n = 2, 3, ... */
+export type UniqueFunction = (value: unknown, n: number) => unknown
+
+/** `verify.check`: whether a migrated row is as it should be. Anything but true means it is not. */
+export type CheckFunction = (row: UntypedRow) => unknown
+
+/** A constant or an expression over the columns of the row. */
+export type SetValue = Sql | Scalar | null
+
+/** `'mapped'`: the user wrote `true`, and the mapping of the entity or model says what the column holds. */
+export type DeclaredColumn = 'mapped' | ParsedColumn
+
+/** Which rows a definition is about. */
+export interface DefinedWhere {
+  readonly condition: WhereRecord | Sql
+  /**
+   * False: the rows for which the condition is true, which are those still to be migrated; a written row no longer
+   * matches.
+   *
+   * True, when a change is taken back: the rows for which the condition is *not* true (false or NULL), which are those
+   * that were migrated. A written row may go on matching, because `reverse` need not restore what the condition asks for.
+   */
+  readonly isNegated: boolean
+}
+
+/** Rows are read, changed by a function, and written back. */
+export interface TransformWork {
+  readonly form: 'transform'
+  /** Columns the function sees, by property name of the source. Never empty. */
+  readonly select: ReadonlyMap<string, DeclaredColumn>
+  /** Columns the function may return. Never empty. */
+  readonly write: ReadonlyMap<string, DeclaredColumn>
+  readonly transform: RowFunction
+  /** By written column. Empty when no column has to be made unique. */
+  readonly unique: ReadonlyMap<string, UniqueFunction>
+  /** False: a changed row supplies every column of `write`. True (taking back): a column left out stays as it is. */
+  readonly isPartial: boolean
+}
+
+/** One statement a key range; rows never leave the database. */
+export interface SqlWork {
+  readonly form: 'sql'
+  /** By property name of the source. Never empty. */
+  readonly set: ReadonlyMap<string, SetValue>
+}
+
+/** A definition with its options checked, defaults filled in and columns parsed. Frozen; shares nothing with the options. */
+export interface BackfillDefinition {
+  /** Unique among all definitions; ends in `#undo` when it takes another one back. */
+  readonly name: string
+  /** A table name for `parseTableName`, or what an adapter can resolve: an entity class or schema, a model token. */
+  readonly source: unknown
+  /** Undefined = every row, each key position once. */
+  readonly where: DefinedWhere | undefined
+  /** Undefined = irreversible. */
+  readonly reverse: undefined | 'not-needed' | { readonly set: ReadonlyMap<string, SetValue> } | RowFunction
+  /** Default 1. */
+  readonly revision: number
+  /** Rows looked at in a batch, 1 to 100,000. Default 2000. */
+  readonly batchRows: number
+  /** Pause after each batch, in milliseconds. Default 0. */
+  readonly delayMs: number
+  readonly verify: {
+    /** Rows compared after the run. Default 500; 0 where nothing can be computed again: in SQL, and when taking back. */
+    readonly sample: number
+    readonly check: CheckFunction | undefined
+  }
+  readonly work: TransformWork | SqlWork
+}
+
+// Registered, so that two copies of rowshift in one process understand each other's definitions. Not enumerable, because
+// TypeORM instantiates every function that it finds in the exports of a migration file, however deep.
+const definitionKey = Symbol.for('rowshift.definition')
+
+/** The public face of a definition: a frozen object that shows its kind and its name. */
+export function backfillOf(definition: BackfillDefinition): Backfill {
+  const backfill = { kind: 'backfill', name: definition.name } as const
+  return Object.freeze(Object.defineProperty(backfill, definitionKey, { value: definition }))
+}
+
+/** Whether a value, an export of a file for instance, is what `defineBackfill` returned. */
+export function isBackfill(value: unknown): value is Backfill {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, definitionKey)
+}
+
+/**
+ * The definition behind what `defineBackfill` returned.
+ *
+ * @throws RowshiftError INVALID_DEFINITION for anything else, naming what was found
+ */
+export function definitionOf(backfill: Backfill): BackfillDefinition {
+  if (isBackfill(backfill)) return (backfill as unknown as { [definitionKey]: BackfillDefinition })[definitionKey]
+  throw new RowshiftError('INVALID_DEFINITION', { message: `expected a backfill, found ${describe(backfill)}` })
+}
+
+function describe(value: unknown): string {
+  if (value === undefined) return 'undefined. Two files that import each other can leave an import undefined.'
+  if (value === null) return 'null.'
+  if (typeof value === 'string') return `the text "${value}". Pass the definition itself, not its name.`
+  if (typeof value === 'function') {
+    return `the function "${value.name || 'anonymous'}". Pass what defineBackfill() returned.`
+  }
+  if (Array.isArray(value)) return 'a list. Pass the definitions one by one.'
+  if (typeof value !== 'object') return `a ${typeof value}.`
+  if (typeof (value as { then?: unknown }).then === 'function') return 'a promise. Await it first.'
+  const { kind, name } = value as { kind?: unknown; name?: unknown }
+  if (kind === 'backfill') return `a copy of backfill "${String(name)}". A copy has no definition: pass the original.`
+  const named = typeof name === 'string' ? ` named "${name}"` : ` with ${Object.keys(value).join(', ') || 'no members'}`
+  return `an object${named}. Pass it through defineBackfill() first.`
+}
