@@ -66,9 +66,10 @@ beforeAll(async () => {
 
 afterAll(() => rm(tree, { recursive: true, force: true }))
 
-test.each(cases)('%s: %s', (path, _statement, refusedBy) => {
-  expect([...(refusals.get(path) ?? [])]).toEqual(refusedBy ? [refusedBy] : [])
-})
+for (const [path, statement, refusedBy] of cases)
+  test(`${path}: ${statement}`, () => {
+    expect([...(refusals.get(path) ?? [])]).toEqual(refusedBy ? [refusedBy] : [])
+  })
 
 interface Diagnostic {
   readonly category: string

@@ -1,0 +1,63 @@
+import { describe, inject, onTestFinished, test } from 'vitest'
+import { type DatabaseName, TestDatabase } from './test-database.js'
+
+export { type DatabaseName, TestDatabase } from './test-database.js'
+
+/** A kind of database that tests run on. */
+export interface TestTarget {
+  readonly name: DatabaseName
+  /** A fresh, empty database. The caller drops it. */
+  createDatabase(): Promise<TestDatabase>
+}
+
+const servers = inject('servers')
+
+/** Every database of the test plan; those that this run has no server for are reported as skipped. */
+const plan: readonly DatabaseName[] = ['sqlite', 'postgres', 'mariadb']
+
+/** The databases of this run. */
+export const databases: readonly DatabaseName[] = plan.filter((name) => name === 'sqlite' || 'url' in servers[name])
+
+function target(name: DatabaseName): TestTarget {
+  const server = name === 'sqlite' ? { url: '' } : servers[name]
+  return {
+    name,
+    createDatabase() {
+      if ('unavailable' in server) throw new Error(`${name} is not available: ${server.unavailable}`)
+      return TestDatabase.create(name, server.url)
+    },
+  }
+}
+
+/** A test's body: `database` is fresh, and dropped when the test has finished; `target` makes more of them. */
+export type DatabaseTest = (database: TestDatabase, target: TestTarget) => void | Promise<void>
+
+/**
+ * A test on each of `names`, titled `<database>/typeorm: <title>`.
+ *
+ *   testOn(['postgres', 'mariadb'], 'goes on after a lost connection', async (database) => { … })
+ */
+export function testOn(names: readonly DatabaseName[], title: string, body: DatabaseTest, timeoutMs?: number): void {
+  for (const name of names) {
+    const isAvailable = databases.includes(name)
+    test.runIf(isAvailable)(
+      `${name}/typeorm: ${title}`,
+      async () => {
+        const database = await target(name).createDatabase()
+        onTestFinished(() => database.drop())
+        await body(database, target(name))
+      },
+      timeoutMs,
+    )
+  }
+}
+
+/** A test on every database, titled `<database>/typeorm: <title>`. */
+export function testEachDatabase(title: string, body: DatabaseTest, timeoutMs?: number): void {
+  testOn(plan, title, body, timeoutMs)
+}
+
+/** A suite on every database, named `<database>/typeorm`. */
+export function describeEachDatabase(suite: (db: TestTarget) => void): void {
+  for (const name of plan) describe.runIf(databases.includes(name))(`${name}/typeorm`, () => suite(target(name)))
+}

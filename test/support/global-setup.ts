@@ -1,0 +1,55 @@
+import type { TestProject } from 'vitest/node'
+import type { Announcement } from './servers/serve.js'
+import { type ServerProcess, startServer } from './servers/server-process.js'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The database servers of this run: where each one is, or why there is none. */
+    readonly servers: Readonly<Record<'postgres' | 'mariadb', Announcement>>
+  }
+}
+
+/** Starts the database servers once per run, or takes those the environment names. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const started: ServerProcess[] = []
+  const teardown = async () => {
+    await Promise.all(started.map((server) => server.stop()))
+  }
+  const serverFor = async (script: 'postgres' | 'mariadb', url: string | undefined): Promise<Announcement> => {
+    if (url) return { url }
+    const { stop, ...announcement } = await startServer(script)
+    started.push({ stop, ...announcement })
+    return announcement
+  }
+
+  // Settled, not all: a server that comes up after the other one failed has to be stopped as well.
+  const [postgres, mariadb] = await Promise.allSettled([
+    serverFor('postgres', process.env.ROWSHIFT_TEST_POSTGRES_URL),
+    serverFor('mariadb', process.env.ROWSHIFT_TEST_MYSQL_URL),
+  ])
+  try {
+    const servers = { postgres: orThrow(postgres), mariadb: orThrow(mariadb) }
+    if (isEveryDatabaseRequired()) requireAll(servers)
+    project.provide('servers', servers)
+  } catch (error) {
+    await teardown()
+    throw error
+  }
+  return teardown
+}
+
+function orThrow<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'rejected') throw result.reason
+  return result.value
+}
+
+function isEveryDatabaseRequired(): boolean {
+  const { CI, ROWSHIFT_TEST_ALL } = process.env
+  return ROWSHIFT_TEST_ALL === '1' || (CI !== undefined && CI !== '' && CI !== 'false')
+}
+
+function requireAll(servers: Readonly<Record<string, Announcement>>): void {
+  for (const [name, server] of Object.entries(servers))
+    if ('unavailable' in server)
+      throw new Error(`${name} cannot be tested, and here every database must be: ${server.unavailable}`)
+}

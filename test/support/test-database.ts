@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createConnection } from 'mysql2/promise'
+import { Client } from 'pg'
+import { DataSource, type DataSourceOptions } from 'typeorm'
+
+export type DatabaseName = 'sqlite' | 'postgres' | 'mariadb'
+
+/** What a test sets on a data source besides where its database is. `host` and `port` lead it through a proxy. */
+export type DataSourceExtras = Partial<
+  Pick<
+    DataSourceOptions,
+    | 'entities'
+    | 'migrations'
+    | 'migrationsTransactionMode'
+    | 'subscribers'
+    | 'synchronize'
+    | 'namingStrategy'
+    | 'poolSize'
+    | 'logging'
+    | 'logger'
+    | 'extra'
+  >
+> & { readonly host?: string; readonly port?: number; readonly schema?: string }
+
+/**
+ * An empty database of its own for a test. It passes to another process as JSON: `TestDatabase.fromJSON` there reaches the
+ * same database. Only the process that created it drops it.
+ */
+export class TestDatabase {
+  readonly #dataSources: DataSource[] = []
+
+  private constructor(
+    readonly name: DatabaseName,
+    /** `postgres://` or `mysql://`; for SQLite the path of the file. */
+    readonly url: string,
+  ) {}
+
+  /** @param serverUrl where databases can be created; unused for SQLite. */
+  static async create(name: DatabaseName, serverUrl: string): Promise<TestDatabase> {
+    if (name === 'sqlite') {
+      const folder = await mkdtemp(join(tmpdir(), 'rowshift-sqlite-'))
+      return new TestDatabase(name, join(folder, 'test.db'))
+    }
+    const url = new URL(serverUrl)
+    url.pathname = `rowshift_test_${randomBytes(6).toString('hex')}`
+    const database = new TestDatabase(name, url.href)
+    await database.#administer((quoted) => `CREATE DATABASE ${quoted}`)
+    return database
+  }
+
+  static fromJSON({ name, url }: { readonly name: DatabaseName; readonly url: string }): TestDatabase {
+    return new TestDatabase(name, url)
+  }
+
+  toJSON(): { name: DatabaseName; url: string } {
+    return { name: this.name, url: this.url }
+  }
+
+  /** Where the server listens, for a proxy in front of it. @throws for SQLite, which has none. */
+  get server(): { readonly host: string; readonly port: number } {
+    const { hostname, port } = new URL(this.url)
+    return { host: hostname, port: Number(port) }
+  }
+
+  dataSourceOptions(extras: DataSourceExtras = {}): DataSourceOptions {
+    if (this.name === 'sqlite') return { type: 'better-sqlite3', database: this.url, ...extras } as DataSourceOptions
+    const { username, password, pathname } = new URL(this.url)
+    return {
+      type: this.name,
+      ...this.server,
+      username: decodeURIComponent(username),
+      password: decodeURIComponent(password),
+      database: pathname.slice(1),
+      ...extras,
+    } as DataSourceOptions
+  }
+
+  /** An initialized data source, destroyed by `drop` if the test has not done it before. */
+  async connect(extras?: DataSourceExtras): Promise<DataSource> {
+    const dataSource = new DataSource(this.dataSourceOptions(extras))
+    this.#dataSources.push(dataSource)
+    return dataSource.initialize()
+  }
+
+  /** Closes what `connect` opened and removes the database, even one that other processes still use. */
+  async drop(): Promise<void> {
+    for (const dataSource of this.#dataSources) if (dataSource.isInitialized) await dataSource.destroy()
+    if (this.name === 'sqlite') return rm(dirname(this.url), { recursive: true, force: true })
+    const force = this.name === 'postgres' ? ' WITH (FORCE)' : ''
+    await this.#administer((quoted) => `DROP DATABASE ${quoted}${force}`)
+  }
+
+  /** Runs a statement about this database on a connection to the server's own one. */
+  async #administer(statement: (quotedName: string) => string): Promise<void> {
+    const own = new URL(this.url)
+    const database = own.pathname.slice(1)
+    if (this.name === 'postgres') {
+      own.pathname = 'postgres'
+      const client = new Client({ connectionString: own.href })
+      await client.connect()
+      await client.query(statement(`"${database}"`)).finally(() => client.end())
+    } else {
+      own.pathname = 'mysql'
+      const connection = await createConnection(own.href)
+      await connection.query(statement(`\`${database}\``)).finally(() => connection.end())
+    }
+  }
+}
