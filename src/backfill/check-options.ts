@@ -54,7 +54,7 @@ const optionSynonyms: Readonly<Record<string, string>> = {
   throttle: 'delayMs',
 }
 
-// State tables index the name on every database, and taking back adds a suffix: MySQL's shortest limit is 191 characters.
+// State tables hold names of 200 characters, and taking back adds a suffix.
 const longestName = 190
 // A batch travels as one parameter and is held in memory.
 const mostBatchRows = 100_000
@@ -95,14 +95,13 @@ export function checkRowOptions(input: unknown): BackfillDefinition {
     unique: checkUnique(options.unique, write, refuse),
     isPartial: false,
   }
-  return assemble(
-    options,
-    condition,
-    checkReverse(options.reverse, true, refuse),
-    checkVerify(options.verify, refuse),
-    work,
-    refuse,
-  )
+  return Object.freeze({
+    ...checkCommon(options, refuse),
+    where: condition && Object.freeze({ condition, isNegated: false }),
+    reverse: checkReverse(options.reverse, true, refuse),
+    verify: checkVerify(options.verify, refuse),
+    work: Object.freeze(work),
+  })
 }
 
 /** Turns the options of `defineBackfill.sql` into a definition. @throws RowshiftError INVALID_DEFINITION */
@@ -116,30 +115,24 @@ export function checkSqlOptions(input: unknown): BackfillDefinition {
   checkTable(options.table, refuse)
   const condition = checkWhere(options.where, () => 'undeclared', [], refuse)
   const work: SqlWork = { form: 'sql', set: checkSet('set', options.set, refuse) }
-  // Nothing is computed outside of the database that stored values could be compared with.
-  const verify = { sample: 0, check: undefined }
-  return assemble(options, condition, checkReverse(options.reverse, false, refuse), verify, work, refuse)
+  return Object.freeze({
+    ...checkCommon(options, refuse),
+    where: condition && Object.freeze({ condition, isNegated: false }),
+    reverse: checkReverse(options.reverse, false, refuse),
+    // Nothing is computed outside of the database that stored values could be compared with.
+    verify: Object.freeze({ sample: 0, check: undefined }),
+    work: Object.freeze(work),
+  })
 }
 
-function assemble(
-  options: Options,
-  condition: ReturnType<typeof checkWhere>,
-  reverse: BackfillDefinition['reverse'],
-  verify: BackfillDefinition['verify'],
-  work: BackfillDefinition['work'],
-  refuse: Refuse,
-): BackfillDefinition {
-  return Object.freeze({
+function checkCommon(options: Options, refuse: Refuse) {
+  return {
     name: options.name as string,
     source: options.table,
-    where: condition && Object.freeze({ condition, isNegated: false }),
-    reverse,
     revision: checkInteger('revision', options.revision, 1, { from: 1 }, refuse),
     batchRows: checkInteger('batchRows', options.batchRows, 2000, { from: 1, to: mostBatchRows }, refuse),
     delayMs: checkInteger('delayMs', options.delayMs, 0, { from: 0 }, refuse),
-    verify: Object.freeze(verify),
-    work: Object.freeze(work),
-  })
+  }
 }
 
 function open(input: unknown): { options: Options; refuse: Refuse } {
@@ -260,25 +253,19 @@ function checkSet(option: string, set: unknown, refuse: Refuse): ReadonlyMap<str
 }
 
 function checkVerify(verify: unknown, refuse: Refuse): BackfillDefinition['verify'] {
-  if (verify === undefined) return { sample: 500, check: undefined }
+  if (verify === undefined) return Object.freeze({ sample: 500, check: undefined })
   if (!isRecord(verify)) return refuse('verify', 'must be { sample, check }.')
   for (const member of Object.keys(verify)) {
     if (member === 'sample' || member === 'check') continue
     refuse(`verify.${member}`, `is no option. ${didYouMean(member, ['sample', 'check'])}`)
   }
   const { check } = verify
-  return {
+  if (check !== undefined)
+    checkFunction('verify.check', check, 'a function of the row that returns true or false', refuse)
+  return Object.freeze({
     sample: checkInteger('verify.sample', verify.sample, 500, { from: 0 }, refuse),
-    check:
-      check === undefined
-        ? undefined
-        : checkFunction<CheckFunction>(
-            'verify.check',
-            check,
-            'a function of the row that returns true or false',
-            refuse,
-          ),
-  }
+    check: check as CheckFunction | undefined,
+  })
 }
 
 function checkFunction<F>(option: string, value: unknown, wanted: string, refuse: Refuse): F {

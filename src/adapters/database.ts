@@ -1,0 +1,72 @@
+import type { Dialect } from '../dialects/dialect.js'
+import type { Statement } from '../dialects/sql.js'
+import type { StateNames } from '../dialects/state-statements.js'
+import type { ColumnInfo, TableName } from '../dialects/table.js'
+
+/** A value as it comes out of a driver. Everything the engine reads is asked for as text, so rows are cheap to hold. */
+export type Cell = string | number | bigint | boolean | null | Uint8Array
+
+export interface QueryResult {
+  readonly rows: readonly (readonly Cell[])[]
+  /** Rows matched by an UPDATE, DELETE or INSERT; 0 for reads. */
+  readonly affected: number
+}
+
+/**
+ * A conversation with one connection: yields statements, is given their results, returns a value. It contains no `await`, so
+ * nothing but statements can happen inside a transaction, and an in-process database can run it in one synchronous go.
+ */
+export type Script<T> = Generator<Statement, T, QueryResult>
+
+/** One held connection. Scripts run one after another, never interleaved. */
+export interface Session {
+  run<T>(script: Script<T>): Promise<T>
+  /**
+   * True when the application's own statements can run on this connection between two scripts: then a transaction must
+   * begin and end in one script.
+   */
+  readonly isShared: boolean
+  /** Gives the connection back; `discard` closes it, for a connection whose state is in doubt. Never throws. */
+  release(options?: { readonly discard?: boolean }): Promise<void>
+}
+
+/** How one property of an entity or model is stored: the ORM's own conversions, its user's transformers included. */
+export interface MappedColumn {
+  /** The column's name in the database. */
+  readonly column: string
+  /** From the text read (never null) or null to the property's value. */
+  decode(text: string | null, column: ColumnInfo): unknown
+  /** From the property's value to the text sent, or null. */
+  encode(value: unknown, column: ColumnInfo): string | null
+}
+
+/** What an ORM knows about an entity or model. */
+export interface MappedTable {
+  readonly table: TableName
+  readonly columns: ReadonlyMap<string, MappedColumn>
+  /** Limits a table shared by several entities to the rows of this one. */
+  readonly discriminator?: { readonly column: string; readonly values: readonly string[] }
+}
+
+/** The port to a database, implemented by each ORM's adapter. */
+export interface Database {
+  readonly kind: 'database'
+  readonly dialect: Dialect
+  readonly stateNames: StateNames
+  /** For people: `postgres shop@db1`. No credentials. */
+  readonly label: string
+  /**
+   * A further connection to the primary, held until released.
+   * @throws RowshiftError CONNECTION_UNAVAILABLE when the pool gives none within `timeoutMs`.
+   */
+  connect(options?: { readonly timeoutMs?: number }): Promise<Session>
+  /** How the ORM maps an entity class or model token. @throws RowshiftError ENTITY_NOT_FOUND */
+  mapping(source: unknown): MappedTable
+  close(): Promise<void>
+}
+
+/** Opens a database when it is needed: what `typeorm()` returns. */
+export interface DatabaseSource {
+  readonly kind: 'database-source'
+  open(): Promise<Database>
+}

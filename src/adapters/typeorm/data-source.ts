@@ -1,0 +1,42 @@
+/*
+ * TypeORM by structure: what rowshift uses of it, so that it works with any 1.x copy the application has installed.
+ */
+
+export interface QueryRunnerLike {
+  query(query: string, parameters?: unknown[]): Promise<unknown>
+  connect(): Promise<unknown>
+  release(): Promise<void>
+  readonly isTransactionActive: boolean
+  readonly dataSource: DataSourceLike
+}
+
+export interface DataSourceLike {
+  readonly isInitialized: boolean
+  readonly options: { readonly type: string; readonly [option: string]: unknown }
+  initialize(): Promise<unknown>
+  destroy(): Promise<void>
+  createQueryRunner(mode?: 'master' | 'slave'): QueryRunnerLike
+  hasMetadata(target: never): boolean
+  getMetadata(target: never): EntityMetadataLike
+  readonly driver: unknown
+}
+
+export interface EntityMetadataLike {
+  readonly name: string
+  readonly tableName: string
+  readonly schema?: string | undefined
+  readonly database?: string | undefined
+  readonly columns: readonly ColumnMetadataLike[]
+  readonly inheritancePattern?: string | undefined
+  readonly discriminatorColumn?: { readonly databaseName: string } | undefined
+  readonly discriminatorValue?: string | undefined
+  readonly childEntityMetadatas: readonly EntityMetadataLike[]
+}
+
+export interface ColumnMetadataLike {
+  readonly propertyPath: string
+  readonly databaseName: string
+  readonly type: unknown
+  readonly isArray: boolean
+  readonly isVirtual: boolean
+}

@@ -1,0 +1,85 @@
+import type { Dialect } from '../../dialects/dialect.js'
+import type { ColumnInfo } from '../../dialects/table.js'
+import type { MappedColumn } from '../database.js'
+import type { ColumnMetadataLike, DataSourceLike } from './data-source.js'
+
+/** What rowshift uses of a TypeORM driver: its conversions, which apply the user's column transformers. */
+interface DriverLike {
+  preparePersistentValue(value: unknown, column: ColumnMetadataLike): unknown
+  prepareHydratedValue(value: unknown, column: ColumnMetadataLike): unknown
+  /** The `pg` module. */
+  readonly postgres?: { readonly types: { getTypeParser(oid: number, format: 'text'): (text: string) => unknown } }
+}
+
+/**
+ * An entity's column, converted as TypeORM converts it: text -> what the driver would have given -> the property's value, and
+ * the same way back.
+ */
+export function entityColumn(dataSource: DataSourceLike, dialect: Dialect, metadata: ColumnMetadataLike): MappedColumn {
+  const driver = dataSource.driver as DriverLike
+  return {
+    column: metadata.databaseName,
+    decode: (text, column) =>
+      driver.prepareHydratedValue(text === null ? null : driverValue(driver, dialect, column, text), metadata),
+    encode(value, column) {
+      const prepared = driver.preparePersistentValue(value, metadata)
+      return prepared === null || prepared === undefined ? null : driverText(dialect, column, prepared)
+    },
+  }
+}
+
+/** What the driver gives for a column. PostgreSQL's parsers may have been replaced by the application, so they are asked. */
+function driverValue(driver: DriverLike, dialect: Dialect, column: ColumnInfo, text: string): unknown {
+  if (driver.postgres && column.typeId !== undefined) return driver.postgres.types.getTypeParser(column.typeId, 'text')(text)
+  const value = codecOf(dialect, column).decode(text)
+  // The drivers give these as the text or number that TypeORM's own conversion expects.
+  if (typeof value === 'bigint') return value.toString()
+  if (column.kind === 'boolean' && typeof value === 'boolean') return value ? 1 : 0
+  if (column.kind === 'bytes') return Buffer.from(value as Uint8Array)
+  return value
+}
+
+/** The text of what TypeORM would have bound. */
+function driverText(dialect: Dialect, column: ColumnInfo, value: unknown): string {
+  const codec = codecOf(dialect, column)
+  switch (typeof value) {
+    case 'string':
+      // Printed by TypeORM already: JSON, dates, points, lists.
+      return column.kind === 'bytes' ? codec.encode(Buffer.from(value)) : value
+    case 'boolean':
+      return dialect.codec(column, 'boolean')?.encode(value) ?? String(value)
+    case 'number':
+    case 'bigint':
+      return column.kind === 'double' ? codec.encode(Number(value)) : String(value)
+    default:
+      break
+  }
+  if (value instanceof Date) return dialect.codec(column, 'timestamp')?.encode(value) ?? value.toISOString()
+  if (value instanceof Uint8Array) return codec.encode(value)
+  if (Array.isArray(value) && column.kind !== 'json') return arrayText(value)
+  return JSON.stringify(value)
+}
+
+function codecOf(dialect: Dialect, column: ColumnInfo) {
+  const codec = dialect.codec(column, column.kind)
+  if (!codec) throw new TypeError(`no conversion for ${column.type}`)
+  return codec
+}
+
+/** A PostgreSQL array: {"a","b\"c",NULL} */
+function arrayText(values: readonly unknown[]): string {
+  const items = values.map((item) => {
+    if (item === null || item === undefined) return 'NULL'
+    if (Array.isArray(item)) return arrayText(item)
+    const text =
+      item instanceof Date
+        ? item.toISOString()
+        : item instanceof Uint8Array
+          ? `\\x${Buffer.from(item).toString('hex')}`
+          : typeof item === 'object'
+            ? JSON.stringify(item)
+            : String(item)
+    return `"${text.replace(/["\\]/g, '\\$&')}"`
+  })
+  return `{${items.join(',')}}`
+}

@@ -1,0 +1,81 @@
+import type { Backfill } from '../../backfill/define-backfill.js'
+import { definitionOf } from '../../backfill/definition.js'
+import {
+  requireCompletedInMigration,
+  runInMigration,
+  scheduleInMigration,
+  undoInMigration,
+} from '../../runs/in-migration.js'
+import type { RunResult } from '../../runs/run-result.js'
+import type { Database, Session } from '../database.js'
+import { whileAwaited } from './awaited.js'
+import type { QueryRunnerLike } from './data-source.js'
+import { borrowSession, databaseOf } from './database.js'
+
+/** The query runner that TypeORM passes to `up` and `down`, by structure. */
+export interface MigrationQueryRunner {
+  query(query: string, parameters?: any[]): Promise<any>
+  readonly isTransactionActive: boolean
+}
+
+async function inMigration<T>(
+  queryRunner: MigrationQueryRunner,
+  call: string,
+  task: (database: Database, session: Session) => Promise<T>,
+): Promise<T> {
+  const runner = queryRunner as unknown as QueryRunnerLike
+  return whileAwaited(runner, call, async () => {
+    const session = await borrowSession(runner)
+    return task(databaseOf(runner.dataSource), session)
+  })
+}
+
+/**
+ * Runs a backfill to its end inside a migration, under every transaction mode. With a transaction open it commits or rolls back
+ * with the migration; without one it commits batch by batch, and running the migration again resumes it.
+ *
+ *   await backfill(queryRunner, citySlug)
+ *
+ * @throws RowshiftError for every end but a completed run, so that the migration is never recorded by mistake
+ */
+export function backfill(queryRunner: MigrationQueryRunner, definition: Backfill): Promise<RunResult & { status: 'completed' }> {
+  return inMigration(queryRunner, `backfill("${definition?.name}")`, (database, session) =>
+    runInMigration(database, session, definitionOf(definition)),
+  )
+}
+
+/**
+ * Schedules a backfill for background workers (`rowshift work`) and returns at once. Idempotent: a run that is active already is
+ * kept, also when two instances migrate at the same time. On an empty table the run completes at once.
+ *
+ * @throws RowshiftError SCHEDULE_NEEDS_WHERE, and what the checks of the definition throw
+ */
+export function schedule(queryRunner: MigrationQueryRunner, definition: Backfill): Promise<void> {
+  return inMigration(queryRunner, `schedule("${definition?.name}")`, (database, session) =>
+    scheduleInMigration(database, session, definitionOf(definition)),
+  )
+}
+
+/**
+ * The gate before a contract: passes only if each definition's latest run is completed and verified and no row matches again.
+ *
+ * @throws RowshiftError GATE_SHUT with what is left and the command that finishes it; GATE_IN_SAME_TRANSACTION when the
+ * schedule is in the same, uncommitted transaction
+ */
+export function requireCompleted(queryRunner: MigrationQueryRunner, ...definitions: [Backfill, ...Backfill[]]): Promise<void> {
+  const names = definitions.map((definition) => `"${definition?.name}"`).join(', ')
+  return inMigration(queryRunner, `requireCompleted(${names})`, async (database, session) => {
+    for (const definition of definitions) await requireCompletedInMigration(database, session, definitionOf(definition))
+  })
+}
+
+/**
+ * Takes a backfill back by its `reverse`, for a migration's `down`; its gate shuts again.
+ *
+ * @throws RowshiftError IRREVERSIBLE before anything is read
+ */
+export function undo(queryRunner: MigrationQueryRunner, definition: Backfill): Promise<void> {
+  return inMigration(queryRunner, `undo("${definition?.name}")`, (database, session) =>
+    undoInMigration(database, session, definitionOf(definition)),
+  )
+}

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto'
+import type { Script } from '../adapters/database.js'
+import type { Dialect, Key } from '../dialects/dialect.js'
+import type { Counters, Hold, ShardRow, StateNames } from '../dialects/state-statements.js'
+import { writeKey } from './cursor.js'
+
+/** How far a batch takes its shard. */
+export interface Advance {
+  /** undefined = the cursor stays: conflicts and replays are written behind it. */
+  readonly cursor: Key | undefined
+  readonly add: Partial<Counters>
+}
+
+/**
+ * A worker's hold on a shard: the claim it was given and the sequence number it expects. Every batch advances both in its own
+ * transaction, so that a batch is counted if and only if its rows are written, and a worker that lost its claim writes nothing.
+ */
+export class ShardHold {
+  #seq: number
+
+  constructor(
+    private readonly dialect: Dialect,
+    private readonly names: StateNames,
+    readonly runId: number,
+    readonly shard: number,
+    readonly claim: string,
+    seq: number,
+  ) {
+    this.#seq = seq
+  }
+
+  private get hold(): Hold {
+    return { runId: this.runId, shard: this.shard, claim: this.claim, seq: this.#seq }
+  }
+
+  /** The first statement of a batch's transaction: false = the hold is lost, roll back. */
+  *fence(batch: string, advance: Advance): Script<boolean> {
+    const { affected } = yield this.dialect.state.fence(this.names, this.hold, {
+      batch,
+      cursorKey: advance.cursor && writeKey(advance.cursor),
+      add: advance.add,
+    })
+    return affected === 1
+  }
+
+  /** After the batch's commit. */
+  committed(): void {
+    this.#seq++
+  }
+
+  *count(add: Partial<Counters>): Script<void> {
+    yield this.dialect.state.addCounters(this.names, this.runId, this.shard, add)
+  }
+
+  /** Prolongs the lease; false = somebody else holds the shard. */
+  *heartbeat(): Script<boolean> {
+    const { affected } = yield this.dialect.state.heartbeat(this.names, this.hold)
+    return affected === 1
+  }
+
+  *finish(): Script<boolean> {
+    const { affected } = yield this.dialect.state.finishShard(this.names, this.hold)
+    return affected === 1
+  }
+
+  *release(): Script<void> {
+    yield this.dialect.state.releaseShard(this.names, this.hold)
+  }
+
+  /** The shard as it stands, locked, so that a batch in flight has ended one way or the other. */
+  *current(): Script<ShardRow | undefined> {
+    return yield* this.dialect.state.lockShard(this.names, this.runId, this.shard)
+  }
+
+  /**
+   * Whether the batch whose commit got no answer happened. `seq` alone cannot tell: somebody else may have raised it.
+   */
+  *wasCommitted(batch: string): Script<'committed' | 'not-committed' | 'claim-lost'> {
+    const row = yield* this.current()
+    if (row?.batch === batch) return 'committed'
+    return row?.claim === this.claim && row.seq === this.#seq ? 'not-committed' : 'claim-lost'
+  }
+}
+
+export const newBatchId = (): string => randomUUID()

@@ -1,0 +1,159 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Script, Session } from '../adapters/database.js'
+import type { Key } from '../dialects/dialect.js'
+import type { FailureRow } from '../dialects/state-statements.js'
+import { type Batch, type BatchOutcome, writeBatch } from './bulk-writer.js'
+import { newBatchId } from './checkpoint.js'
+import { commit, commitBatch, withFaultsMended } from './commit-batch.js'
+import { readKey } from './cursor.js'
+import { type PageRow, rereadRows } from './keyset-reader.js'
+import { batchLimits, conflictAttempts, lockedTransformMs } from './limits.js'
+import type { PreparedTransform } from './prepare-backfill.js'
+import type { ShardContext } from './shard-context.js'
+import { begin, CommitInDoubt, type Decision, endWith, keep, reading, savepoints, undo } from './transaction.js'
+import { type Changes, transformRowNow, transformRows } from './transform.js'
+import { UniqueValues } from './unique-values.js'
+
+/** Conflicts settled in one batch. */
+const conflictsPerBatch = 500
+
+/**
+ * Rows that changed between read and write are read again as they are now, transformed again and written by the same guarded
+ * step; a row that keeps changing is locked for its last attempt. A shard is not done while one remains.
+ */
+export async function settleConflicts(context: ShardContext): Promise<'settled' | 'claim-lost' | 'stopped' | 'rows-failed'> {
+  const { work } = context.prepared
+  // SQL that computes its values from the row as it is has nothing to conflict with.
+  if (work.form === 'sql') return 'settled'
+  for (let round = 0; ; round++) {
+    const entries = await listConflicts(context)
+    if (entries.length === 0) return 'settled'
+    if (context.stop.aborted) return 'stopped'
+    const isLast = entries.every((entry) => entry.attempts >= conflictAttempts)
+    const outcome = isLast ? await settleLocked(context, work, entries[0]!) : await settleTogether(context, work, entries)
+    if (outcome === 'aborted') return 'stopped'
+    if (outcome.status === 'fenced') return 'claim-lost'
+    if (outcome.failures > 0) return 'rows-failed'
+    // The writers that got in between are given a moment.
+    if (outcome.conflicts > 0) await sleep(5 * 2 ** Math.min(round, 5))
+  }
+}
+
+async function listConflicts(context: ShardContext): Promise<readonly FailureRow[]> {
+  const { dialect, names, hold } = context
+  return withFaultsMended(context, 'listing conflicts', async () => {
+    const session = await context.connections.writer()
+    const list = dialect.state.failures(names, hold.runId, { state: 'conflict', shard: hold.shard, limit: conflictsPerBatch })
+    return session.run(reading(dialect, context.scope, list))
+  })
+}
+
+type Outcome = BatchOutcome | 'aborted'
+
+async function settleTogether(context: ShardContext, work: PreparedTransform, entries: readonly FailureRow[]): Promise<Outcome> {
+  const { dialect, prepared, scope } = context
+  const keys = entries.map((entry) => readKey(entry.key))
+  const found = await withFaultsMended(context, 'reading changed rows', async () => {
+    const session = await context.connections.writer()
+    const mode = scope.isEnclosing ? 'current' : 'plain'
+    return session.run(reading(dialect, scope, rereadRows(dialect, prepared.plan, keys, mode)))
+  })
+  const changes = await transformAgain(context, work, found.matching)
+  if (context.abort.aborted) return 'aborted'
+  return commitBatch(context, batchOf(context, changes, entries, keys.length - found.matching.length))
+}
+
+async function transformAgain(context: ShardContext, work: PreparedTransform, rows: readonly PageRow[]): Promise<Changes> {
+  const changes = await transformRows(work, rows, context.abort)
+  const session = await context.connections.writer()
+  const unique = new UniqueValues(context.dialect, context.prepared, work)
+  return unique.allot(session, changes, (script) => reading(context.dialect, context.scope, script))
+}
+
+function batchOf(context: ShardContext, changes: Changes, entries: readonly FailureRow[], skipped: number): Batch {
+  const hasWhere = context.prepared.plan.endsWithWrite
+  return {
+    id: newBatchId(),
+    advance: {
+      cursor: undefined,
+      add: { skipped, passLeft: hasWhere ? changes.left : 0, unchanged: hasWhere ? 0 : changes.left },
+    },
+    sets: changes.sets,
+    failures: changes.failures,
+    retried: new Map(entries.map((entry) => [entry.key, entry.attempts])),
+  }
+}
+
+/**
+ * The last attempt: the row is locked while its transform runs, so that nothing can change it. The only moment at which a lock
+ * is held during user code, and bounded in time.
+ */
+async function settleLocked(context: ShardContext, work: PreparedTransform, entry: FailureRow): Promise<Outcome> {
+  const session = await context.connections.writer()
+  const { dialect, prepared, scope } = context
+  const key = readKey(entry.key)
+  // Where other code shares the connection, or a transaction encloses it, the transaction is one script.
+  if (session.isShared || scope.isEnclosing) return settleAtOnce(context, session, work, entry, key)
+
+  const id = newBatchId()
+  const limits = { ...batchLimits, idleTimeoutMs: 2 * lockedTransformMs }
+  return commit(context, id, async (locking) => {
+    await locking.run(begin(dialect, limits))
+    const write = async (batch: Batch) =>
+      locking.run(endWith(dialect, decided(writeBatch({ ...context, scope: savepoints(dialect) }, { ...batch, id }))))
+    try {
+      const found = await locking.run(rereadRows(dialect, prepared.plan, [key], 'current'))
+      const changes = await withinTime(transformRows(work, found.matching, context.abort))
+      if (changes === 'too-slow') return await write(givingUp(context, entry))
+      return await write(batchOf(context, changes, [entry], 1 - found.matching.length))
+    } catch (error) {
+      // `endWith` has rolled back after an error of its own; a second ROLLBACK finds nothing to do.
+      if (!(error instanceof CommitInDoubt)) await locking.run(dialect.rollback()).catch(() => undefined)
+      throw error
+    }
+  })
+}
+
+function* decided(script: Script<BatchOutcome>): Script<Decision<BatchOutcome>> {
+  const outcome = yield* script
+  return outcome.status === 'fenced' ? undo(outcome) : keep(outcome)
+}
+
+async function settleAtOnce(
+  context: ShardContext,
+  session: Session,
+  work: PreparedTransform,
+  entry: FailureRow,
+  key: Key,
+): Promise<Outcome> {
+  const { dialect, prepared, scope } = context
+  function* body() {
+    const found = yield* rereadRows(dialect, prepared.plan, [key], 'current')
+    const row = found.matching[0]
+    const changes = row ? transformRowNow(work, row, context.abort) : { sets: [], left: 0, failures: [] }
+    const batch = changes ? batchOf(context, changes, [entry], row ? 0 : 1) : givingUp(context, entry)
+    return yield* decided(writeBatch({ ...context, scope: savepoints(dialect) }, batch))
+  }
+  const outcome = await session.run(scope.wrap(body()))
+  if (outcome.status === 'written') context.hold.committed()
+  return outcome
+}
+
+/** A row that could not be had: listed as a failure, with the number of attempts. */
+function givingUp(context: ShardContext, entry: FailureRow): Batch {
+  const message = `kept changing through ${entry.attempts} attempts, and its transform took too long to hold a lock for`
+  return {
+    ...batchOf(context, { sets: [], left: 0, failures: [] }, [entry], 0),
+    failures: [{ key: entry.key, code: 'CONFLICT', message }],
+  }
+}
+
+async function withinTime(changes: Promise<Changes>): Promise<Changes | 'too-slow'> {
+  const timer = new AbortController()
+  const timeout = sleep(lockedTransformMs, 'too-slow' as const, { signal: timer.signal }).catch(() => 'too-slow' as const)
+  try {
+    return await Promise.race([changes, timeout])
+  } finally {
+    timer.abort()
+  }
+}

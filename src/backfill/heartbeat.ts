@@ -1,0 +1,32 @@
+import type { Connections } from './connections.js'
+import type { ShardHold } from './checkpoint.js'
+
+/** Beats a lease survives: two may be lost. */
+const beatsPerLease = 3
+
+/**
+ * Prolongs the lease while the transform runs; calls `onLost` once when somebody else holds the shard. Uses the writer's
+ * connection, between its transactions. A beat that fails is no news: the next batch meets the same fault and deals with it.
+ */
+export function startHeartbeat(
+  hold: ShardHold,
+  connections: Connections,
+  leaseMs: number,
+  onLost: () => void,
+): { stop(): void } {
+  let isBeating = false
+  const timer = setInterval(async () => {
+    if (isBeating) return
+    isBeating = true
+    try {
+      const session = await connections.writer()
+      if (!(await session.run(hold.heartbeat()))) onLost()
+    } catch {
+      // See above.
+    } finally {
+      isBeating = false
+    }
+  }, Math.max(50, leaseMs / beatsPerLease))
+  timer.unref()
+  return { stop: () => clearInterval(timer) }
+}

@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { QueryResult, Script } from '../adapters/database.js'
+import type { Key, PageRange } from '../dialects/dialect.js'
+import type { Statement } from '../dialects/sql.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
+import { type BatchOutcome, writeRange } from './bulk-writer.js'
+import { newBatchId } from './checkpoint.js'
+import { commit, commitBatch, withFaultsMended } from './commit-batch.js'
+import { settleConflicts } from './conflicts.js'
+import { readKey } from './cursor.js'
+import { type Page, readPage } from './keyset-reader.js'
+import { emptyPagesPerCheckpoint } from './limits.js'
+import type { PreparedSql, PreparedTransform } from './prepare-backfill.js'
+import type { ShardContext } from './shard-context.js'
+import { reading } from './transaction.js'
+import { type Changes, transformRows } from './transform.js'
+import { UniqueValues } from './unique-values.js'
+
+export type ShardOutcome = 'done' | 'stopped' | 'claim-lost' | 'rows-failed'
+
+/**
+ * The loop: read a page, transform it, write it with its checkpoint in one transaction, settle what changed under us. The next
+ * page is read meanwhile. Ends when the range is done, when it is asked to stop, or with the first error that retries do
+ * not cure; whatever it ends with, what is committed is the checkpoint.
+ */
+export async function runShard(context: ShardContext): Promise<ShardOutcome> {
+  const { prepared, shard } = context
+  const conflicts = await settleConflicts(context)
+  if (conflicts !== 'settled') return conflicts
+  if (shard.upperKey === undefined) return 'done'
+  const range = { after: shard.cursorKey ?? shard.lowerKey, upTo: readKey(shard.upperKey) }
+  const start = { after: range.after === undefined ? undefined : readKey(range.after), upTo: range.upTo }
+  return prepared.work.form === 'sql'
+    ? await runSql(context, prepared.work, start)
+    : await runTransform(context, prepared.work, start)
+}
+
+interface Range {
+  readonly after: Key | undefined
+  readonly upTo: Key
+}
+
+async function runTransform(context: ShardContext, work: PreparedTransform, range: Range): Promise<ShardOutcome> {
+  const { prepared } = context
+  const { batchRows, delayMs } = prepared.definition
+  const unique = new UniqueValues(context.dialect, prepared, work)
+  let next = readAhead(context, { ...range, limit: batchRows })
+  let skippedOver = { scanned: 0, pages: 0 }
+
+  for (;;) {
+    const page = await next.page()
+    if (context.stop.aborted) return 'stopped'
+    const cursor = page.last
+    if (cursor && !page.isLast) next = readAhead(context, { after: cursor, upTo: range.upTo, limit: batchRows })
+
+    skippedOver = { scanned: skippedOver.scanned + page.scanned, pages: skippedOver.pages + 1 }
+    const isDue = page.rows.length > 0 || page.isLast || skippedOver.pages >= emptyPagesPerCheckpoint
+    if (isDue && cursor) {
+      const scanned = skippedOver.scanned
+      skippedOver = { scanned: 0, pages: 0 }
+      const outcome = await writePage(context, work, unique, page, cursor, scanned)
+      if (outcome.status === 'fenced') return 'claim-lost'
+      if (outcome.status === 'aborted') return 'stopped'
+      context.onBatch({ ...outcome, scanned })
+      if (outcome.failures > 0) return 'rows-failed'
+      if (outcome.conflicts > 0) {
+        const settled = await settleConflicts(context)
+        if (settled !== 'settled') return settled
+      }
+    }
+    if (page.isLast) return 'done'
+    if (delayMs > 0) await sleep(delayMs, undefined, { signal: context.stop }).catch(() => undefined)
+  }
+}
+
+/** Starts reading at once; an error waits until the page is asked for. */
+function readAhead(context: ShardContext, range: PageRange): { page(): Promise<Page> } {
+  const read = withFaultsMended(context, 'reading a page', async () => {
+    const session = await context.connections.reader()
+    const mode = context.scope.isEnclosing ? 'current' : 'plain'
+    return session.run(inRead(context, readPage(context.dialect, context.prepared.plan, range, mode)))
+  })
+  read.catch(() => undefined)
+  return { page: () => read }
+}
+
+function inRead<T>(context: ShardContext, script: Script<T>): Script<T> {
+  return reading(context.dialect, context.scope, script)
+}
+
+/** Attempts at a page whose unique values were taken by others between the question and the write. */
+const uniqueAttempts = 5
+
+async function writePage(
+  context: ShardContext,
+  work: PreparedTransform,
+  unique: UniqueValues,
+  page: Page,
+  cursor: Key,
+  scanned: number,
+): Promise<BatchOutcome | { readonly status: 'aborted' }> {
+  context.onKeys(page.rows.map((row) => row.key))
+  const changes = await transformRows(work, page.rows, context.abort)
+  if (context.abort.aborted) return { status: 'aborted' }
+  for (let attempt = 1; ; attempt++) {
+    const session = await context.connections.writer()
+    const free = await unique.allot(session, changes, (script) => inRead(context, script))
+    try {
+      return await commitBatch(context, {
+        id: newBatchId(),
+        advance: { cursor, add: countersOf(context, free, scanned) },
+        sets: free.sets,
+        failures: free.failures,
+        retried: new Map(),
+      })
+    } catch (error) {
+      const isClash = work.work.unique.size > 0 && isUniqueViolation(context, error)
+      if (!isClash || attempt >= uniqueAttempts) throw error
+      unique.forget()
+    }
+  }
+}
+
+function isUniqueViolation(context: ShardContext, error: unknown): boolean {
+  const cause = error instanceof RowshiftError ? error.cause : error
+  return context.dialect.classifyError(cause).isUniqueViolation
+}
+
+/** Rows left as they are still match if there is a `where`; without one they are simply unchanged. */
+function countersOf(context: ShardContext, changes: Changes, scanned: number) {
+  const isLeft = context.prepared.plan.endsWithWrite
+  return {
+    scanned,
+    passScanned: scanned,
+    passLeft: isLeft ? changes.left : 0,
+    unchanged: isLeft ? 0 : changes.left,
+  }
+}
+
+async function runSql(context: ShardContext, work: PreparedSql, range: Range): Promise<ShardOutcome> {
+  const { dialect, prepared } = context
+  const { batchRows, delayMs } = prepared.definition
+  const keys = prepared.info.key.length
+  let after = range.after
+  for (;;) {
+    if (context.stop.aborted) return 'stopped'
+    const end = await withFaultsMended(context, 'reading a page', async () => {
+      const session = await context.connections.writer()
+      const statement = dialect.pageEnd(prepared.info, { after, upTo: range.upTo, limit: batchRows })
+      return session.run(inRead(context, once(statement)))
+    })
+    const row = end.rows[0]
+    if (!row) return 'done'
+    const upTo = row.slice(0, keys).map(String)
+    const scanned = Number(row[keys])
+    const id = newBatchId()
+    const from = after
+    const outcome = await commit(context, id, (session) =>
+      session.run(writeRange(context, work, { after: from, upTo }, id, scanned)),
+    )
+    if (outcome.status === 'fenced') return 'claim-lost'
+    context.onKeys([upTo])
+    context.onBatch({ ...outcome, scanned })
+    after = upTo
+    if (scanned < batchRows) return 'done'
+    if (delayMs > 0) await sleep(delayMs, undefined, { signal: context.stop }).catch(() => undefined)
+  }
+}
+
+function* once(statement: Statement): Script<QueryResult> {
+  return yield statement
+}

@@ -1,0 +1,192 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Key, UpdateRow } from '../dialects/dialect.js'
+import type { ErrorCode } from '../errors/codes.js'
+import { writeKey } from './cursor.js'
+import type { PageRow } from './keyset-reader.js'
+import type { BoundColumn, PreparedTransform } from './prepare-backfill.js'
+
+/** Rows that write the same columns: one statement. */
+export interface UpdateSet {
+  readonly columns: readonly BoundColumn[]
+  readonly rows: UpdateRow[]
+  /** What the transform returned for columns that must be unique, by property, a value a row. */
+  readonly originals: ReadonlyMap<string, unknown[]>
+}
+
+/** A row that cannot be written, and why. Never contents: the message names the fault. */
+export interface RowFailure {
+  readonly key: string
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+/** What the transform made of a page: ready to be written in one transaction. */
+export interface Changes {
+  readonly sets: readonly UpdateSet[]
+  /** Rows whose transform said `undefined`, or changed nothing: they stay as they are. */
+  readonly left: number
+  readonly failures: readonly RowFailure[]
+}
+
+/** How many promises of an asynchronous transform may be pending at once. */
+const asyncRowsAtOnce = 32
+
+/**
+ * Runs the transform over a page, outside any transaction. A synchronous transform costs no promise; rows of an asynchronous
+ * one run side by side. A row that throws becomes a failure and takes no other row along.
+ */
+export async function transformRows(
+  prepared: PreparedTransform,
+  rows: readonly PageRow[],
+  signal: AbortSignal,
+): Promise<Changes> {
+  const collector = createCollector(prepared)
+  const outcomes = new Array<unknown>(rows.length)
+  const pending: Promise<void>[] = []
+  const settle = (i: number, promise: PromiseLike<unknown>) =>
+    Promise.resolve(promise).then(
+      (value) => {
+        outcomes[i] = value
+      },
+      (error: unknown) => {
+        outcomes[i] = new Thrown(error)
+      },
+    )
+  for (let i = 0; i < rows.length; i++) {
+    const outcome = callTransform(prepared, rows[i]!, signal)
+    if (!isPromiseLike(outcome)) {
+      outcomes[i] = outcome
+      continue
+    }
+    pending.push(settle(i, outcome))
+    if (pending.length >= asyncRowsAtOnce) await Promise.all(pending.splice(0))
+  }
+  if (pending.length > 0) await Promise.all(pending)
+  for (let i = 0; i < rows.length; i++) collector.add(rows[i]!, outcomes[i])
+  return collector.changes()
+}
+
+/** The same for a transform that must not give others a turn; `undefined` when it returned a promise. */
+export function transformRowNow(prepared: PreparedTransform, row: PageRow, signal: AbortSignal): Changes | undefined {
+  const outcome = callTransform(prepared, row, signal)
+  if (isPromiseLike(outcome)) {
+    // Its outcome is not used, so its error must not go unhandled.
+    Promise.resolve(outcome).catch(() => undefined)
+    return undefined
+  }
+  const collector = createCollector(prepared)
+  collector.add(row, outcome)
+  return collector.changes()
+}
+
+class Thrown {
+  constructor(readonly error: unknown) {}
+}
+
+class Unreadable extends Thrown {}
+
+function callTransform(prepared: PreparedTransform, row: PageRow, signal: AbortSignal): unknown {
+  const values: Record<string, unknown> = {}
+  for (const bound of prepared.select) {
+    try {
+      values[bound.property] = bound.decode(row.tokens[bound.position] ?? null)
+    } catch (error) {
+      return new Unreadable(new TypeError(`"${bound.property}": ${(error as Error).message}`))
+    }
+  }
+  try {
+    return prepared.work.transform(values, { key: row.key, signal })
+  } catch (error) {
+    return new Thrown(error)
+  }
+}
+
+function createCollector(prepared: PreparedTransform) {
+  const sets = new Map<string, UpdateSet>()
+  const failures: RowFailure[] = []
+  const known = new Set(prepared.write.map((bound) => bound.property))
+  let left = 0
+
+  const fail = (key: Key, code: ErrorCode, message: string) => {
+    failures.push({ key: writeKey(key), code, message: message.slice(0, 500) })
+  }
+
+  function add(row: PageRow, outcome: unknown): void {
+    if (outcome instanceof Thrown) {
+      const code = outcome instanceof Unreadable ? 'UNREADABLE_VALUE' : 'TRANSFORM_FAILED'
+      return fail(row.key, code, describeThrown(outcome.error))
+    }
+    if (outcome === undefined) {
+      left++
+      return
+    }
+    if (typeof outcome !== 'object' || outcome === null || Array.isArray(outcome)) {
+      return fail(row.key, 'INVALID_VALUE', 'the transform must return an object of new values, or undefined')
+    }
+    const changes = outcome as Record<string, unknown>
+    for (const property in changes) {
+      if (!known.has(property)) return fail(row.key, 'INVALID_VALUE', `"${property}" is not declared in \`write\``)
+    }
+    const written: BoundColumn[] = []
+    const texts: (string | null)[] = []
+    let name = ''
+    for (const bound of prepared.write) {
+      const value = changes[bound.property]
+      if (value === undefined) {
+        if (prepared.work.isPartial) continue
+        return fail(row.key, 'INVALID_VALUE', `the transform did not return "${bound.property}"`)
+      }
+      let text: string | null
+      try {
+        const token = row.tokens[bound.position] ?? null
+        if (isUnchanged(bound, token, value)) continue
+        text = bound.encode(value)
+        if (text === token) continue
+        if (text === null && !bound.column.isNullable) throw new TypeError('the column is NOT NULL')
+      } catch (error) {
+        return fail(row.key, 'INVALID_VALUE', `"${bound.property}": ${(error as Error).message}`)
+      }
+      written.push(bound)
+      texts.push(text)
+      name += `${bound.position},`
+    }
+    if (written.length === 0) {
+      left++
+      return
+    }
+    let set = sets.get(name)
+    if (!set) {
+      set = { columns: written, rows: [], originals: new Map([...prepared.work.unique.keys()].map((key) => [key, []])) }
+      sets.set(name, set)
+    }
+    for (const [property, values] of set.originals) values.push(changes[property])
+    set.rows.push([...row.key, ...row.tokens, ...texts])
+  }
+
+  return { add, changes: (): Changes => ({ sets: [...sets.values()], left, failures }) }
+}
+
+/**
+ * A value that was passed through must be left alone even where its text would differ: a Date holds milliseconds, the column
+ * may hold microseconds.
+ */
+function isUnchanged(bound: BoundColumn, token: string | null, value: unknown): boolean {
+  if (token === null) return value === null && bound.encode(null) === null
+  let stored: unknown
+  try {
+    stored = bound.decode(token)
+  } catch {
+    // What cannot be represented cannot be equal to what was returned.
+    return false
+  }
+  return stored === value || (typeof stored === 'object' && isDeepStrictEqual(stored, value))
+}
+
+function describeThrown(error: unknown): string {
+  if (error instanceof Error) return `${error.name}: ${error.message}`
+  return `the transform threw a ${typeof error}`
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
+}

@@ -1,0 +1,15 @@
+import type { DatabaseSource } from './adapters/database.js'
+import type { Backfill } from './backfill/define-backfill.js'
+
+/** What `rowshift.config.ts` exports as its default. */
+export interface Config {
+  /** Where the rows are: `typeorm('./src/data-source.ts')`. */
+  readonly database: DatabaseSource
+  /** Globs of the files whose exports are the definitions, relative to the config file; or the definitions themselves. */
+  readonly backfills: string | readonly (string | Backfill)[]
+}
+
+/** Types the configuration; returns it unchanged. */
+export function defineConfig(config: Config): Config {
+  return config
+}

@@ -1,0 +1,162 @@
+import type { Script } from '../adapters/database.js'
+import type { Sql, SqlSpelling, Statement } from './sql.js'
+import type { StateStatements } from './state-statements.js'
+import type { ColumnInfo, ColumnKind, TableInfo, TableName } from './table.js'
+
+/** A key as exact text, one entry a key column. */
+export type Key = readonly string[]
+
+/** How values of one column travel: as text both ways, NULL as null. */
+export interface Codec {
+  /** From the text read to the value that a transform sees. @throws Error with a reason that carries no contents */
+  decode(text: string): unknown
+  /** From a transform's value (never null) to the text sent. @throws Error with a reason that carries no contents */
+  encode(value: unknown): string
+}
+
+/** What every statement on the rows of one definition needs to know. */
+export interface TablePlan {
+  readonly info: TableInfo
+  /** Columns read and guarded: those selected and those to be written. */
+  readonly read: readonly ColumnInfo[]
+  /** Rows still to be migrated. Names columns unqualified or by the table's own name. */
+  readonly where: Sql | undefined
+  /** Whether a written row must no longer match `where`; checked on the stored row, in the batch. */
+  readonly endsWithWrite: boolean
+}
+
+export interface KeyRange {
+  /** Exclusive; undefined = from the first key. */
+  readonly after: Key | undefined
+  /** Inclusive. */
+  readonly upTo: Key
+}
+
+export interface PageRange extends KeyRange {
+  /** Keys looked at, whether they match `where` or not: bounds the work of one statement. */
+  readonly limit: number
+}
+
+/** `current` reads the newest committed rows and locks them, where a plain read would show an old snapshot. */
+export type ReadMode = 'plain' | 'current'
+
+/**
+ * A row to be written, flat: the key's texts, the token of each column of `plan.read`, then the new text of each written
+ * column. Flat because it goes to the database as one JSON or array parameter.
+ */
+export type UpdateRow = readonly (string | null)[]
+
+export interface UpdateOutcome {
+  /**
+   * Positions in the batch of rows that were not written, because they are gone, changed or no longer match.
+   * `unknown`: the count is off and the database cannot say which; roll back and lock the guarded rows first.
+   */
+  readonly unwritten: readonly number[] | 'unknown'
+  /** A written row that still matches `where` as stored; undefined = none. */
+  readonly stillMatching: Key | undefined
+}
+
+export interface RangeOutcome {
+  readonly written: number
+  readonly stillMatching: Key | undefined
+}
+
+/** What an error means for the batch that met it. */
+export type ErrorClass =
+  /** Deadlock, serialization failure, lock timeout, busy: the same batch may succeed. */
+  | 'transient'
+  /** The connection is gone or in doubt: discard it. A commit that ends so is ambiguous. */
+  | 'connection-lost'
+  /** Data, constraint or trigger: some row of the batch is to blame. */
+  | 'row'
+  /** Anything else: no row is to blame and a retry does not help. */
+  | 'fatal'
+
+export interface ClassifiedError {
+  readonly class: ErrorClass
+  /** The database's own code: SQLSTATE, errno name. */
+  readonly databaseCode: string | undefined
+  /** Constraint or column named by the database; never values. */
+  readonly subject: string | undefined
+  readonly isUniqueViolation: boolean
+}
+
+/** What a held session needs back when it is released. Opaque to the engine. */
+export type SessionSettings = readonly (readonly [name: string, value: string])[]
+
+/** Time limits of one transaction, in milliseconds. */
+export interface TransactionLimits {
+  readonly lockTimeoutMs: number
+  readonly statementTimeoutMs: number
+  /** How long the server lets the transaction sit idle before it ends it, so that a stopped process blocks nobody. */
+  readonly idleTimeoutMs: number
+}
+
+/**
+ * All that differs between databases. Every SQL text of rowshift is made behind this interface; statements only, no
+ * connection and no policy.
+ */
+export interface Dialect extends SqlSpelling {
+  readonly name: 'postgres' | 'mysql' | 'sqlite'
+
+  /** Settings that keep texts exact (time zone, strict mode), for the life of a held session. Returns what was before. */
+  pinSession(limits: TransactionLimits): Script<SessionSettings>
+  restoreSession(before: SessionSettings): Script<void>
+  /** Starts a transaction, READ COMMITTED where there is a choice, with the same settings where they are transactional. */
+  begin(limits: TransactionLimits): Script<void>
+  /** Ends a transaction; on PostgreSQL deferred constraints are checked before, so that a refusal has a code. */
+  commit(): Script<void>
+  rollback(): Script<void>
+  /** Settings inside somebody else's transaction, undone by `restoreEnclosing`. */
+  pinEnclosing(): Script<SessionSettings>
+  restoreEnclosing(before: SessionSettings): Script<void>
+  savepoint(name: string): Script<void>
+  releaseSavepoint(name: string): Script<void>
+  rollbackToSavepoint(name: string): Script<void>
+  /** Asks the server, not the driver's flag. */
+  isInTransaction(): Script<boolean>
+  /** Whether a savepoint of this name exists in the current transaction. Leaves the transaction usable. */
+  hasSavepoint(name: string): Script<boolean>
+  /** Whether settings live in transactions only, so that reads need one too. */
+  readonly readsNeedTransaction: boolean
+  /** Whether state tables can be created inside an enclosing transaction without committing it. */
+  readonly hasTransactionalDdl: boolean
+  /** @throws RowshiftError READ_REPLICA */
+  requirePrimary(): Script<void>
+
+  /** @throws RowshiftError TABLE_NOT_FOUND, NOT_A_TABLE, KEY_*, ENGINE_WITHOUT_TRANSACTIONS, ROW_SECURITY_ACTIVE */
+  introspect(table: TableName): Script<TableInfo>
+  /** Rows by statistics, or counted where there are none. For progress only. */
+  estimateRows(table: TableName): Script<number>
+
+  /** Kinds a declared column type may be used for, or undefined when the pair makes no sense. */
+  codec(column: ColumnInfo, declared: ColumnKind): Codec | undefined
+  /** A condition's right-hand side: the text bound and cast to the column's type. */
+  valueOf(column: ColumnInfo, text: string): Sql
+  /** NULL-safe inequality. */
+  isDistinct(column: ColumnInfo, text: string): Sql
+
+  /** The largest key: one row, one cell a key column. */
+  lastKey(info: TableInfo): Statement
+  /** One row a key looked at: the key's cells, 1 or 0 for "matches `where`", then a token a read column (if it matches). */
+  readPage(plan: TablePlan, range: PageRange, mode: ReadMode): Statement
+  /** The same rows by key, in key order; missing keys are left out. */
+  readKeys(plan: TablePlan, keys: readonly Key[], mode: ReadMode): Statement
+  /** Positions of the rows whose guard and `where` hold, which are locked until the transaction ends. */
+  lockGuarded(plan: TablePlan, rows: readonly UpdateRow[]): Script<readonly number[]>
+  /** Writes `columns` of rows whose guard and `where` hold: one statement. */
+  updateRows(plan: TablePlan, columns: readonly ColumnInfo[], rows: readonly UpdateRow[]): Script<UpdateOutcome>
+  /** The last key of a page and how many keys it spans: one row, the key's cells and the count; no row = nothing left. */
+  pageEnd(info: TableInfo, range: PageRange): Statement
+  /** Writes expressions into the matching rows of a key range: one statement. */
+  updateRange(plan: TablePlan, set: readonly (readonly [ColumnInfo, Sql])[], range: KeyRange): Script<RangeOutcome>
+  /** Positions of the values that another row (by key) already holds in this column, under the column's collation. */
+  takenValues(info: TableInfo, column: ColumnInfo, values: readonly { readonly key: Key; readonly text: string }[]): Script<readonly number[]>
+  /** Rows that match `where`, counted up to a limit. */
+  countMatching(plan: TablePlan, limit: number): Statement
+  /** Keeps other writers out of the table until the enclosing transaction ends, where that is possible. */
+  lockTable(table: TableName, lockTimeoutMs: number): Script<void>
+
+  classifyError(error: unknown): ClassifiedError
+  readonly state: StateStatements
+}

@@ -1,0 +1,28 @@
+import { render, sql } from '../sql.js'
+import type { Dialect } from '../dialect.js'
+import { classifyError } from './classify-error.js'
+import { codec } from './codecs.js'
+import { estimateRows, introspect } from './introspect.js'
+import * as rows from './rows.js'
+import { spelling } from './spelling.js'
+import { state } from './state.js'
+import * as transaction from './transaction.js'
+
+/** PostgreSQL 13 and up. */
+export const postgres: Dialect = {
+  name: 'postgres',
+  ...spelling,
+  ...transaction,
+  ...rows,
+  hasTransactionalDdl: true,
+  readsNeedTransaction: true,
+  introspect,
+  estimateRows,
+  codec,
+  *lockTable(table, lockTimeoutMs) {
+    yield render(sql`select set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`, spelling, 'pin')
+    yield render(sql`lock table ${rows.tableSql(table)} in share row exclusive mode`, spelling, 'lock-table')
+  },
+  classifyError,
+  state,
+}

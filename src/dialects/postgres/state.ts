@@ -1,0 +1,83 @@
+import { type StateTables, sharedState } from '../shared-state.js'
+import { sql } from '../sql.js'
+import { spelling } from './spelling.js'
+
+/** 'rowshift' in ASCII: the key of the advisory lock that lets one process create the state tables. */
+const creationLock = '8245937404367956596'
+
+const createTables = (tables: StateTables) => [
+  sql`create table if not exists ${tables.run} (
+    id bigint generated always as identity primary key,
+    name varchar(200) collate "C" not null,
+    active_name varchar(200) collate "C" unique,
+    status varchar(20) collate "C" not null,
+    reason_code varchar(40),
+    reason text,
+    table_name text not null,
+    definition_hash varchar(64) not null,
+    table_hash varchar(64) not null,
+    transform_hash varchar(64),
+    pass integer not null,
+    estimated_rows bigint not null,
+    verification text,
+    created_at timestamptz not null,
+    started_at timestamptz,
+    finished_at timestamptz)`,
+  sql`create table if not exists ${tables.checkpoint} (
+    run_id bigint not null references ${tables.run} (id),
+    shard integer not null,
+    status varchar(10) collate "C" not null,
+    lower_key text collate "C",
+    upper_key text collate "C",
+    cursor_key text collate "C",
+    seq bigint not null,
+    epoch bigint not null,
+    claim varchar(36) collate "C",
+    worker varchar(200),
+    lease_ms integer not null,
+    lease_until timestamptz,
+    batch varchar(36) collate "C",
+    scanned bigint not null default 0,
+    written bigint not null default 0,
+    unchanged bigint not null default 0,
+    skipped bigint not null default 0,
+    conflicts bigint not null default 0,
+    pass_left bigint not null default 0,
+    pass_written bigint not null default 0,
+    pass_scanned bigint not null default 0,
+    updated_at timestamptz not null,
+    primary key (run_id, shard))`,
+  sql`create table if not exists ${tables.failure} (
+    run_id bigint not null references ${tables.run} (id),
+    key_hash char(64) collate "C" not null,
+    row_key text collate "C" not null,
+    shard integer not null,
+    state varchar(10) collate "C" not null,
+    code varchar(40) not null,
+    message text not null,
+    attempts integer not null,
+    at timestamptz not null,
+    primary key (run_id, key_hash))`,
+  sql`create table if not exists ${tables.schemaVersion} (
+    table_name varchar(200) collate "C" primary key,
+    version varchar(40) not null,
+    fingerprint varchar(64) not null,
+    migration varchar(255),
+    recorded_at timestamptz not null)`,
+]
+
+export const state = sharedState({
+  ...spelling,
+  now: sql`clock_timestamp()`,
+  after: (milliseconds) => sql`clock_timestamp() + ${milliseconds} * interval '1 millisecond'`,
+  timeText: (column) => sql`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
+  forUpdate: sql`for update`,
+  forUpdateSkipLocked: sql`for update skip locked`,
+  keepOnConflict: () => sql`on conflict do nothing`,
+  hasTable: (_names, table) => {
+    const path = (table.holes[0] as { identifier: string[] }).identifier.map(spelling.quote).join('.')
+    return sql`select 1 where to_regclass(${path}) is not null`
+  },
+  tryCreationLock: sql`select case when pg_try_advisory_xact_lock(${sql.raw(creationLock)}) then 1 else 0 end`,
+  createTables,
+})

@@ -1,0 +1,110 @@
+import type { Script } from '../../adapters/database.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
+import type { SessionSettings, TransactionLimits } from '../dialect.js'
+import { render, type Statement, sql } from '../sql.js'
+import { spelling } from './spelling.js'
+
+/**
+ * Settings that decide how values look as text. Pinned in every transaction and never for the session, because a pooler in
+ * transaction mode hands the next transaction to another server connection.
+ */
+const pinned: readonly (readonly [string, string])[] = [
+  ['TimeZone', 'UTC'],
+  ['DateStyle', 'ISO, MDY'],
+  ['IntervalStyle', 'postgres'],
+  ['extra_float_digits', '3'],
+  ['bytea_output', 'hex'],
+]
+
+const plain = (label: string, text: string): Statement => ({ label, text, parameters: [] })
+
+/** select set_config('TimeZone', 'UTC', true), set_config(...): one round trip for all of them. */
+function setLocal(settings: readonly (readonly [string, string])[]): Statement {
+  const calls = settings.map(([name, value]) => sql`set_config(${name}, ${value}, true)`)
+  return render(sql`select ${sql.join(calls)}`, spelling, 'pin')
+}
+
+export function* begin(limits: TransactionLimits): Script<void> {
+  yield plain('begin', 'begin isolation level read committed')
+  yield setLocal([
+    ...pinned,
+    ['lock_timeout', String(limits.lockTimeoutMs)],
+    ['statement_timeout', String(limits.statementTimeoutMs)],
+    ['idle_in_transaction_session_timeout', String(limits.idleTimeoutMs)],
+  ])
+}
+
+export function* commit(): Script<void> {
+  // A deferred constraint that fails at COMMIT has lost its code in some drivers; here it still has one.
+  yield plain('check-constraints', 'set constraints all immediate')
+  yield plain('commit', 'commit')
+}
+
+export function* rollback(): Script<void> {
+  yield plain('rollback', 'rollback')
+}
+
+// Nothing is pinned for a session, see above.
+export function* pinSession(): Script<SessionSettings> {
+  return []
+}
+export function* restoreSession(): Script<void> {}
+
+export function* pinEnclosing(): Script<SessionSettings> {
+  const current = pinned.map(([name]) => sql`current_setting(${name})`)
+  const { rows } = yield render(sql`select ${sql.join(current)}`, spelling, 'read-settings')
+  yield setLocal(pinned)
+  return pinned.map(([name], i) => [name, String(rows[0]?.[i])] as const)
+}
+
+export function* restoreEnclosing(before: SessionSettings): Script<void> {
+  yield setLocal(before)
+}
+
+export function* savepoint(name: string): Script<void> {
+  yield plain('savepoint', `savepoint ${spelling.quote(name)}`)
+}
+export function* releaseSavepoint(name: string): Script<void> {
+  yield plain('release-savepoint', `release savepoint ${spelling.quote(name)}`)
+}
+export function* rollbackToSavepoint(name: string): Script<void> {
+  yield plain('rollback-to-savepoint', `rollback to savepoint ${spelling.quote(name)}`)
+}
+
+const sqlStateOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code
+
+export function* isInTransaction(): Script<boolean> {
+  try {
+    yield plain('probe', 'savepoint rowshift_probe')
+  } catch (error) {
+    // 25P01: SAVEPOINT can only be used in transaction blocks.
+    if (sqlStateOf(error) === '25P01') return false
+    throw error
+  }
+  yield plain('probe', 'release savepoint rowshift_probe')
+  return true
+}
+
+export function* hasSavepoint(name: string): Script<boolean> {
+  yield plain('probe', 'savepoint rowshift_probe')
+  try {
+    yield plain('probe', `rollback to savepoint ${spelling.quote(name)}`)
+  } catch (error) {
+    // 3B001: no such savepoint. The error spoils the transaction up to our own savepoint only.
+    if (sqlStateOf(error) !== '3B001') throw error
+    yield plain('probe', 'rollback to savepoint rowshift_probe')
+    yield plain('probe', 'release savepoint rowshift_probe')
+    return false
+  }
+  return true
+}
+
+export function* requirePrimary(): Script<void> {
+  const { rows } = yield plain('primary?', 'select case when pg_is_in_recovery() then 1 else 0 end')
+  if (Number(rows[0]?.[0]) === 1) {
+    throw new RowshiftError('READ_REPLICA', {
+      message:
+        'this connection leads to a read replica, which may lag behind: rows read there could be written over newer ones. Connect to the primary.',
+    })
+  }
+}

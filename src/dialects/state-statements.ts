@@ -1,0 +1,172 @@
+import type { Script } from '../adapters/database.js'
+import type { Statement } from './sql.js'
+
+/** Where the state tables are: `"shop"."rowshift_run"` for `{ schema: 'shop', prefix: 'rowshift_' }`. */
+export interface StateNames {
+  readonly schema: string | undefined
+  readonly prefix: string
+}
+
+/** A row of the run table. Times are ISO 8601 in UTC by the database's clock. */
+export interface RunRow {
+  readonly id: number
+  readonly name: string
+  readonly status: string
+  /** Why the run is in its status: an error code, or undefined. */
+  readonly reasonCode: string | undefined
+  readonly reason: string | undefined
+  readonly table: string
+  readonly definitionHash: string
+  readonly tableHash: string
+  readonly transformHash: string | undefined
+  /** 0 = the first pass, 1 and up = sweeps. */
+  readonly pass: number
+  readonly estimatedRows: number
+  /** JSON of the verification, once done. */
+  readonly verification: string | undefined
+  readonly createdAt: string
+  readonly startedAt: string | undefined
+  readonly finishedAt: string | undefined
+}
+
+export type NewRun = Pick<
+  RunRow,
+  'name' | 'status' | 'table' | 'definitionHash' | 'tableHash' | 'transformHash' | 'estimatedRows'
+>
+
+/** Counters of a shard, cumulative over passes but for those of the current pass. */
+export interface Counters {
+  /** Keys looked at. */
+  readonly scanned: number
+  readonly written: number
+  /** Rows whose transform changed nothing, in a run without `where`. */
+  readonly unchanged: number
+  /** Rows gone, or migrated by somebody else, between read and write. */
+  readonly skipped: number
+  /** Rows found changed between read and write; each was read again. */
+  readonly conflicts: number
+  /** Rows the transform left as they are although they match, in the current pass. */
+  readonly passLeft: number
+  readonly passWritten: number
+  readonly passScanned: number
+}
+
+export const counterNames = [
+  'scanned',
+  'written',
+  'unchanged',
+  'skipped',
+  'conflicts',
+  'passLeft',
+  'passWritten',
+  'passScanned',
+] as const satisfies readonly (keyof Counters)[]
+
+/** A row of the checkpoint table: one shard of a run. Keys are JSON arrays of texts. */
+export interface ShardRow {
+  readonly runId: number
+  readonly shard: number
+  readonly status: 'open' | 'done'
+  readonly lowerKey: string | undefined
+  readonly upperKey: string | undefined
+  readonly cursorKey: string | undefined
+  /** Raised by every change but a heartbeat. */
+  readonly seq: number
+  /** Raised by every claim. */
+  readonly epoch: number
+  /** The random token of the worker that holds the shard. */
+  readonly claim: string | undefined
+  readonly worker: string | undefined
+  readonly leaseMs: number
+  /** True while the lease has not run out, by the database's clock. */
+  readonly isLeased: boolean
+  /** The random id of the last committed batch. */
+  readonly batch: string | undefined
+  readonly updatedAt: string
+  readonly counters: Counters
+}
+
+/** A row that could not be written: `conflict` waits to be read again, `failed` waits for a replay. Never contents. */
+export interface FailureRow {
+  readonly runId: number
+  /** JSON array of the key's texts. */
+  readonly key: string
+  readonly shard: number
+  readonly state: 'conflict' | 'failed'
+  readonly code: string
+  readonly message: string
+  readonly attempts: number
+  readonly at: string
+}
+
+export type NewFailure = Omit<FailureRow, 'runId' | 'at'>
+
+/** What a worker must still hold to change its shard. */
+export interface Hold {
+  readonly runId: number
+  readonly shard: number
+  readonly claim: string
+  readonly seq: number
+}
+
+/** Statements on the state tables: standard SQL, spelled by each dialect. */
+export interface StateStatements {
+  /** The version the present tables have, or undefined when there are none. */
+  version(names: StateNames): Script<number | undefined>
+  /** Creates what is missing; `locked` when another process is creating it now. */
+  create(names: StateNames): Script<'created' | 'locked'>
+
+  /** Adds a run unless one with this name is active; returns the active one, locked. */
+  insertRun(names: StateNames, run: NewRun): Script<RunRow>
+  activeRun(names: StateNames, name: string): Script<RunRow | undefined>
+  latestRun(names: StateNames, name: string): Script<RunRow | undefined>
+  latestRuns(names: StateNames): Script<readonly RunRow[]>
+  lockRun(names: StateNames, id: number): Script<RunRow | undefined>
+  /** Changes the status if it still is `from`; `isActive: false` frees the name for a further run. */
+  moveRun(
+    names: StateNames,
+    id: number,
+    change: {
+      readonly from: string
+      readonly to: string
+      readonly isActive: boolean
+      readonly isFinished: boolean
+      readonly reasonCode?: string | undefined
+      readonly reason?: string | undefined
+    },
+  ): Script<boolean>
+  setPass(names: StateNames, id: number, pass: number): Statement
+  setVerification(names: StateNames, id: number, json: string): Statement
+
+  insertShard(names: StateNames, shard: Pick<ShardRow, 'runId' | 'shard' | 'status' | 'lowerKey' | 'upperKey' | 'leaseMs'>): Statement
+  shards(names: StateNames, runId: number): Script<readonly ShardRow[]>
+  /** An open shard that nobody holds or whose lease has run out, locked; rows locked by others are passed over. */
+  freeShard(names: StateNames, runId: number): Script<ShardRow | undefined>
+  lockShard(names: StateNames, runId: number, shard: number): Script<ShardRow | undefined>
+  claimShard(names: StateNames, shard: ShardRow, claim: string, worker: string, leaseMs: number): Statement
+  heartbeat(names: StateNames, hold: Hold): Statement
+  /** Advances cursor and counters if the hold still stands: exactly one row affected, or the batch must not be written. */
+  fence(names: StateNames, hold: Hold, change: { readonly batch: string; readonly cursorKey: string | undefined; readonly add: Partial<Counters> }): Statement
+  /** Corrects counters inside the transaction that fenced. */
+  addCounters(names: StateNames, runId: number, shard: number, add: Partial<Counters>): Statement
+  finishShard(names: StateNames, hold: Hold): Statement
+  releaseShard(names: StateNames, hold: Hold): Statement
+  /** Takes every shard of a run away from whoever holds it; waits for transactions in flight. */
+  dropClaims(names: StateNames, runId: number): Statement
+  /** Opens a shard for a further pass over its range. */
+  reopenShard(names: StateNames, runId: number, shard: number, upperKey: string | undefined): Statement
+
+  /** Opens every shard where it stands, so that listed rows are read again. */
+  openShards(names: StateNames, runId: number): Statement
+  /** Turns failures into conflicts of no attempts: the next worker reads them again. */
+  retryFailures(names: StateNames, runId: number): Statement
+
+  putFailures(names: StateNames, runId: number, failures: readonly NewFailure[]): Script<void>
+  deleteFailures(names: StateNames, runId: number, keys: readonly string[]): Script<void>
+  /** In key-hash order after a hash, for paging: shows `state` only, or both. */
+  failures(names: StateNames, runId: number, page: { readonly state?: FailureRow['state']; readonly shard?: number; readonly limit: number; readonly after?: string | undefined }): Script<readonly FailureRow[]>
+  countFailures(names: StateNames, runId: number): Script<{ readonly conflict: number; readonly failed: number }>
+}
+
+/** Version of the state tables this rowshift creates and understands. */
+export const stateVersion = 1

@@ -1,0 +1,54 @@
+/** A table's name, as parts: never a text that would have to be split again. */
+export interface TableName {
+  /** PostgreSQL schema, MySQL database or attached SQLite database; undefined = the connection's default. */
+  readonly schema: string | undefined
+  readonly name: string
+}
+
+/** What a column holds, the same words on every database; `other` is read and written in its text form. */
+export type ColumnKind =
+  | 'integer'
+  | 'bigint'
+  | 'double'
+  | 'decimal'
+  | 'text'
+  | 'uuid'
+  | 'boolean'
+  | 'timestamp'
+  | 'date'
+  | 'time'
+  | 'json'
+  | 'bytes'
+  | 'other'
+
+export interface ColumnInfo {
+  readonly name: string
+  readonly kind: ColumnKind
+  /** The type as the database prints it, with length: `character varying(20)`. Part of the table's fingerprint. */
+  readonly type: string
+  /** The type to cast a text to, without length, so that assignment and not the cast decides what fits. */
+  readonly castType: string
+  readonly isNullable: boolean
+  /** Computed or identity-always columns cannot be written. */
+  readonly isGenerated: boolean
+  /** PostgreSQL's type id, for the driver's own parsers. */
+  readonly typeId?: number
+  /** MySQL: character set and collation of a text column. */
+  readonly charset?: string
+  readonly collation?: string
+}
+
+/** A table as found in the catalogue. */
+export interface TableInfo {
+  readonly table: TableName
+  readonly columns: ReadonlyMap<string, ColumnInfo>
+  /** The key pages follow: the primary key, or a unique index without NULLs; in index order. Never empty. */
+  readonly key: readonly ColumnInfo[]
+  readonly keyIndex: string
+  /** Column lists of the full (not partial, not expression) unique indexes, the key's included. */
+  readonly uniqueIndexes: readonly (readonly string[])[]
+}
+
+export function tableText(table: TableName): string {
+  return table.schema === undefined ? table.name : `${table.schema}.${table.name}`
+}

@@ -1,0 +1,17 @@
+export type { Database, DatabaseSource } from './adapters/database.js'
+export type {
+  BackfillOptions,
+  RowContext,
+  SqlBackfillOptions,
+  Where,
+} from './backfill/backfill-options.js'
+export { type Column, type ColumnTypes, json, type Json, type Model, type Row, type Source, type TypedColumn } from './backfill/columns.js'
+export { type Backfill, type ChangesOf, defineBackfill, type RowOf } from './backfill/define-backfill.js'
+export type { Progress } from './backfill/progress.js'
+export type { Verification } from './backfill/verify.js'
+export { type Config, defineConfig } from './config.js'
+export { type Sql, sql } from './dialects/sql.js'
+export type { ErrorCode } from './errors/codes.js'
+export { type ErrorDetails, RowshiftError } from './errors/rowshift-error.js'
+export type { RunCounts, RunResult } from './runs/run-result.js'
+export { type BackfillWorker, createWorker, type WorkerEvent, type WorkerOptions } from './runs/worker.js'

@@ -1,0 +1,246 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Database, Script } from '../adapters/database.js'
+import type { Connections } from '../backfill/connections.js'
+import { startHeartbeat } from '../backfill/heartbeat.js'
+import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
+import type { Progress } from '../backfill/progress.js'
+import { databaseError, withRetry } from '../backfill/retry.js'
+import { runShard } from '../backfill/run-backfill.js'
+import { type Decision, kept, reading, type Scope } from '../backfill/transaction.js'
+import { checkSample, KeySample, type Verification } from '../backfill/verify.js'
+import type { Counters, RunRow } from '../dialects/state-statements.js'
+import type { ErrorCode } from '../errors/codes.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
+import { type Claim, claimShard } from './claim.js'
+import { concludeRun, endPass, move } from './finish-run.js'
+import type { RunCounts, RunResult } from './run-result.js'
+import type { RunStatus } from './run-status.js'
+import { requireSame } from './start-run.js'
+
+/** How often a worker without a shard looks whether one has become free. */
+const busyPollMs = 200
+
+export interface ExecuteOptions {
+  readonly database: Database
+  readonly prepared: PreparedBackfill
+  readonly connections: Connections
+  readonly scope: Scope
+  readonly run: RunRow
+  /** Statuses beyond the claimable ones that the caller may start from: `failed`, when asked for by name. */
+  readonly from: readonly RunStatus[]
+  /** Whether to wait for shards that others hold; else the run is theirs to finish. */
+  readonly waitsForOthers: boolean
+  /** Aborted: finish the batch in hand, leave the run resumable. */
+  readonly stop: AbortSignal
+  /** Aborted: give up the batch in hand too. */
+  readonly abort: AbortSignal
+  readonly onProgress: (progress: Progress) => void
+}
+
+/**
+ * Works on a run until it ends, is stopped, or belongs to others: claim a shard, run it, and when none is left decide what
+ * follows. Everything that counts is in the tables, so it can begin at any moment of a run's life.
+ */
+export async function executeRun(options: ExecuteOptions): Promise<RunResult> {
+  const { database, prepared, connections, scope } = options
+  const sample = new KeySample(prepared.definition.verify.sample)
+  const transact = <T>(body: () => Script<Decision<T>>) => inTransaction(options, () => scope.wrap(body()))
+  const check = (run: RunRow) => requireSame(prepared, run)
+  let from = options.from
+
+  for (;;) {
+    if (options.stop.aborted) return leave(options)
+    const claim: Claim = await transact(() => claimShard(database, options.run.id, from, check))
+    from = []
+    if (claim.status === 'not-claimable') return resultOf(options)
+    if (claim.status === 'busy') {
+      if (!options.waitsForOthers) return resultOf(options)
+      await sleep(busyPollMs, undefined, { signal: options.stop }).catch(() => undefined)
+      continue
+    }
+    if (claim.status === 'all-done') {
+      const end = await transact(() => endPass(database, prepared, options.run.id))
+      if (end === 'verify') return verifyRun(options, sample)
+      if (end === 'rows-failed' || end === 'writers-still-old') return resultOf(options)
+      continue
+    }
+    const outcome = await work(options, claim, sample)
+    if (outcome === 'done') await transact(() => kept(claim.hold.finish()))
+    else if (outcome === 'stopped') return leave(options, claim)
+    else if (outcome === 'rows-failed') return failRun(options, 'ROWS_FAILED', 'rows could not be migrated')
+  }
+}
+
+async function work(options: ExecuteOptions, claim: Extract<Claim, { status: 'claimed' }>, sample: KeySample) {
+  const { database, prepared, connections, scope } = options
+  const lost = new AbortController()
+  // In an enclosing transaction nobody else can see the claim, let alone take it.
+  const heartbeat = scope.isEnclosing
+    ? undefined
+    : startHeartbeat(claim.hold, connections, claim.shard.leaseMs, () => lost.abort())
+  const progress = progressOf(claim, options)
+  try {
+    return await runShard({
+      dialect: database.dialect,
+      names: database.stateNames,
+      prepared,
+      connections,
+      scope,
+      hold: claim.hold,
+      shard: claim.shard,
+      stop: options.stop,
+      abort: AbortSignal.any([options.abort, lost.signal]),
+      onBatch: progress,
+      onKeys: (keys) => {
+        for (const key of keys) sample.add(key)
+      },
+    })
+  } catch (error) {
+    if (scope.isEnclosing) throw error
+    await stopWith(options, claim, error)
+    throw error
+  } finally {
+    heartbeat?.stop()
+  }
+}
+
+function progressOf(claim: Extract<Claim, { status: 'claimed' }>, options: ExecuteOptions) {
+  const { counters } = claim.shard
+  let { passScanned: scanned, written, conflicts } = counters
+  let failures = 0
+  return (batch: { scanned: number; written: number; conflicts: number; failures: number }) => {
+    scanned += batch.scanned
+    written += batch.written
+    conflicts += batch.conflicts
+    failures += batch.failures
+    options.onProgress({
+      backfill: options.prepared.definition.name,
+      runId: options.run.id,
+      pass: claim.run.pass,
+      scanned,
+      estimatedRows: claim.run.estimatedRows,
+      written,
+      conflicts,
+      failures,
+    })
+  }
+}
+
+/** A run that met an error is left resumable if no row is to blame, and failed if one is. */
+async function stopWith(options: ExecuteOptions, claim: Extract<Claim, { status: 'claimed' }>, error: unknown): Promise<void> {
+  const code: ErrorCode = error instanceof RowshiftError ? error.code : 'DATABASE_ERROR'
+  const isRowsFault = code === 'ROW_REFUSED' || code === 'WHERE_STILL_TRUE' || code === 'UNIQUE_EXHAUSTED'
+  const reason = error instanceof Error ? error.message : String(error)
+  const body = function* (): Script<Decision<undefined>> {
+    const { dialect, stateNames } = options.database
+    const run = yield* dialect.state.lockRun(stateNames, options.run.id)
+    yield* claim.hold.release()
+    if (run?.status === 'running') yield* move(options.database, run, isRowsFault ? 'failed' : 'interrupted', code, reason)
+    return { isKept: true, value: undefined }
+  }
+  // The database may be out of reach; then the lease runs out and the run is resumable all the same.
+  await inTransaction(options, () => options.scope.wrap(body())).catch(() => undefined)
+}
+
+/** Gives the shard back and says how the run stands. */
+async function leave(options: ExecuteOptions, claim?: Extract<Claim, { status: 'claimed' }>): Promise<RunResult> {
+  const body = function* (): Script<Decision<undefined>> {
+    const { dialect, stateNames } = options.database
+    const run = yield* dialect.state.lockRun(stateNames, options.run.id)
+    if (claim) yield* claim.hold.release()
+    const shards = yield* dialect.state.shards(stateNames, options.run.id)
+    const isAlone = !shards.some((shard) => shard.status === 'open' && shard.claim !== undefined && shard.isLeased)
+    if (run?.status === 'running' && isAlone) yield* move(options.database, run, 'interrupted')
+    return { isKept: true, value: undefined }
+  }
+  await inTransaction(options, () => options.scope.wrap(body()))
+  return resultOf(options)
+}
+
+async function failRun(options: ExecuteOptions, code: ErrorCode, reason: string): Promise<RunResult> {
+  const body = function* (): Script<Decision<undefined>> {
+    const { dialect, stateNames } = options.database
+    const run = yield* dialect.state.lockRun(stateNames, options.run.id)
+    yield dialect.state.dropClaims(stateNames, options.run.id)
+    if (run?.status === 'running') yield* move(options.database, run, 'failed', code, reason)
+    return { isKept: true, value: undefined }
+  }
+  await inTransaction(options, () => options.scope.wrap(body()))
+  return resultOf(options)
+}
+
+async function verifyRun(options: ExecuteOptions, sample: KeySample): Promise<RunResult> {
+  const { database, prepared, connections, scope } = options
+  const verification = await inRetry(options, async (): Promise<Verification> => {
+    const session = await connections.writer()
+    const checked = await checkSample(database.dialect, scope, session, prepared, sample.keys)
+    return { isPassed: checked.refused.length === 0, remaining: 0, ...checked }
+  })
+  await inTransaction(options, () => scope.wrap(concludeRun(database, options.run.id, verification)))
+  return resultOf(options)
+}
+
+function inTransaction<T>(options: ExecuteOptions, script: () => Script<T>): Promise<T> {
+  return inRetry(options, async () => (await options.connections.writer()).run(script()))
+}
+
+/** The run's own bookkeeping: safe to do twice, because every step of it checks where the run stands. */
+async function inRetry<T>(options: ExecuteOptions, task: () => Promise<T>): Promise<T> {
+  const { database, scope, connections } = options
+  try {
+    if (scope.isEnclosing) return await task()
+    return await withRetry(database.dialect, task, {
+      signal: options.abort,
+      async onRetry(error) {
+        await connections.discard()
+        void error
+      },
+    })
+  } catch (error) {
+    throw databaseError(database.dialect, error, `keeping the books of backfill "${options.prepared.definition.name}"`)
+  }
+}
+
+/** The run as its tables have it. */
+export async function resultOf(options: Pick<ExecuteOptions, 'database' | 'prepared' | 'connections' | 'scope' | 'run'>): Promise<RunResult> {
+  const { database, prepared, connections, scope } = options
+  const { dialect, stateNames } = database
+  const session = await connections.writer()
+  const read = function* () {
+    const run = yield* dialect.state.lockRun(stateNames, options.run.id)
+    const shards = yield* dialect.state.shards(stateNames, options.run.id)
+    const failures = yield* dialect.state.countFailures(stateNames, options.run.id)
+    return { run, shards, failures }
+  }
+  const { run, shards, failures } = await session.run(reading(dialect, scope, read()))
+  if (!run) throw new RowshiftError('RUN_NOT_FOUND', { message: `run ${options.run.id} of "${prepared.definition.name}" is gone.` })
+  const sum = (name: keyof Counters) => shards.reduce((total, shard) => total + shard.counters[name], 0)
+  const counts: RunCounts = {
+    scanned: sum('scanned'),
+    written: sum('written'),
+    unchanged: sum('unchanged'),
+    left: sum('passLeft'),
+    skipped: sum('skipped'),
+    conflicts: sum('conflicts'),
+    failures: failures.failed,
+  }
+  const outcome = { backfill: run.name, runId: run.id, counts }
+  switch (run.status as RunStatus) {
+    case 'completed':
+    case 'undone':
+      return {
+        ...outcome,
+        status: 'completed',
+        coverage: prepared.plan.endsWithWrite ? 'every-match' : 'keys-once',
+        verification: JSON.parse(run.verification ?? 'null') as Verification,
+      }
+    case 'failed':
+      return { ...outcome, status: 'failed', code: run.reasonCode as ErrorCode, reason: run.reason ?? '' }
+    case 'paused':
+      return { ...outcome, status: 'unfinished', reason: run.reasonCode === 'WRITERS_STILL_OLD' ? 'writers-still-old' : 'paused' }
+    case 'cancelled':
+      return { ...outcome, status: 'unfinished', reason: 'cancelled' }
+    default:
+      return { ...outcome, status: 'unfinished', reason: 'interrupted' }
+  }
+}

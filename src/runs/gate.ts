@@ -1,0 +1,65 @@
+import type { Database, Session } from '../adapters/database.js'
+import { batchLimits } from '../backfill/limits.js'
+import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
+import { reading, type Scope } from '../backfill/transaction.js'
+import type { RunRow } from '../dialects/state-statements.js'
+import { tableText } from '../dialects/table.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
+
+/**
+ * Checks that the latest run is completed and verified, and again itself that no row matches: rows may have come since. In a
+ * transaction it first keeps writers out, until the contract that follows has been committed.
+ */
+export async function requireOpenGate(
+  database: Database,
+  session: Session,
+  scope: Scope,
+  prepared: PreparedBackfill,
+): Promise<void> {
+  const { dialect, stateNames } = database
+  const { name } = prepared.definition
+  const look = function* () {
+    const run = yield* dialect.state.latestRun(stateNames, name)
+    const shards = run ? yield* dialect.state.shards(stateNames, run.id) : []
+    const failures = run ? yield* dialect.state.countFailures(stateNames, run.id) : undefined
+    return { run, shards, failures }
+  }
+  const { run, shards, failures } = await session.run(reading(dialect, scope, look()))
+  if (!run || run.status !== 'completed') throw shut(prepared, run, failures?.failed ?? 0)
+
+  if (scope.isEnclosing) await session.run(dialect.lockTable(prepared.info.table, batchLimits.lockTimeoutMs))
+  if (!prepared.plan.endsWithWrite) return
+  const left = shards.reduce((sum, shard) => sum + shard.counters.passLeft, 0)
+  const count = function* () {
+    const { rows } = yield dialect.countMatching(prepared.plan, left + 1)
+    return Number(rows[0]?.[0])
+  }
+  const matching = await session.run(reading(dialect, scope, count()))
+  if (matching > left) {
+    throw new RowshiftError('GATE_SHUT', {
+      message: `run ${run.id} of "${name}" is completed, but rows of "${tableText(prepared.info.table)}" match again: some application still writes the old way. Deploy the code that fills the new columns, then \`rowshift run ${name}\` and migrate again.`,
+      details: { backfill: name, run: run.id, status: run.status },
+    })
+  }
+}
+
+function shut(prepared: PreparedBackfill, run: RunRow | undefined, failures: number): RowshiftError {
+  const { name } = prepared.definition
+  const details = { backfill: name, run: run?.id, status: run?.status, failures }
+  const say = (message: string) => new RowshiftError('GATE_SHUT', { message, details })
+  if (!run) {
+    return say(`"${name}" has never been run. Schedule it in an earlier migration, or \`rowshift run ${name}\`.`)
+  }
+  const state = `run ${run.id} of "${name}" is ${run.status}${run.reasonCode ? ` (${run.reasonCode})` : ''}`
+  switch (run.status) {
+    case 'failed':
+      return say(`${state}: ${run.reason ?? ''}. See \`rowshift failures ${name}\`, mend the cause, \`rowshift run ${name}\`, then migrate again.`)
+    case 'paused':
+      return say(`${state}. \`rowshift resume ${name}\`, let \`rowshift work\` finish it, then migrate again.`)
+    case 'cancelled':
+    case 'undone':
+      return say(`${state}. \`rowshift run ${name}\` makes a new run; then migrate again.`)
+    default:
+      return say(`${state}. \`rowshift work\` or \`rowshift run ${name}\` finishes it; then migrate again.`)
+  }
+}

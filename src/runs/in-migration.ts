@@ -1,0 +1,206 @@
+import type { Database, Session } from '../adapters/database.js'
+import { borrowedConnections, type Connections, enclosedConnections, ownConnections } from '../backfill/connections.js'
+import type { BackfillDefinition } from '../backfill/definition.js'
+import { batchLimits, firstConnectionMs } from '../backfill/limits.js'
+import { type PreparedBackfill, prepareBackfill } from '../backfill/prepare-backfill.js'
+import { reverseOf } from '../backfill/reverse-of.js'
+import { keep, ownTransactions, reading, savepoints, type Scope } from '../backfill/transaction.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
+import { executeRun } from './execute-run.js'
+import { concludeRun, endPass, move } from './finish-run.js'
+import { requireOpenGate } from './gate.js'
+import { openState } from './open-state.js'
+import { retryFailedRows } from './run-control.js'
+import type { RunResult } from './run-result.js'
+import { startRun } from './start-run.js'
+
+/*
+ * What migrations call. Inside an ORM's migration anything but success throws, or the ORM would record it as done.
+ */
+
+/** A migration's connection, and whether a transaction is open on it: asked of the server, never of the ORM's flag. */
+interface Place {
+  readonly database: Database
+  readonly session: Session
+  readonly connections: Connections
+  readonly scope: Scope
+}
+
+const never = new AbortController().signal
+
+/** Marks a transaction in which a run was scheduled, so that its gate can tell. */
+const scheduledMark = 'rowshift_scheduled'
+
+async function inPlace<T>(database: Database, session: Session, task: (place: Place) => Promise<T>): Promise<T> {
+  const { dialect } = database
+  const isEnclosed = await session.run(dialect.isInTransaction())
+  const scope = isEnclosed ? savepoints(dialect) : ownTransactions(dialect, batchLimits)
+  await prepareState(database, session, scope)
+  const connections = await connectionsFor(database, session, isEnclosed)
+  try {
+    return await task({ database, session, connections, scope })
+  } finally {
+    await connections.release()
+  }
+}
+
+async function connectionsFor(database: Database, session: Session, isEnclosed: boolean): Promise<Connections> {
+  if (isEnclosed) return enclosedConnections(database, session)
+  // A connection that the application shares is left to it where the database has another.
+  return session.isShared ? ownConnections(database) : borrowedConnections(database, session)
+}
+
+/** Where DDL would commit the migration's own transaction, the state tables are made on another connection. */
+async function prepareState(database: Database, session: Session, scope: Scope): Promise<void> {
+  const { dialect } = database
+  if (!scope.isEnclosing || dialect.hasTransactionalDdl) return openState(database, session, scope)
+  const other = await database.connect({ timeoutMs: firstConnectionMs })
+  try {
+    await openState(database, other, ownTransactions(dialect, batchLimits))
+  } finally {
+    await other.release()
+  }
+}
+
+/**
+ * Runs a definition to its end inside a migration: in the migration's transaction if there is one, so that it commits or rolls
+ * back with it; else in transactions of its own, resumable when the migration is run again.
+ * @throws RowshiftError for every end but a completed and verified run
+ */
+export async function runInMigration(
+  database: Database,
+  session: Session,
+  definition: BackfillDefinition,
+): Promise<RunResult & { status: 'completed' }> {
+  return inPlace(database, session, async (place) => {
+    const prepared = await prepare(place, definition)
+    const writer = await place.connections.writer()
+    const { run } = await startRun(database, writer, place.scope, prepared)
+    if (run.status === 'failed') await writer.run(place.scope.wrap(retryFailedRows(database, run.id)))
+    const result = await executeRun({
+      ...place,
+      prepared,
+      run,
+      from: ['failed'],
+      waitsForOthers: true,
+      stop: never,
+      abort: never,
+      onProgress: () => undefined,
+    })
+    if (result.status === 'completed') return result
+    throw await unfinished(place, definition, result)
+  })
+}
+
+async function prepare({ database, connections, scope }: Place, definition: BackfillDefinition): Promise<PreparedBackfill> {
+  const writer = await connections.writer()
+  return writer.run(reading(database.dialect, scope, prepareBackfill(database, definition)))
+}
+
+/** Failed rows shown in an error: a rollback erases the table that lists them all. */
+const failuresShown = 20
+
+async function unfinished(
+  { database, connections, scope }: Place,
+  definition: BackfillDefinition,
+  result: Exclude<RunResult, { status: 'completed' }>,
+): Promise<RowshiftError> {
+  const { dialect, stateNames } = database
+  const writer = await connections.writer()
+  const page = dialect.state.failures(stateNames, result.runId, { limit: failuresShown })
+  const failures = await writer.run(reading(dialect, scope, page))
+  const details = {
+    backfill: definition.name,
+    run: result.runId,
+    counts: result.counts,
+    failures: failures.map(({ key, code, message }) => ({ key, code, message })),
+  }
+  const listed = failures.map(({ key, code, message }) => `\n  ${key} ${code}: ${message}`).join('')
+  if (result.status === 'failed') {
+    const more = result.counts.failures - failures.length
+    return new RowshiftError(result.code, {
+      message: `backfill "${definition.name}" failed: ${result.reason}.${listed}${more > 0 ? `\n  and ${more} more` : ''}\nThe migration is not recorded as done. Mend the rows or the transform, then run it again.`,
+      details,
+    })
+  }
+  return new RowshiftError('RUN_UNFINISHED', {
+    message: `backfill "${definition.name}" is unfinished (${result.reason}), so the migration is not recorded as done. Run it again to go on from the checkpoint.`,
+    details,
+    retryable: true,
+  })
+}
+
+/**
+ * Schedules a run for background workers and returns at once. Called again, or by two migrations at once, it finds the run that
+ * is there. An empty table completes at once.
+ * @throws RowshiftError SCHEDULE_NEEDS_WHERE and what the checks of the definition throw
+ */
+export async function scheduleInMigration(database: Database, session: Session, definition: BackfillDefinition): Promise<void> {
+  if (definition.where === undefined) {
+    throw new RowshiftError('SCHEDULE_NEEDS_WHERE', {
+      message: `backfill "${definition.name}" has no \`where\`: while the application goes on writing, nothing would tell which rows are left. Add one, such as where: { slug: null }.`,
+      details: { backfill: definition.name },
+    })
+  }
+  await inPlace(database, session, async (place) => {
+    const { dialect } = database
+    const prepared = await prepare(place, definition)
+    const writer = await place.connections.writer()
+    const { run } = await startRun(database, writer, place.scope, prepared)
+    const end = await writer.run(place.scope.wrap(endPass(database, prepared, run.id)))
+    if (end === 'verify') {
+      const nothing = { isPassed: true, remaining: 0, checked: 0, refused: [] }
+      await writer.run(place.scope.wrap(concludeRun(database, run.id, nothing)))
+    } else if (place.scope.isEnclosing) {
+      await writer.run(dialect.savepoint(scheduledMark))
+    }
+  })
+}
+
+/**
+ * The gate: passes only when the latest run of each definition is completed and verified and no row matches again.
+ * @throws RowshiftError GATE_SHUT with what is left and the command that finishes it; GATE_IN_SAME_TRANSACTION
+ */
+export async function requireCompletedInMigration(
+  database: Database,
+  session: Session,
+  definition: BackfillDefinition,
+): Promise<void> {
+  await inPlace(database, session, async (place) => {
+    const { dialect } = database
+    const writer = await place.connections.writer()
+    if (place.scope.isEnclosing && (await writer.run(dialect.hasSavepoint(scheduledMark)))) {
+      throw new RowshiftError('GATE_IN_SAME_TRANSACTION', {
+        message: `the schedule of "${definition.name}" and its gate are in one transaction, so the run can never start: this error takes the schedule back. Run the migrations with \`-t each\`, or release the gate's migration after the run has finished.`,
+        details: { backfill: definition.name },
+      })
+    }
+    const prepared = await prepare(place, definition)
+    await requireOpenGate(database, writer, place.scope, prepared)
+  })
+}
+
+/**
+ * Takes a change back inside a migration, by the definition's `reverse`, with the same engine; the gate shuts.
+ * @throws RowshiftError IRREVERSIBLE before anything is read
+ */
+export async function undoInMigration(database: Database, session: Session, definition: BackfillDefinition): Promise<void> {
+  const reverse = reverseOf(definition)
+  if (reverse !== 'not-needed') await runInMigration(database, session, reverse)
+  await inPlace(database, session, async ({ connections, scope }) => {
+    const { dialect, stateNames } = database
+    const writer = await connections.writer()
+    function* mark() {
+      const run = yield* dialect.state.latestRun(stateNames, definition.name)
+      const locked = run && (yield* dialect.state.lockRun(stateNames, run.id))
+      if (locked?.status === 'completed') yield* move(database, locked, 'undone')
+      else if (locked && locked.status !== 'undone' && locked.status !== 'cancelled') {
+        yield dialect.state.dropClaims(stateNames, locked.id)
+        yield* move(database, locked, 'cancelled')
+      }
+      return keep(undefined)
+    }
+    await writer.run(scope.wrap(mark()))
+  })
+}
+

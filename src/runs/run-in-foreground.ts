@@ -1,0 +1,59 @@
+import type { Database } from '../adapters/database.js'
+import { ownConnections } from '../backfill/connections.js'
+import { batchLimits } from '../backfill/limits.js'
+import type { BackfillDefinition } from '../backfill/definition.js'
+import { prepareBackfill } from '../backfill/prepare-backfill.js'
+import type { Progress } from '../backfill/progress.js'
+import { ownTransactions, reading } from '../backfill/transaction.js'
+import { executeRun } from './execute-run.js'
+import { openState } from './open-state.js'
+import { retryFailedRows } from './run-control.js'
+import type { RunResult } from './run-result.js'
+import { startRun } from './start-run.js'
+
+export interface ForegroundOptions {
+  readonly database: Database
+  readonly definition: BackfillDefinition
+  /** Aborted: finish the batch in hand and leave the run resumable. */
+  readonly stop?: AbortSignal
+  /** Aborted: give up the batch in hand too. */
+  readonly abort?: AbortSignal
+  readonly onProgress?: (progress: Progress) => void
+  /** A resumed run: where it stands before the first batch. */
+  readonly onStart?: (start: { readonly runId: number; readonly isResumed: boolean }) => void
+}
+
+const never = new AbortController().signal
+
+/**
+ * Runs a definition to its end with connections of its own: a new run, or the active one from its checkpoint. A failed run is
+ * tried again, its listed rows first.
+ */
+export async function runInForeground(options: ForegroundOptions): Promise<RunResult> {
+  const { database, definition, onProgress = () => undefined } = options
+  const { dialect } = database
+  const connections = ownConnections(database)
+  const scope = ownTransactions(dialect, batchLimits)
+  try {
+    const session = await connections.writer()
+    await openState(database, session, scope)
+    const prepared = await session.run(reading(dialect, scope, prepareBackfill(database, definition)))
+    const { run, isNew } = await startRun(database, session, scope, prepared)
+    options.onStart?.({ runId: run.id, isResumed: !isNew })
+    if (run.status === 'failed') await session.run(scope.wrap(retryFailedRows(database, run.id)))
+    return await executeRun({
+      database,
+      prepared,
+      connections,
+      scope,
+      run,
+      from: ['failed'],
+      waitsForOthers: true,
+      stop: options.stop ?? never,
+      abort: options.abort ?? never,
+      onProgress,
+    })
+  } finally {
+    await connections.release()
+  }
+}

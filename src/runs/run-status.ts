@@ -1,0 +1,49 @@
+/**
+ * A run's life. `active` statuses hold the backfill's name: there is at most one such run of a backfill at a time.
+ *
+ * | from | to | when |
+ * |---|---|---|
+ * | scheduled | running | a worker claims its first shard |
+ * | scheduled | completed | the table was empty |
+ * | scheduled, running, interrupted, failed | paused | `rowshift pause`; takes every claim away |
+ * | running | running | a further worker joins, or takes over a dead one's shard |
+ * | running | interrupted | the worker was stopped, the database was out of reach, or old writers outlasted the sweeps |
+ * | running | failed | rows failed, a batch was refused, or the verification did not pass |
+ * | running | completed | every shard is done, a sweep found nothing more, and the verification passed |
+ * | interrupted | running | a worker claims a shard again |
+ * | paused | scheduled | `rowshift resume` |
+ * | failed | running | `rowshift run` tries again: listed failures first |
+ * | any active | cancelled | `rowshift cancel`; takes every claim away |
+ * | completed | undone | `undo` brought the old values back: the gate is shut again |
+ */
+export type RunStatus =
+  | 'scheduled'
+  | 'running'
+  | 'interrupted'
+  | 'paused'
+  | 'failed'
+  | 'completed'
+  | 'cancelled'
+  | 'undone'
+
+export const transitions: Readonly<Record<RunStatus, readonly RunStatus[]>> = {
+  scheduled: ['running', 'paused', 'cancelled', 'completed'],
+  running: ['running', 'interrupted', 'paused', 'failed', 'cancelled', 'completed'],
+  interrupted: ['running', 'paused', 'cancelled'],
+  paused: ['scheduled', 'cancelled'],
+  failed: ['running', 'paused', 'cancelled'],
+  completed: ['undone'],
+  cancelled: [],
+  undone: [],
+}
+
+const active: ReadonlySet<RunStatus> = new Set(['scheduled', 'running', 'interrupted', 'paused', 'failed'])
+
+/** Active runs keep their backfill's name to themselves. */
+export const isActive = (status: RunStatus): boolean => active.has(status)
+
+/** Whether workers may claim shards. A failed run waits until somebody asks for it by name. */
+export const isClaimable = (status: RunStatus): boolean =>
+  status === 'scheduled' || status === 'running' || status === 'interrupted'
+
+export const isAllowed = (from: RunStatus, to: RunStatus): boolean => transitions[from].includes(to)

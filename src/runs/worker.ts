@@ -1,0 +1,158 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Database, DatabaseSource } from '../adapters/database.js'
+import { collectBackfills } from '../backfill/collect-backfills.js'
+import { ownConnections } from '../backfill/connections.js'
+import type { Backfill } from '../backfill/define-backfill.js'
+import type { BackfillDefinition } from '../backfill/definition.js'
+import { batchLimits } from '../backfill/limits.js'
+import { prepareBackfill } from '../backfill/prepare-backfill.js'
+import type { Progress } from '../backfill/progress.js'
+import { ownTransactions, reading } from '../backfill/transaction.js'
+import type { RunRow } from '../dialects/state-statements.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
+import { executeRun } from './execute-run.js'
+import { openState } from './open-state.js'
+import type { RunResult } from './run-result.js'
+import { isClaimable, type RunStatus } from './run-status.js'
+
+/** How often an idle worker looks for scheduled runs. */
+const idlePollMs = 1_000
+
+/** What a worker tells while it works. */
+export type WorkerEvent =
+  | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'ended'; readonly result: RunResult }
+  /** A run that this process must not touch: another definition, a changed table. It goes on to the next. */
+  | { readonly type: 'declined'; readonly backfill: string; readonly error: RowshiftError }
+
+export interface WorkerOptions {
+  readonly database: DatabaseSource
+  /** The definitions this worker knows; runs of others are left to others. */
+  readonly backfills: readonly Backfill[]
+  readonly onEvent?: (event: WorkerEvent) => void
+}
+
+/** Works on scheduled and interrupted runs, in this process. Any number may work on the same database. */
+export interface BackfillWorker extends AsyncDisposable {
+  /** Begins to work in the background; resolves when the database is open. */
+  start(): Promise<void>
+  /** Resolves when no run of its definitions is left to work on: finished, failed or paused. Rejects with what stopped it. */
+  untilIdle(): Promise<void>
+  /** Finishes the batch in hand, leaves runs resumable, closes its connections. */
+  stop(): Promise<void>
+}
+
+/**
+ * A background worker. It may be killed at any moment: its runs are taken over by others after the lease (5 s), or resumed by
+ * the next start, from the last committed batch.
+ *
+ *   await using worker = createWorker({ database: typeorm(dataSource), backfills: [citySlug] })
+ *   await worker.start()
+ *
+ * @throws RowshiftError DUPLICATE_BACKFILL, INVALID_DEFINITION
+ */
+export function createWorker(options: WorkerOptions): BackfillWorker {
+  const definitions = collectBackfills(options.backfills)
+  const stopping = new AbortController()
+  let working: Promise<void> = Promise.resolve()
+  const waiting: (() => void)[] = []
+
+  async function workOn(database: Database): Promise<void> {
+    const work = { database, definitions, stop: stopping.signal, abort: never, onEvent: options.onEvent }
+    try {
+      while (!stopping.signal.aborted) {
+        if ((await workOnce(work)) === 'worked') continue
+        for (const resolve of waiting.splice(0)) resolve()
+        await sleep(idlePollMs, undefined, { signal: stopping.signal }).catch(() => undefined)
+      }
+    } finally {
+      await database.close()
+    }
+  }
+
+  const worker: BackfillWorker = {
+    async start() {
+      const database = await options.database.open()
+      working = workOn(database)
+      // Rejections are handed out by `untilIdle` and `stop`.
+      working.catch(() => undefined)
+    },
+    async untilIdle() {
+      await Promise.race([working, new Promise<void>((resolve) => waiting.push(resolve))])
+    },
+    async stop() {
+      stopping.abort()
+      await working
+    },
+    [Symbol.asyncDispose]: () => worker.stop(),
+  }
+  return worker
+}
+
+const never = new AbortController().signal
+
+export interface WorkOptions {
+  readonly database: Database
+  readonly definitions: ReadonlyMap<string, BackfillDefinition>
+  readonly stop: AbortSignal
+  readonly abort: AbortSignal
+  readonly onEvent?: ((event: WorkerEvent) => void) | undefined
+}
+
+/** Works on every claimable run of the definitions once; `idle` when there was none. */
+export async function workOnce(options: WorkOptions): Promise<'worked' | 'idle'> {
+  const runs = await claimableRuns(options)
+  const declined = new Set<string>()
+  for (const run of runs) {
+    if (options.stop.aborted) return 'worked'
+    const definition = options.definitions.get(run.name)!
+    try {
+      const result = await workOnRun(options, definition, run)
+      options.onEvent?.({ type: 'ended', result })
+    } catch (error) {
+      const isDeclined =
+        error instanceof RowshiftError && (error.code === 'DEFINITION_CHANGED' || error.code === 'TABLE_CHANGED')
+      if (!isDeclined) throw error
+      declined.add(run.name)
+      options.onEvent?.({ type: 'declined', backfill: run.name, error })
+    }
+  }
+  return runs.length === declined.size ? 'idle' : 'worked'
+}
+
+async function claimableRuns({ database, definitions }: WorkOptions): Promise<readonly RunRow[]> {
+  const { dialect, stateNames } = database
+  const session = await database.connect()
+  const scope = ownTransactions(dialect, batchLimits)
+  try {
+    await openState(database, session, scope)
+    const runs = await session.run(reading(dialect, scope, dialect.state.latestRuns(stateNames)))
+    return runs.filter((run) => isClaimable(run.status as RunStatus) && definitions.has(run.name))
+  } finally {
+    await session.release()
+  }
+}
+
+async function workOnRun(options: WorkOptions, definition: BackfillDefinition, run: RunRow): Promise<RunResult> {
+  const { database } = options
+  const connections = ownConnections(database)
+  const scope = ownTransactions(database.dialect, batchLimits)
+  try {
+    const session = await connections.writer()
+    const prepared = await session.run(reading(database.dialect, scope, prepareBackfill(database, definition)))
+    return await executeRun({
+      database,
+      prepared,
+      connections,
+      scope,
+      run,
+      from: [],
+      waitsForOthers: true,
+      stop: options.stop,
+      abort: options.abort,
+      onProgress: (progress) => options.onEvent?.({ type: 'progress', progress }),
+    })
+  } finally {
+    await connections.release()
+  }
+}
