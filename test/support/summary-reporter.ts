@@ -1,8 +1,9 @@
+import type { ProvidedContext } from 'vitest'
 import type { Reporter, SerializedError, TestModule, Vitest } from 'vitest/node'
 
 /**
  * Ends the run's output with one line in plain words, `12 passed, 0 failed` (`, 1 skipped` if any), for readers of logs that
- * do not know vitest. Names the databases that were not tested before it.
+ * do not know vitest. Before it come the databases that were not tested; where all of them have to be, each one fails the run.
  */
 export default class SummaryReporter implements Reporter {
   #vitest: Vitest | undefined
@@ -19,12 +20,32 @@ export default class SummaryReporter implements Reporter {
       for (const suite of module.children.allSuites()) count.failed += suite.errors().length
       for (const test of module.children.allTests()) count[test.result().state]++
     }
-    const skipped = count.skipped + count.pending
+    // Either the setup threw or a filter matched no file; nothing has been shown to work.
+    if (modules.length === 0) count.failed ||= 1
 
-    for (const [name, server] of Object.entries(this.#vitest?.getRootProject().getProvidedContext().servers ?? {}))
-      if ('unavailable' in server) print(`SKIPPED: nothing was tested on ${name} (${server.unavailable})`)
+    for (const [name, reason] of this.#untested()) {
+      print(`SKIPPED: nothing was tested on ${name} (${reason})`)
+      if (!isEveryDatabaseRequired()) continue
+      count.failed++
+      process.exitCode = 1
+    }
+    const skipped = count.skipped + count.pending
     print(`${count.passed} passed, ${count.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
   }
+
+  #untested(): [name: string, reason: string][] {
+    const servers: Partial<ProvidedContext['servers']> =
+      this.#vitest?.getRootProject().getProvidedContext().servers ?? {}
+    return Object.entries(servers).flatMap(([name, server]) =>
+      'unavailable' in server ? [[name, server.unavailable]] : [],
+    )
+  }
+}
+
+/** On a developer's machine a database may be missing; in continuous integration its tests must not vanish in silence. */
+function isEveryDatabaseRequired(): boolean {
+  const { CI, ROWSHIFT_TEST_ALL } = process.env
+  return ROWSHIFT_TEST_ALL === '1' || (CI !== undefined && CI !== '' && CI !== 'false')
 }
 
 function print(line: string): void {
