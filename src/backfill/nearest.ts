@@ -1,15 +1,18 @@
-/** How many single-character edits lead from one word to the other. */
+/** How many edits lead from one word to the other: a letter added, dropped or replaced, or two neighbours swapped. */
 function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, column) => column)
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row]
-    for (let column = 1; column <= b.length; column++) {
-      const replaced = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1)
-      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
+  // rows[i][j]: from the first i letters of one word to the first j of the other.
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)]
+  for (let i = 1; i <= a.length; i++) {
+    const [row, above, twoAbove] = [[i], rows[i - 1]!, rows[i - 2]]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = above[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      const isSwap = twoAbove && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swapped = isSwap ? twoAbove[j - 2]! + 1 : Number.POSITIVE_INFINITY
+      row.push(Math.min(replaced, swapped, above[j]! + 1, row[j - 1]! + 1))
     }
-    previous = current
+    rows.push(row)
   }
-  return previous[b.length] ?? 0
+  return rows[a.length]![b.length]!
 }
 
 /**
