@@ -10,8 +10,8 @@ export interface PageRow {
 /** The keys after a cursor, and the rows among them that are still to be migrated. */
 export interface Page {
   readonly rows: readonly PageRow[]
-  /** Keys looked at. */
-  readonly scanned: number
+  /** Keys looked at, in order. */
+  readonly keys: readonly Key[]
   /** Where the next page begins; undefined = nothing was left. */
   readonly last: Key | undefined
   /** True when no key of the range is left after this page. */
@@ -21,11 +21,11 @@ export interface Page {
 export function* readPage(dialect: Dialect, plan: TablePlan, range: PageRange, mode: ReadMode): Script<Page> {
   const { rows } = yield dialect.readPage(plan, range, mode)
   const keys = plan.info.key.length
-  const lastRow = rows[rows.length - 1]
+  const looked = rows.map((row) => keyOf(row, keys))
   return {
     rows: matching(rows, keys),
-    scanned: rows.length,
-    last: lastRow && keyOf(lastRow, keys),
+    keys: looked,
+    last: looked.at(-1),
     isLast: rows.length < range.limit,
   }
 }

@@ -35,6 +35,8 @@ export async function runShard(context: ShardContext): Promise<ShardOutcome> {
     : await runTransform(context, prepared.work, start)
 }
 
+const nothingPassed = { scanned: 0, pages: 0, last: undefined }
+
 interface Range {
   readonly after: Key | undefined
   readonly upTo: Key
@@ -45,19 +47,19 @@ async function runTransform(context: ShardContext, work: PreparedTransform, rang
   const { batchRows, delayMs } = prepared.definition
   const unique = new UniqueValues(context.dialect, prepared, work)
   let next = readAhead(context, { ...range, limit: batchRows })
-  let skippedOver = { scanned: 0, pages: 0 }
+  // Pages without a match, and the last of their keys, until they share a checkpoint.
+  let passed: { readonly scanned: number; readonly pages: number; readonly last: Key | undefined } = nothingPassed
 
   for (;;) {
     const page = await next.page()
     if (context.stop.aborted) return 'stopped'
-    const cursor = page.last
-    if (cursor && !page.isLast) next = readAhead(context, { after: cursor, upTo: range.upTo, limit: batchRows })
+    if (page.last && !page.isLast) next = readAhead(context, { after: page.last, upTo: range.upTo, limit: batchRows })
 
-    skippedOver = { scanned: skippedOver.scanned + page.scanned, pages: skippedOver.pages + 1 }
-    const isDue = page.rows.length > 0 || page.isLast || skippedOver.pages >= emptyPagesPerCheckpoint
-    if (isDue && cursor) {
-      const scanned = skippedOver.scanned
-      skippedOver = { scanned: 0, pages: 0 }
+    passed = { scanned: passed.scanned + page.keys.length, pages: passed.pages + 1, last: page.last ?? passed.last }
+    const isDue = page.rows.length > 0 || page.isLast || passed.pages >= emptyPagesPerCheckpoint
+    if (isDue && passed.last) {
+      const { scanned, last: cursor } = passed
+      passed = nothingPassed
       const outcome = await writePage(context, work, unique, page, cursor, scanned)
       if (outcome.status === 'fenced') return 'claim-lost'
       if (outcome.status === 'aborted') return 'stopped'
@@ -99,7 +101,7 @@ async function writePage(
   cursor: Key,
   scanned: number,
 ): Promise<BatchOutcome | { readonly status: 'aborted' }> {
-  context.onKeys(page.rows.map((row) => row.key))
+  context.onKeys(page.keys)
   const changes = await transformRows(work, page.rows, context.abort)
   if (context.abort.aborted) return { status: 'aborted' }
   for (let attempt = 1; ; attempt++) {

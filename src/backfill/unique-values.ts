@@ -9,7 +9,7 @@ import type { Changes, UpdateSet } from './transform.js'
 const maxSuffix = 1_000_000
 
 /** Suffixes asked about at once when a value is taken; four times as many in each further round. */
-const firstBlock = 16
+const firstBlock = 4
 
 /** Values whose last suffix is remembered, so that the 300th "san-jose" does not begin at 2 again. */
 const rememberedValues = 100_000

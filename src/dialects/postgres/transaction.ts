@@ -5,8 +5,10 @@ import { render, type Statement, sql } from '../sql.js'
 import { spelling } from './spelling.js'
 
 /**
- * Settings that decide how values look as text. Pinned in every transaction and never for the session, because a pooler in
- * transaction mode hands the next transaction to another server connection.
+ * Pinned in every transaction and never for the session, because a pooler in transaction mode hands the next transaction to
+ * another server connection. The first lines decide how values look as text. The last keep a page an index range and a batch
+ * a series of key lookups: without statistics, or with stale ones, the planner would sort or hash the whole table for every
+ * page. They raise costs and forbid nothing, so a user's subquery on a table without an index still runs.
  */
 const pinned: readonly (readonly [string, string])[] = [
   ['TimeZone', 'UTC'],
@@ -14,6 +16,13 @@ const pinned: readonly (readonly [string, string])[] = [
   ['IntervalStyle', 'postgres'],
   ['extra_float_digits', '3'],
   ['bytea_output', 'hex'],
+  ['enable_sort', 'off'],
+  ['enable_seqscan', 'off'],
+  ['enable_bitmapscan', 'off'],
+  ['enable_hashjoin', 'off'],
+  ['enable_mergejoin', 'off'],
+  // The raised costs would make it compile statements that take milliseconds.
+  ['jit', 'off'],
 ]
 
 const plain = (label: string, text: string): Statement => ({ label, text, parameters: [] })
