@@ -231,6 +231,8 @@ describe('options are refused with the option and the remedy', () => {
 
     ['no transform', { transform: undefined }, 'transform', 'must be a function of the row'],
     ['a transform that is data', { transform: { slug: 'x' } }, 'transform', 'must be a function of the row'],
+    ['a body for an object', { transform: () => {} }, 'transform', 'returns nothing, so no row would change'],
+    ['a reverse that returns nothing', { reverse: () => {} }, 'reverse', 'Braces after => are a body'],
     ['set and transform', { set: { slug: 'x' } }, 'set', 'belongs to defineBackfill.sql()'],
 
     ['batchSize', { batchSize: 100 }, 'batchSize', 'is no option. Did you mean "batchRows"?'],

@@ -1,0 +1,83 @@
+/** The most common jobs, as users type them. They also have to compile with `declaration`: see messages.test.ts. */
+import { json } from '../../src/backfill/columns.js'
+import { defineBackfill } from '../../src/backfill/define-backfill.js'
+import { sql } from '../../src/dialects/sql.js'
+
+declare function slugify(text: string): string
+
+// Fill a column.
+export const citySlug = defineBackfill({
+  name: 'city.slug',
+  table: 'city',
+  select: { name: 'text' },
+  write: { slug: 'text' },
+  where: { slug: null },
+  transform: (row) => ({ slug: slugify(row.name) }),
+  unique: { slug: (slug, n) => `${slug}-${n}` },
+  reverse: 'not-needed',
+})
+
+// The same, computed by the database.
+export const citySlugInSql = defineBackfill.sql({
+  name: 'city.slug-in-sql',
+  table: 'city',
+  where: { slug: null },
+  set: { slug: sql`lower(name)`, rank: 1 },
+  reverse: { set: { slug: null } },
+})
+
+// Split a column.
+export const userName = defineBackfill({
+  name: 'user.split-name',
+  table: 'user',
+  select: { name: 'text' },
+  write: { first_name: 'text', last_name: 'text' },
+  where: { first_name: null },
+  transform: (row) => {
+    const [first_name = '', ...rest] = row.name.split(' ')
+    return { first_name, last_name: rest.join(' ') }
+  },
+  reverse: (row) => ({ name: `${row.first_name} ${row.last_name}`.trim() }),
+})
+
+// Change an enum and a JSON shape, in place.
+export interface SettingsV1 {
+  mail: boolean
+}
+export interface SettingsV2 {
+  version: 2
+  channels: string[]
+}
+export const postStatus = defineBackfill({
+  name: 'post.status',
+  table: 'post',
+  select: { status: ['NEW', 'OLD', null], settings: json<SettingsV1 | SettingsV2>() },
+  write: { status: ['draft', 'archived'], settings: json<SettingsV2>() },
+  where: { status: ['NEW', 'OLD', null] },
+  transform: async (row) => ({
+    status: row.status === 'OLD' ? 'archived' : 'draft',
+    settings: 'version' in row.settings ? row.settings : { version: 2, channels: row.settings.mail ? ['mail'] : [] },
+  }),
+  reverse: (row) => ({ status: row.status === 'archived' ? 'OLD' : 'NEW' }),
+})
+
+// Clean up a column of an entity, in place.
+export class User {
+  constructor(readonly id: number) {}
+  email!: string
+  kind!: 'person' | 'robot'
+  bio?: string
+  greet(name: string): string {
+    return `${name}, ${this.email}`
+  }
+}
+export const userEmail = defineBackfill({
+  name: 'user.email',
+  table: User,
+  select: { email: true, bio: true },
+  write: { email: true, kind: true },
+  where: sql`email <> lower(email)`,
+  transform: (row) => (row.bio === null ? undefined : { email: row.email.toLowerCase(), kind: 'person' }),
+  reverse: { set: { kind: null } },
+  verify: { sample: 100, check: (row) => row.email === row.email.toLowerCase() },
+})

@@ -1,0 +1,109 @@
+import type { Json, json, Model, ValueOf } from '../../src/backfill/columns.js'
+import { type Backfill, type ChangesOf, defineBackfill, type RowOf } from '../../src/backfill/define-backfill.js'
+import { sql } from '../../src/dialects/sql.js'
+import type { Equal, Expect } from './expect.js'
+import type { citySlug, citySlugInSql, postStatus, SettingsV1, SettingsV2, userEmail } from './five-jobs.test-d.js'
+
+export type Words = [
+  Expect<Equal<ValueOf<'integer'>, number>>,
+  Expect<Equal<ValueOf<'bigint'>, bigint>>,
+  Expect<Equal<ValueOf<'double?'>, number | null>>,
+  Expect<Equal<ValueOf<'decimal'>, string>>,
+  Expect<Equal<ValueOf<'timestamp?'>, Date | null>>,
+  Expect<Equal<ValueOf<'date'>, string>>,
+  Expect<Equal<ValueOf<'bytes'>, Uint8Array>>,
+  Expect<Equal<ValueOf<'json'>, Json>>,
+  Expect<Equal<ValueOf<readonly ['a', 'b', null]>, 'a' | 'b' | null>>,
+  Expect<Equal<ValueOf<ReturnType<typeof json<{ a: 1 }>>>, { a: 1 }>>,
+  Expect<Equal<ValueOf<ReturnType<typeof json.nullable<{ a: 1 }>>>, { a: 1 } | null>>,
+]
+
+export type Definitions = [
+  Expect<Equal<RowOf<typeof citySlug>, { name: string }>>,
+  Expect<Equal<ChangesOf<typeof citySlug>, { slug: string }>>,
+  // No row is seen where the database does the work.
+  Expect<Equal<RowOf<typeof citySlugInSql>, never>>,
+  Expect<Equal<RowOf<typeof postStatus>, { status: 'NEW' | 'OLD' | null; settings: SettingsV1 | SettingsV2 }>>,
+  Expect<Equal<ChangesOf<typeof postStatus>, { status: 'draft' | 'archived'; settings: SettingsV2 }>>,
+  // An optional property is a nullable column: read as null, never as undefined.
+  Expect<Equal<RowOf<typeof userEmail>, { email: string; bio: string | null }>>,
+  Expect<Equal<ChangesOf<typeof userEmail>, { email: string; kind: 'person' | 'robot' }>>,
+  // Every definition is one of the unknown kind, which is what runs and commands take.
+  Expect<typeof citySlug extends Backfill ? true : false>,
+  Expect<typeof citySlugInSql extends Backfill ? true : false>,
+]
+
+/** What each function is given. */
+export const given = defineBackfill({
+  name: 'given',
+  table: 'post',
+  select: { id: 'integer', status: ['NEW', 'OLD'] },
+  write: { status: ['draft'], slug: 'text' },
+  where: { status: ['NEW', 'OLD', 'draft', null], slug: { not: null }, id: { gte: 1, lt: 9 } },
+  transform: (row, { key, signal }) => {
+    type _Given = [
+      Expect<Equal<typeof row, { id: number; status: 'NEW' | 'OLD' }>>,
+      Expect<Equal<typeof key, readonly string[]>>,
+      Expect<Equal<typeof signal, AbortSignal>>,
+    ]
+    return signal.aborted ? undefined : { status: 'draft', slug: row.status }
+  },
+  unique: {
+    slug: (slug, n) => {
+      type _Given = [Expect<Equal<typeof slug, string>>, Expect<Equal<typeof n, number>>]
+      return slug + n
+    },
+  },
+  reverse: async (row) => {
+    type _Given = Expect<Equal<typeof row, { id: number; status: 'draft'; slug: string }>>
+    // The old values of what was in place, and NULL for what was filled.
+    return row.id > 5 ? { status: 'NEW', slug: null } : undefined
+  },
+  verify: {
+    check: (row) => {
+      type _Given = Expect<Equal<typeof row, { id: number; status: 'draft'; slug: string }>>
+      return row.slug !== ''
+    },
+  },
+})
+
+/** A model token types the row as an entity class does. */
+declare const tag: Model<{ id: bigint; label: string; color: string | null; meta: { depth: number } }>
+export const model = defineBackfill({
+  name: 'tag.color',
+  table: tag,
+  select: { id: true, meta: true, label: 'text?' },
+  write: { color: ['red', 'green'] },
+  where: { color: null, meta: { not: null }, id: { gt: 5n } },
+  transform: (row) => {
+    type _Given = Expect<Equal<typeof row, { id: bigint; meta: { depth: number }; label: string | null }>>
+    return { color: row.meta.depth > 1 ? 'red' : 'green' }
+  },
+})
+export const modelInSql = defineBackfill.sql({
+  name: 'tag.label',
+  table: tag,
+  where: { color: ['red', null] },
+  set: { label: sql`lower(label)`, color: null },
+})
+
+/** Literals keep their types through await, branches and `undefined`. */
+export const literals = defineBackfill({
+  name: 'literals',
+  table: 'post',
+  select: { id: 'integer' },
+  write: { status: ['draft', 'live'] },
+  transform: async (row) => {
+    await Promise.resolve()
+    if (row.id === 0) return undefined
+    return row.id > 1 ? { status: 'draft' } : { status: 'live' }
+  },
+})
+
+/** A function over any definition finds its types. */
+declare function testing<R, C>(backfill: Backfill<R, C>, cases: readonly { row: R; expect: C }[]): void
+export function uses(slug: typeof citySlug): void {
+  testing(slug, [{ row: { name: 'Oslo' }, expect: { slug: 'oslo' } }])
+  // @ts-expect-error a row without its column
+  testing(slug, [{ row: {}, expect: { slug: 'oslo' } }])
+}

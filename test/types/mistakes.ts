@@ -1,0 +1,263 @@
+/**
+ * Mistakes, with what the compiler says about each. A comment above a line holds the whole message, elaboration included:
+ * messages.test.ts compares them, so that a change that makes a message worse is seen.
+ */
+import { defineBackfill } from '../../src/backfill/define-backfill.js'
+import { sql } from '../../src/dialects/sql.js'
+
+class City {
+  id!: number
+  name!: string
+  slug!: string
+  kind!: 'town' | 'village'
+  settings!: { size: number }
+  slugify(): string {
+    return this.name
+  }
+}
+declare function slugify(text: string): string
+
+export const noSuchColumn = defineBackfill({
+  name: 'a column the entity does not have',
+  table: City,
+  // error: Type 'true' is not assignable to type '"no such column"'.
+  select: { id: true, nmae: true },
+  write: { slug: true },
+  transform: () => ({ slug: 'x' }),
+})
+
+export const method = defineBackfill({
+  name: 'a method for a column',
+  table: City,
+  select: { id: true },
+  // error: Type 'true' is not assignable to type '"a method is not a column"'.
+  write: { slugify: true },
+  transform: () => undefined,
+})
+
+export const trueForTable = defineBackfill({
+  name: 'true for a table name',
+  table: 'city',
+  // error: Type 'true' is not assignable to type '"a table name needs column types"'.
+  select: { id: true },
+  write: { slug: 'text' },
+  transform: () => ({ slug: 'x' }),
+})
+
+export const unknownType = defineBackfill({
+  name: 'an unknown type',
+  table: 'city',
+  // error: Type '"int"' is not assignable to type '"bigint" | "boolean" | "bytes" | "date" | "decimal" | "double" | "integer" | "json" | "text" | "time" | "timestamp" | "uuid"'.
+  select: { id: 'int', name: 'text' },
+  write: { slug: 'text' },
+  transform: (row) => ({ slug: slugify(row.name) }),
+})
+
+export const unknownNullableType = defineBackfill({
+  name: 'an unknown nullable type',
+  table: 'city',
+  select: { name: 'text' },
+  // error: Type '"string?"' is not assignable to type '"bigint?" | "boolean?" | "bytes?" | "date?" | "decimal?" | "double?" | "integer?" | "json?" | "text?" | "time?" | "timestamp?" | "uuid?"'.
+  write: { slug: 'string?' },
+  transform: (row) => ({ slug: slugify(row.name) }),
+})
+
+export const notSelected = defineBackfill({
+  name: 'a column that is not selected',
+  table: 'city',
+  select: { id: 'integer' },
+  write: { slug: 'text' },
+  // error: Property 'name' does not exist on type '{ id: number; }'.
+  transform: (row) => ({ slug: slugify(row.name) }),
+})
+
+export const forgotten = defineBackfill({
+  name: 'a written column forgotten',
+  table: 'city',
+  select: { name: 'text' },
+  write: { slug: 'text', kind: 'text' },
+  // error: Type '{ slug: string; }' is not assignable to type 'Changed<{ slug: string; kind: string; }>'.
+  //        Property 'kind' is missing in type '{ slug: string; }' but required in type '{ slug: string; kind: string; }'.
+  transform: (row) => ({ slug: slugify(row.name) }),
+})
+
+export const misspelt = defineBackfill({
+  name: 'a written column misspelt',
+  table: 'city',
+  select: { name: 'text' },
+  write: { slug: 'text' },
+  // error: Type '{ slgu: string; }' is not assignable to type 'Changed<{ slug: string; }>'.
+  transform: (row) => ({ slgu: slugify(row.name) }),
+})
+
+export const wrongType = defineBackfill({
+  name: 'a value of the wrong type',
+  table: 'city',
+  select: { id: 'integer' },
+  write: { slug: 'text' },
+  // error: Type 'number' is not assignable to type 'string'.
+  transform: (row) => ({ slug: row.id }),
+})
+
+export const wrongLiteral = defineBackfill({
+  name: 'a value that is not allowed',
+  table: 'city',
+  select: { id: 'integer' },
+  write: { kind: ['town', 'village'] },
+  // error: Type 'string' is not assignable to type '"town" | "village"'.
+  transform: () => ({ kind: 'hamlet' }),
+})
+
+export const wrongLiteralAsync = defineBackfill({
+  name: 'a value that is not allowed, in a promise',
+  table: City,
+  select: { id: true },
+  write: { kind: true },
+  // error: Type 'Promise<{ kind: string; }>' is not assignable to type 'Changed<{ kind: "town" | "village"; }>'.
+  //        Type 'Promise<{ kind: string; }>' is not assignable to type 'Promise<{ kind: "town" | "village"; } | undefined>'.
+  //          Type '{ kind: string; }' is not assignable to type '{ kind: "town" | "village"; }'.
+  //            Types of property 'kind' are incompatible.
+  //              Type 'string' is not assignable to type '"town" | "village"'.
+  transform: async () => ({ kind: 'hamlet' }),
+})
+
+export const nullable = defineBackfill({
+  name: 'NULL into a column without',
+  table: 'city',
+  select: { name: 'text?' },
+  write: { slug: 'text' },
+  // error: Type 'string | null' is not assignable to type 'string'.
+  //        Type 'null' is not assignable to type 'string'.
+  transform: (row) => ({ slug: row.name }),
+})
+
+// error: Property 'write' is missing in type '{ name: string; table: string; select: { name: "text"; }; transform: (row: { name: string; }) => { slug: string; }; }' but required in type 'BackfillOptions<unknown, { readonly name: "text"; }, Readonly<Record<string, string | true | readonly (string | null)[] | TypedColumn<unknown>>> & CheckedSelection<unknown, unknown>>'.
+export const noWrite = defineBackfill({
+  name: 'no write',
+  table: 'city',
+  select: { name: 'text' },
+  transform: (row) => ({ slug: slugify(row.name) }),
+})
+
+export const whereMisspelt = defineBackfill({
+  name: 'a condition on no column',
+  table: 'city',
+  select: { name: 'text' },
+  write: { slug: 'text' },
+  // error: Object literal may only specify known properties, and 'slgu' does not exist in type 'Where<{ name: string; slug: string; }>'.
+  where: { slgu: null },
+  transform: (row) => ({ slug: slugify(row.name) }),
+})
+
+export const whereType = defineBackfill({
+  name: 'a condition of the wrong type',
+  table: 'city',
+  select: { name: 'text' },
+  write: { slug: 'text' },
+  // error: Type 'number' is not assignable to type 'Comparison<string> | undefined'.
+  where: { name: 3 },
+  transform: (row) => ({ slug: slugify(row.name) }),
+})
+
+export const whereJson = defineBackfill({
+  name: 'a condition on the inside of JSON',
+  table: City,
+  select: { name: true },
+  write: { slug: true },
+  // error: Object literal may only specify known properties, and 'size' does not exist in type '{ readonly not: null; }'.
+  where: { settings: { size: 3 } },
+  transform: (row) => ({ slug: slugify(row.name) }),
+})
+
+export const unknownOption = defineBackfill({
+  name: 'an unknown option',
+  table: 'city',
+  select: { name: 'text' },
+  write: { slug: 'text' },
+  // error: Object literal may only specify known properties, and 'batchSize' does not exist in type 'BackfillOptions<unknown, { readonly name: "text"; }, { readonly slug: "text"; }>'.
+  batchSize: 100,
+  transform: (row) => ({ slug: slugify(row.name) }),
+})
+
+export const bothForms = defineBackfill({
+  name: 'set and transform',
+  table: 'city',
+  select: { name: 'text' },
+  write: { slug: 'text' },
+  // error: Object literal may only specify known properties, and 'set' does not exist in type 'BackfillOptions<unknown, { readonly name: "text"; }, { readonly slug: "text"; }>'.
+  set: { slug: sql`lower(name)` },
+  transform: (row) => ({ slug: slugify(row.name) }),
+})
+
+export const uniqueNotWritten = defineBackfill({
+  name: 'unique on a column that is not written',
+  table: 'city',
+  select: { name: 'text' },
+  write: { slug: 'text' },
+  // error: Object literal may only specify known properties, and 'name' does not exist in type '{ readonly slug?: ((value: string, n: number) => string) | undefined; }'.
+  unique: { name: (name: string, n: number) => name + n },
+  transform: (row) => ({ slug: slugify(row.name) }),
+})
+
+export const reverseType = defineBackfill({
+  name: 'an old value of the wrong type',
+  table: 'city',
+  select: { code: 'text' },
+  write: { country: 'integer' },
+  transform: () => ({ country: 1 }),
+  // error: Type '(row: { code: string; country: number; }) => { code: number; }' is not assignable to type '"not-needed" | ((row: { code: string; country: number; }, context: RowContext) => Changed<{ code?: string | undefined; country?: number | null | undefined; }>) | { ...; } | undefined'.
+  //        Type '(row: { code: string; country: number; }) => { code: number; }' is not assignable to type '(row: { code: string; country: number; }, context: RowContext) => Changed<{ code?: string | undefined; country?: number | null | undefined; }>'.
+  //          Type '{ code: number; }' is not assignable to type 'Changed<{ code?: string | undefined; country?: number | null | undefined; }>'.
+  //            Type '{ code: number; }' is not assignable to type '{ code?: string | undefined; country?: number | null | undefined; }'.
+  //              Types of property 'code' are incompatible.
+  //                Type 'number' is not assignable to type 'string'.
+  reverse: (row) => ({ code: row.country }),
+})
+
+export const asyncCheck = defineBackfill({
+  name: 'an assertion that is a promise, which would always hold',
+  table: 'city',
+  select: { name: 'text' },
+  write: { slug: 'text' },
+  transform: (row) => ({ slug: slugify(row.name) }),
+  // error: Type '(row: { name: string; slug: string; }) => Promise<boolean>' is not assignable to type '(row: { name: string; slug: string; }) => boolean'.
+  //        Type 'Promise<boolean>' is not assignable to type 'boolean'.
+  verify: { check: async (row) => row.slug !== '' },
+})
+
+export const setMisspelt = defineBackfill.sql({
+  name: 'set, no such column',
+  table: City,
+  // error: Type 'Sql' is not assignable to type '"no such column"'.
+  set: { slgu: sql`lower(name)` },
+})
+
+export const setType = defineBackfill.sql({
+  name: 'set, a value that is not allowed',
+  table: City,
+  // error: Type '"hamlet"' is not assignable to type '"town" | "village" | Sql'.
+  set: { kind: 'hamlet' },
+})
+
+export const setFunction = defineBackfill.sql({
+  name: 'set, a function',
+  table: 'city',
+  // error: Type '(row: City) => string' is not assignable to type 'Sql | Scalar | null'.
+  set: { slug: (row: City) => row.name },
+})
+
+export const reverseSetMisspelt = defineBackfill.sql({
+  name: 'reverse, no such column',
+  table: City,
+  set: { kind: 'town' },
+  // error: Object literal may only specify known properties, and 'kidn' does not exist in type '{ readonly id?: Sql | Scalar | null | undefined; readonly kind?: Sql | Scalar | null | undefined; readonly name?: Sql | Scalar | null | undefined; readonly settings?: Sql | ... 2 more ... | undefined; readonly slug?: Sql | ... 2 more ... | undefined; }'.
+  reverse: { set: { kidn: null } },
+})
+
+export const sqlWithTransform = defineBackfill.sql({
+  name: 'a function in SQL',
+  table: 'city',
+  set: { slug: sql`lower(name)` },
+  // error: Object literal may only specify known properties, and 'transform' does not exist in type 'SqlBackfillOptions<unknown, { readonly slug: Sql; }>'.
+  transform: () => ({ slug: 'x' }),
+})
