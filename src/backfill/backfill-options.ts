@@ -4,21 +4,18 @@ import type { Cell, ColumnName, Row, Source } from './columns.js'
 /** A value that every database can compare and store as a constant. */
 export type Scalar = string | number | bigint | boolean | Date | Uint8Array
 
-/** JSON and other objects have no comparison that all databases share: NULL or not, the rest is for `sql`. */
-type Comparable<V> = [Exclude<V, Scalar | null | undefined>] extends [never] ? Exclude<V, null | undefined> : never
-
 /** What a condition asks of one column: see {@link Where}. */
-export type Comparison<V> =
+export type Comparison<V extends Scalar> =
   | null
-  | Comparable<V>
-  | readonly (Comparable<V> | null)[]
-  | { readonly not: Comparable<V> | null }
-  | {
-      readonly gt?: Comparable<V>
-      readonly gte?: Comparable<V>
-      readonly lt?: Comparable<V>
-      readonly lte?: Comparable<V>
-    }
+  | V
+  | readonly (V | null)[]
+  | { readonly not: V | null }
+  | { readonly gt?: V; readonly gte?: V; readonly lt?: V; readonly lte?: V }
+
+/** JSON and other objects have no comparison that all databases share: NULL or not, the rest is for SQL. */
+type ComparisonOf<V> = [Exclude<V, Scalar | null | undefined>] extends [never]
+  ? Comparison<Extract<V, Scalar>>
+  : null | { readonly not: null }
 
 /**
  * The rows still to be migrated: every key must hold, and a migrated row must no longer match.
@@ -34,7 +31,7 @@ export type Comparison<V> =
  *
  * Anything richer is SQL: `` where: sql`email <> lower(email)` ``; rows for which it is NULL do not match.
  */
-export type Where<R> = { readonly [K in ColumnName<R>]?: Comparison<R[K]> } | Sql
+export type Where<R> = { readonly [K in ColumnName<R>]?: ComparisonOf<R[K]> } | Sql
 
 /** A `where` by columns, as it is kept. Arrays, dates and byte arrays are values, other objects are operators. */
 export type WhereRecord = Readonly<Record<string, Comparison<Scalar>>>

@@ -13,6 +13,7 @@ import type {
   UniqueFunction,
 } from './definition.js'
 import { didYouMean } from './nearest.js'
+import { neverReturns } from './never-returns.js'
 import { type Refuse, refuserOf } from './refuse.js'
 import { undoSuffix } from './reverse-of.js'
 import { tableNameProblem } from './table-name.js'
@@ -86,12 +87,7 @@ export function checkRowOptions(input: unknown): BackfillDefinition {
     form: 'transform',
     select,
     write,
-    transform: checkFunction<RowFunction>(
-      'transform',
-      options.transform,
-      'a function of the row that returns its new values',
-      refuse,
-    ),
+    transform: checkRowFunction('transform', options.transform, refuse),
     unique: checkUnique(options.unique, write, refuse),
     isPartial: false,
   }
@@ -222,7 +218,7 @@ function checkUnique(unique: unknown, write: ReadonlyMap<string, DeclaredColumn>
 function checkReverse(reverse: unknown, mayBeFunction: boolean, refuse: Refuse): BackfillDefinition['reverse'] {
   if (reverse === undefined || reverse === 'not-needed') return reverse
   if (typeof reverse === 'function') {
-    if (mayBeFunction) return reverse as RowFunction
+    if (mayBeFunction) return checkRowFunction('reverse', reverse, refuse)
     return refuse('reverse', 'cannot be a function here, where no row leaves the database. Use { set: { ... } }.')
   }
   if (isRecord(reverse) && 'set' in reverse) {
@@ -266,6 +262,15 @@ function checkVerify(verify: unknown, refuse: Refuse): BackfillDefinition['verif
     sample: checkInteger('verify.sample', verify.sample, 500, { from: 0 }, refuse),
     check: check as CheckFunction | undefined,
   })
+}
+
+function checkRowFunction(option: string, value: unknown, refuse: Refuse): RowFunction {
+  const checked = checkFunction<RowFunction>(option, value, 'a function of the row that returns its new values', refuse)
+  if (!neverReturns(checked)) return checked
+  return refuse(
+    option,
+    'returns nothing, so no row would change. Braces after => are a body: write (row) => ({ ... }).',
+  )
 }
 
 function checkFunction<F>(option: string, value: unknown, wanted: string, refuse: Refuse): F {
