@@ -147,9 +147,9 @@ export interface BackfillOptions<E, S, W> extends CommonOptions<E> {
   readonly reverse?: 'not-needed' | { readonly set: SetValues<E> } | Reverse<E, S, W>
   /** What a finished run is checked for, besides that nothing is left and nothing failed. */
   readonly verify?: {
-    /** Rows that are read again and compared. 0 compares none. Default 500. */
+    /** Migrated rows, drawn at random, that `check` is asked about. Default 500. */
     readonly sample?: number
-    /** Must return true for each of them. */
+    /** Whether a row is as it should be, by its stored values. Must return true for each of them. */
     readonly check?: Check<E, S, W>
   }
 }

@@ -115,7 +115,7 @@ export function checkSqlOptions(input: unknown): BackfillDefinition {
     ...checkCommon(options, refuse),
     where: condition && Object.freeze({ condition, isNegated: false }),
     reverse: checkReverse(options.reverse, false, refuse),
-    // Nothing is computed outside of the database that stored values could be compared with.
+    // No row is seen, so nothing can be asked about one.
     verify: Object.freeze({ sample: 0, check: undefined }),
     work: Object.freeze(work),
   })

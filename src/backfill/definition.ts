@@ -4,10 +4,6 @@ import type { RowContext, Scalar, WhereRecord } from './backfill-options.js'
 import type { ParsedColumn } from './columns.js'
 import type { Backfill } from './define-backfill.js'
 
-export { definitionFingerprint, transformText } from './definition-fingerprint.js'
-export { reverseOf } from './reverse-of.js'
-export { parseTableName } from './table-name.js'
-
 /** A row, or the new values of one, when its type is no longer known. */
 export type UntypedRow = Readonly<Record<string, unknown>>
 
@@ -77,7 +73,7 @@ export interface BackfillDefinition {
   /** Pause after each batch, in milliseconds. Default 0. */
   readonly delayMs: number
   readonly verify: {
-    /** Rows compared after the run. Default 500; 0 where nothing can be computed again: in SQL, and when taking back. */
+    /** Migrated rows that `check` is asked about. Default 500; 0 in SQL and when taking back, where there is no `check`. */
     readonly sample: number
     readonly check: CheckFunction | undefined
   }

@@ -89,7 +89,7 @@ describe('a definition', () => {
     })
   })
 
-  test('in SQL keeps expressions and constants, and compares no sample', () => {
+  test('in SQL keeps expressions and constants, and asks about no sample', () => {
     const slug = sql`lower(name)`
     const reverse = { set: { slug: null } }
     const { work, ...rest } = definitionOf(defineSql({ ...validSql, set: { slug, rank: 3 }, reverse }))

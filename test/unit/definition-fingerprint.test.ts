@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { type Backfill, defineBackfill } from '../../src/backfill/define-backfill.js'
-import { definitionFingerprint, definitionOf, reverseOf, transformText } from '../../src/backfill/definition.js'
+import { definitionOf } from '../../src/backfill/definition.js'
+import { definitionFingerprint, transformText } from '../../src/backfill/definition-fingerprint.js'
+import { reverseOf } from '../../src/backfill/reverse-of.js'
 import { sql } from '../../src/dialects/sql.js'
 
 class City {
