@@ -1,12 +1,44 @@
 export type { Database, DatabaseSource } from './adapters/database.js'
 export type {
+  After,
   BackfillOptions,
+  Before,
+  Changed,
+  CheckedSet,
+  Comparison,
+  Known,
   RowContext,
+  Scalar,
+  Settable,
+  SetValues,
   SqlBackfillOptions,
   Where,
 } from './backfill/backfill-options.js'
-export { type Column, type ColumnTypes, json, type Json, type Model, type Row, type Source, type TypedColumn } from './backfill/columns.js'
-export { type Backfill, type ChangesOf, defineBackfill, type RowOf } from './backfill/define-backfill.js'
+export {
+  type Cell,
+  type CheckedSelection,
+  type Column,
+  type ColumnName,
+  type Columns,
+  type ColumnTypes,
+  type ColumnWord,
+  type EntityClass,
+  type Json,
+  json,
+  type Model,
+  type Row,
+  type Selection,
+  type Source,
+  type TypedColumn,
+  type ValueOf,
+} from './backfill/columns.js'
+export {
+  type Backfill,
+  type ChangesOf,
+  type DefineBackfill,
+  defineBackfill,
+  type RowOf,
+} from './backfill/define-backfill.js'
 export type { Progress } from './backfill/progress.js'
 export type { Verification } from './backfill/verify.js'
 export { type Config, defineConfig } from './config.js'

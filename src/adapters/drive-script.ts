@@ -1,8 +1,11 @@
-import type { QueryResult, Script } from './database.js'
 import type { Statement } from '../dialects/sql.js'
+import type { QueryResult, Script } from './database.js'
 
 /** Runs a script over a connection that answers later. Errors are thrown into the script, which may roll back. */
-export async function driveScript<T>(script: Script<T>, execute: (statement: Statement) => Promise<QueryResult>): Promise<T> {
+export async function driveScript<T>(
+  script: Script<T>,
+  execute: (statement: Statement) => Promise<QueryResult>,
+): Promise<T> {
   let step = script.next()
   while (!step.done) {
     let result: QueryResult

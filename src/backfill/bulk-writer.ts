@@ -1,7 +1,7 @@
 import type { Script } from '../adapters/database.js'
 import type { Dialect, Key, UpdateOutcome, UpdateRow } from '../dialects/dialect.js'
-import { tableText } from '../dialects/table.js'
 import type { NewFailure, StateNames } from '../dialects/state-statements.js'
+import { tableText } from '../dialects/table.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import type { Advance, ShardHold } from './checkpoint.js'
 import { writeKey } from './cursor.js'
@@ -92,11 +92,7 @@ function* attempt(
 }
 
 /** Writes one set; returns the positions of the rows that were not. */
-function* updateSet(
-  context: WriterContext,
-  set: UpdateSet,
-  isCareful: boolean,
-): Script<readonly number[] | 'unknown'> {
+function* updateSet(context: WriterContext, set: UpdateSet, isCareful: boolean): Script<readonly number[] | 'unknown'> {
   const { dialect, prepared } = context
   const columns = set.columns.map((bound) => bound.column)
   let rows: readonly UpdateRow[] = set.rows
@@ -138,20 +134,24 @@ function* noteFailures(context: WriterContext, batch: Batch, conflicts: readonly
   const { dialect, names, hold } = context
   const attemptsOf = (key: string) => (batch.retried.get(key) ?? 0) + 1
   const entries: NewFailure[] = [
-    ...batch.failures.map((failure): NewFailure => ({
-      ...failure,
-      shard: hold.shard,
-      state: 'failed',
-      attempts: attemptsOf(failure.key),
-    })),
-    ...conflicts.map((key): NewFailure => ({
-      key: writeKey(key),
-      shard: hold.shard,
-      state: 'conflict',
-      code: 'CONFLICT',
-      message: 'changed between read and write',
-      attempts: attemptsOf(writeKey(key)),
-    })),
+    ...batch.failures.map(
+      (failure): NewFailure => ({
+        ...failure,
+        shard: hold.shard,
+        state: 'failed',
+        attempts: attemptsOf(failure.key),
+      }),
+    ),
+    ...conflicts.map(
+      (key): NewFailure => ({
+        key: writeKey(key),
+        shard: hold.shard,
+        state: 'conflict',
+        code: 'CONFLICT',
+        message: 'changed between read and write',
+        attempts: attemptsOf(writeKey(key)),
+      }),
+    ),
   ]
   const stillListed = new Set(entries.map((entry) => entry.key))
   const settled = [...batch.retried.keys()].filter((key) => !stillListed.has(key))
@@ -182,4 +182,3 @@ export function* writeRange(
   }
   return yield* scope.wrap(body())
 }
-

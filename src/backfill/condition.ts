@@ -1,6 +1,6 @@
-import type { ColumnInfo } from '../dialects/table.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { isSql, type Sql, sql } from '../dialects/sql.js'
+import type { ColumnInfo } from '../dialects/table.js'
 
 /** A column of a condition: where it is and how its values become text. */
 export interface ConditionColumn {
@@ -8,7 +8,13 @@ export interface ConditionColumn {
   encode(value: unknown): string | null
 }
 
-type Operators = { readonly not?: unknown; readonly gt?: unknown; readonly gte?: unknown; readonly lt?: unknown; readonly lte?: unknown }
+type Operators = {
+  readonly not?: unknown
+  readonly gt?: unknown
+  readonly gte?: unknown
+  readonly lt?: unknown
+  readonly lte?: unknown
+}
 
 const comparisons = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
 
@@ -31,7 +37,12 @@ export function negationOf(condition: Sql): Sql {
   return sql`case when (${condition}) then 1 else 0 end = 0`
 }
 
-function termOf(dialect: Dialect, column: ColumnInfo, encode: (value: unknown) => string | null, comparison: unknown): Sql {
+function termOf(
+  dialect: Dialect,
+  column: ColumnInfo,
+  encode: (value: unknown) => string | null,
+  comparison: unknown,
+): Sql {
   const name = sql.id(column.name)
   const isNull = sql`${name} is null`
   const equals = (value: unknown): Sql => {

@@ -21,7 +21,9 @@ const conflictsPerBatch = 500
  * Rows that changed between read and write are read again as they are now, transformed again and written by the same guarded
  * step; a row that keeps changing is locked for its last attempt. A shard is not done while one remains.
  */
-export async function settleConflicts(context: ShardContext): Promise<'settled' | 'claim-lost' | 'stopped' | 'rows-failed'> {
+export async function settleConflicts(
+  context: ShardContext,
+): Promise<'settled' | 'claim-lost' | 'stopped' | 'rows-failed'> {
   const { work } = context.prepared
   // SQL that computes its values from the row as it is has nothing to conflict with.
   if (work.form === 'sql') return 'settled'
@@ -30,7 +32,9 @@ export async function settleConflicts(context: ShardContext): Promise<'settled' 
     if (entries.length === 0) return 'settled'
     if (context.stop.aborted) return 'stopped'
     const isLast = entries.every((entry) => entry.attempts >= conflictAttempts)
-    const outcome = isLast ? await settleLocked(context, work, entries[0]!) : await settleTogether(context, work, entries)
+    const outcome = isLast
+      ? await settleLocked(context, work, entries[0]!)
+      : await settleTogether(context, work, entries)
     if (outcome === 'aborted') return 'stopped'
     if (outcome.status === 'fenced') return 'claim-lost'
     if (outcome.failures > 0) return 'rows-failed'
@@ -43,14 +47,22 @@ async function listConflicts(context: ShardContext): Promise<readonly FailureRow
   const { dialect, names, hold } = context
   return withFaultsMended(context, 'listing conflicts', async () => {
     const session = await context.connections.writer()
-    const list = dialect.state.failures(names, hold.runId, { state: 'conflict', shard: hold.shard, limit: conflictsPerBatch })
+    const list = dialect.state.failures(names, hold.runId, {
+      state: 'conflict',
+      shard: hold.shard,
+      limit: conflictsPerBatch,
+    })
     return session.run(reading(dialect, context.scope, list))
   })
 }
 
 type Outcome = BatchOutcome | 'aborted'
 
-async function settleTogether(context: ShardContext, work: PreparedTransform, entries: readonly FailureRow[]): Promise<Outcome> {
+async function settleTogether(
+  context: ShardContext,
+  work: PreparedTransform,
+  entries: readonly FailureRow[],
+): Promise<Outcome> {
   const { dialect, prepared, scope } = context
   const keys = entries.map((entry) => readKey(entry.key))
   const found = await withFaultsMended(context, 'reading changed rows', async () => {
@@ -63,7 +75,11 @@ async function settleTogether(context: ShardContext, work: PreparedTransform, en
   return commitBatch(context, batchOf(context, changes, entries, keys.length - found.matching.length))
 }
 
-async function transformAgain(context: ShardContext, work: PreparedTransform, rows: readonly PageRow[]): Promise<Changes> {
+async function transformAgain(
+  context: ShardContext,
+  work: PreparedTransform,
+  rows: readonly PageRow[],
+): Promise<Changes> {
   const changes = await transformRows(work, rows, context.abort)
   const session = await context.connections.writer()
   const unique = new UniqueValues(context.dialect, context.prepared, work)
@@ -150,7 +166,9 @@ function givingUp(context: ShardContext, entry: FailureRow): Batch {
 
 async function withinTime(changes: Promise<Changes>): Promise<Changes | 'too-slow'> {
   const timer = new AbortController()
-  const timeout = sleep(lockedTransformMs, 'too-slow' as const, { signal: timer.signal }).catch(() => 'too-slow' as const)
+  const timeout = sleep(lockedTransformMs, 'too-slow' as const, { signal: timer.signal }).catch(
+    () => 'too-slow' as const,
+  )
   try {
     return await Promise.race([changes, timeout])
   } finally {

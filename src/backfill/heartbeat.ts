@@ -1,5 +1,5 @@
-import type { Connections } from './connections.js'
 import type { ShardHold } from './checkpoint.js'
+import type { Connections } from './connections.js'
 
 /** Beats a lease survives: two may be lost. */
 const beatsPerLease = 3
@@ -15,18 +15,21 @@ export function startHeartbeat(
   onLost: () => void,
 ): { stop(): void } {
   let isBeating = false
-  const timer = setInterval(async () => {
-    if (isBeating) return
-    isBeating = true
-    try {
-      const session = await connections.writer()
-      if (!(await session.run(hold.heartbeat()))) onLost()
-    } catch {
-      // See above.
-    } finally {
-      isBeating = false
-    }
-  }, Math.max(50, leaseMs / beatsPerLease))
+  const timer = setInterval(
+    async () => {
+      if (isBeating) return
+      isBeating = true
+      try {
+        const session = await connections.writer()
+        if (!(await session.run(hold.heartbeat()))) onLost()
+      } catch {
+        // See above.
+      } finally {
+        isBeating = false
+      }
+    },
+    Math.max(50, leaseMs / beatsPerLease),
+  )
   timer.unref()
   return { stop: () => clearInterval(timer) }
 }

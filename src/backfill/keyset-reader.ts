@@ -36,7 +36,12 @@ export interface RereadRows {
   readonly others: readonly Key[]
 }
 
-export function* rereadRows(dialect: Dialect, plan: TablePlan, keys: readonly Key[], mode: ReadMode): Script<RereadRows> {
+export function* rereadRows(
+  dialect: Dialect,
+  plan: TablePlan,
+  keys: readonly Key[],
+  mode: ReadMode,
+): Script<RereadRows> {
   const { rows } = yield dialect.readKeys(plan, keys, mode)
   const width = plan.info.key.length
   return {

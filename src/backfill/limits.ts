@@ -5,7 +5,11 @@ import type { TransactionLimits } from '../dialects/dialect.js'
  * statement that runs for a minute is stuck; an idle transaction means that its process has stopped, and must not hold the
  * rows of others.
  */
-export const batchLimits: TransactionLimits = { lockTimeoutMs: 5_000, statementTimeoutMs: 60_000, idleTimeoutMs: 10_000 }
+export const batchLimits: TransactionLimits = {
+  lockTimeoutMs: 5_000,
+  statementTimeoutMs: 60_000,
+  idleTimeoutMs: 10_000,
+}
 
 /** Beyond this a second connection is not coming promptly, and pages are read on the first. */
 export const secondConnectionMs = 1_000

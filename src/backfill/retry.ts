@@ -48,7 +48,8 @@ export function databaseError(dialect: Dialect, error: unknown, doing: string): 
   const cause = error instanceof CommitInDoubt || error instanceof ConnectionInDoubt ? error.cause : error
   const found = dialect.classifyError(cause)
   const fault = faultOf(dialect, error)
-  const database = found.databaseCode === undefined ? '' : ` (${found.databaseCode}${found.subject ? `, ${found.subject}` : ''})`
+  const database =
+    found.databaseCode === undefined ? '' : ` (${found.databaseCode}${found.subject ? `, ${found.subject}` : ''})`
   const details = { databaseCode: found.databaseCode, subject: found.subject }
   if (fault === 'row') {
     return new RowshiftError('ROW_REFUSED', {

@@ -55,6 +55,7 @@ async function runTransform(context: ShardContext, work: PreparedTransform, rang
     if (context.stop.aborted) return 'stopped'
     if (page.last && !page.isLast) next = readAhead(context, { after: page.last, upTo: range.upTo, limit: batchRows })
 
+    context.onKeys(page.keys)
     passed = { scanned: passed.scanned + page.keys.length, pages: passed.pages + 1, last: page.last ?? passed.last }
     const isDue = page.rows.length > 0 || page.isLast || passed.pages >= emptyPagesPerCheckpoint
     if (isDue && passed.last) {
@@ -101,7 +102,6 @@ async function writePage(
   cursor: Key,
   scanned: number,
 ): Promise<BatchOutcome | { readonly status: 'aborted' }> {
-  context.onKeys(page.keys)
   const changes = await transformRows(work, page.rows, context.abort)
   if (context.abort.aborted) return { status: 'aborted' }
   for (let attempt = 1; ; attempt++) {

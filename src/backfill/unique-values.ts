@@ -103,7 +103,7 @@ export class UniqueValues {
       if (questions.size === 0) continue
       const values = [...questions].map(([text, key]) => ({ text, key }))
       const taken = new Set(await session.run(read(this.dialect.takenValues(this.prepared.info, bound.column, values))))
-      values.forEach(({ text }, i) => isTaken.set(text, taken.has(i)))
+      for (const [i, { text }] of values.entries()) isTaken.set(text, taken.has(i))
       block *= 4
     }
   }
@@ -127,7 +127,14 @@ export class UniqueValues {
     })
   }
 
-  private ask(bound: BoundColumn, applicant: Applicant, next: Next, from: number, count: number, questions: Map<string, Key>) {
+  private ask(
+    bound: BoundColumn,
+    applicant: Applicant,
+    next: Next,
+    from: number,
+    count: number,
+    questions: Map<string, Key>,
+  ) {
     for (let n = from; n < from + count; n++) questions.set(textOf(bound, applicant, next, n), applicant.key)
   }
 

@@ -1,7 +1,8 @@
 import type { Session } from '../adapters/database.js'
 import type { Dialect, Key } from '../dialects/dialect.js'
-import { rereadRows } from './keyset-reader.js'
-import type { PreparedBackfill } from './prepare-backfill.js'
+import type { CheckFunction } from './definition.js'
+import { type PageRow, rereadRows } from './keyset-reader.js'
+import type { BoundColumn, PreparedBackfill } from './prepare-backfill.js'
 import { reading, type Scope } from './transaction.js'
 
 /** What was checked after a run, stored with it. */
@@ -54,11 +55,14 @@ export async function checkSample(
   if (!check || work.form !== 'transform' || sample.length === 0) return { checked: 0, refused: [] }
   // Migrated rows no longer match, so the sample is read without `where`.
   const plan = { ...prepared.plan, where: undefined }
-  const columns = [...work.select.filter((bound) => !work.write.some((w) => w.property === bound.property)), ...work.write]
+  const columns = [
+    ...work.select.filter((bound) => !work.write.some((w) => w.property === bound.property)),
+    ...work.write,
+  ]
   const migrated = prepared.plan.where
     ? new Set(
-        (await session.run(reading(dialect, scope, rereadRows(dialect, prepared.plan, sample, 'plain')))).others.map((key) =>
-          JSON.stringify(key),
+        (await session.run(reading(dialect, scope, rereadRows(dialect, prepared.plan, sample, 'plain')))).others.map(
+          (key) => JSON.stringify(key),
         ),
       )
     : undefined
@@ -68,8 +72,19 @@ export async function checkSample(
   for (const row of matching) {
     if (migrated && !migrated.has(JSON.stringify(row.key))) continue
     checked++
-    const values = Object.fromEntries(columns.map((bound) => [bound.property, bound.decode(row.tokens[bound.position] ?? null)]))
-    if (check(values) !== true && refused.length < refusedKeysShown) refused.push(row.key)
+    if (isRight(check, columns, row)) continue
+    if (refused.length < refusedKeysShown) refused.push(row.key)
   }
   return { checked, refused }
+}
+
+/** What cannot be read as declared is not right either. */
+function isRight(check: CheckFunction, columns: readonly BoundColumn[], row: PageRow): boolean {
+  const values: Record<string, unknown> = {}
+  try {
+    for (const bound of columns) values[bound.property] = bound.decode(row.tokens[bound.position] ?? null)
+  } catch {
+    return false
+  }
+  return check(values) === true
 }

@@ -37,7 +37,10 @@ export interface PageRange extends KeyRange {
   readonly limit: number
 }
 
-/** `current` reads the newest committed rows and locks them, where a plain read would show an old snapshot. */
+/**
+ * `current` reads the newest committed rows. Rows read by key are then locked until the transaction ends; rows of a page only
+ * where a plain read would show an old snapshot.
+ */
 export type ReadMode = 'plain' | 'current'
 
 /**
@@ -151,7 +154,11 @@ export interface Dialect extends SqlSpelling {
   /** Writes expressions into the matching rows of a key range: one statement. */
   updateRange(plan: TablePlan, set: readonly (readonly [ColumnInfo, Sql])[], range: KeyRange): Script<RangeOutcome>
   /** Positions of the values that another row (by key) already holds in this column, under the column's collation. */
-  takenValues(info: TableInfo, column: ColumnInfo, values: readonly { readonly key: Key; readonly text: string }[]): Script<readonly number[]>
+  takenValues(
+    info: TableInfo,
+    column: ColumnInfo,
+    values: readonly { readonly key: Key; readonly text: string }[],
+  ): Script<readonly number[]>
   /** Rows that match `where`, counted up to a limit. */
   countMatching(plan: TablePlan, limit: number): Statement
   /** Keeps other writers out of the table until the enclosing transaction ends, where that is possible. */

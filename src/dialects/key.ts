@@ -34,14 +34,15 @@ export function requireKey(
   }
   const whole = onColumns.filter((index) => index.columns.every((column) => !column.isNullable))
   if (whole.length === 0) {
-    const nullable = onColumns.flatMap((index) => index.columns.filter((column) => column.isNullable).map((c) => c.name))
+    const nullable = onColumns.flatMap((index) =>
+      index.columns.filter((column) => column.isNullable).map((c) => c.name),
+    )
     throw new RowshiftError('KEY_NULLABLE', {
       message: `the only unique keys of "${tableText(table)}" may hold NULL (${[...new Set(nullable)].join(', ')}): such rows would be missed. Declare the columns NOT NULL.`,
       details: { ...details, columns: [...new Set(nullable)] },
     })
   }
-  const isSupported = (index: ColumnIndex) =>
-    index.columns.every((column) => whyUnsupported(column) === undefined)
+  const isSupported = (index: ColumnIndex) => index.columns.every((column) => whyUnsupported(column) === undefined)
   const byPreference = [...whole].sort((a, b) => Number(b.isPrimary) - Number(a.isPrimary))
   const chosen = byPreference.find(isSupported) ?? byPreference[0]!
   for (const column of chosen.columns) {

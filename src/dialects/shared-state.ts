@@ -67,7 +67,8 @@ const ownVersionRow = '(rowshift state tables)'
 /** Rows a statement that lists keys takes at a time: far below the bind limits of every database. */
 const keysPerStatement = 500
 
-const text = (cell: Cell | undefined): string | undefined => (cell === null || cell === undefined ? undefined : String(cell))
+const text = (cell: Cell | undefined): string | undefined =>
+  cell === null || cell === undefined ? undefined : String(cell)
 
 /** Keys are compared by bytes through their hash, whatever the collation of the table. */
 export function keyHash(key: string): string {
@@ -142,7 +143,10 @@ export function sharedState(spelling: StateSpelling): StateStatements {
   return {
     *version(names) {
       const { schemaVersion } = stateTables(names)
-      const present = yield statement('state-present', spelling.hasTable(names, schemaVersion, `${names.prefix}schema_version`))
+      const present = yield statement(
+        'state-present',
+        spelling.hasTable(names, schemaVersion, `${names.prefix}schema_version`),
+      )
       if (present.rows.length === 0) return undefined
       const { rows } = yield statement(
         'state-version',

@@ -37,9 +37,7 @@ sql.raw = (text: string): Sql => make([text], [])
 
 /** Pieces with a separator between them. */
 sql.join = (pieces: readonly Sql[], separator = ', '): Sql =>
-  pieces.length === 0
-    ? make([''], [])
-    : make(['', ...Array<string>(pieces.length - 1).fill(separator), ''], pieces)
+  pieces.length === 0 ? make([''], []) : make(['', ...Array<string>(pieces.length - 1).fill(separator), ''], pieces)
 
 export function isSql(value: unknown): value is Sql {
   return typeof value === 'object' && value !== null && (value as { [brand]?: unknown })[brand] === true

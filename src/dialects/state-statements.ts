@@ -138,7 +138,10 @@ export interface StateStatements {
   setPass(names: StateNames, id: number, pass: number): Statement
   setVerification(names: StateNames, id: number, json: string): Statement
 
-  insertShard(names: StateNames, shard: Pick<ShardRow, 'runId' | 'shard' | 'status' | 'lowerKey' | 'upperKey' | 'leaseMs'>): Statement
+  insertShard(
+    names: StateNames,
+    shard: Pick<ShardRow, 'runId' | 'shard' | 'status' | 'lowerKey' | 'upperKey' | 'leaseMs'>,
+  ): Statement
   shards(names: StateNames, runId: number): Script<readonly ShardRow[]>
   /** An open shard that nobody holds or whose lease has run out, locked; rows locked by others are passed over. */
   freeShard(names: StateNames, runId: number): Script<ShardRow | undefined>
@@ -146,7 +149,11 @@ export interface StateStatements {
   claimShard(names: StateNames, shard: ShardRow, claim: string, worker: string, leaseMs: number): Statement
   heartbeat(names: StateNames, hold: Hold): Statement
   /** Advances cursor and counters if the hold still stands: exactly one row affected, or the batch must not be written. */
-  fence(names: StateNames, hold: Hold, change: { readonly batch: string; readonly cursorKey: string | undefined; readonly add: Partial<Counters> }): Statement
+  fence(
+    names: StateNames,
+    hold: Hold,
+    change: { readonly batch: string; readonly cursorKey: string | undefined; readonly add: Partial<Counters> },
+  ): Statement
   /** Corrects counters inside the transaction that fenced. */
   addCounters(names: StateNames, runId: number, shard: number, add: Partial<Counters>): Statement
   finishShard(names: StateNames, hold: Hold): Statement
@@ -164,7 +171,16 @@ export interface StateStatements {
   putFailures(names: StateNames, runId: number, failures: readonly NewFailure[]): Script<void>
   deleteFailures(names: StateNames, runId: number, keys: readonly string[]): Script<void>
   /** In key-hash order after a hash, for paging: shows `state` only, or both. */
-  failures(names: StateNames, runId: number, page: { readonly state?: FailureRow['state']; readonly shard?: number; readonly limit: number; readonly after?: string | undefined }): Script<readonly FailureRow[]>
+  failures(
+    names: StateNames,
+    runId: number,
+    page: {
+      readonly state?: FailureRow['state']
+      readonly shard?: number
+      readonly limit: number
+      readonly after?: string | undefined
+    },
+  ): Script<readonly FailureRow[]>
   countFailures(names: StateNames, runId: number): Script<{ readonly conflict: number; readonly failed: number }>
 }
 

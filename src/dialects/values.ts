@@ -32,14 +32,16 @@ export function typeName(value: unknown): string {
 export function encodeInteger(value: unknown): string {
   if (typeof value === 'bigint') return value.toString()
   if (typeof value !== 'number') return refuse(`expected a whole number, got ${typeName(value)}`)
-  if (!Number.isInteger(value)) return refuse(`expected a whole number, got ${typeName(value)}${Number.isFinite(value) ? ' with a fraction' : ''}`)
+  if (!Number.isInteger(value))
+    return refuse(`expected a whole number, got ${typeName(value)}${Number.isFinite(value) ? ' with a fraction' : ''}`)
   if (!Number.isSafeInteger(value)) return refuse('the number is beyond 2^53: declare the column as "bigint"')
   return String(value)
 }
 
 export function decodeInteger(text: string): number {
   const value = Number(text)
-  if (!Number.isSafeInteger(value)) return refuse('the stored number is beyond 2^53 or not whole: declare the column as "bigint" or "decimal"')
+  if (!Number.isSafeInteger(value))
+    return refuse('the stored number is beyond 2^53 or not whole: declare the column as "bigint" or "decimal"')
   return value
 }
 
@@ -50,9 +52,12 @@ export function encodeBigint(value: unknown): string {
 
 export function encodeDecimal(value: unknown): string {
   if (typeof value === 'bigint') return value.toString()
-  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : refuse(`expected a decimal, got ${value}`)
+  if (typeof value === 'number')
+    return Number.isFinite(value) ? String(value) : refuse(`expected a decimal, got ${value}`)
   if (typeof value === 'string' && decimalText.test(value.trim())) return value.trim()
-  return refuse(typeof value === 'string' ? 'the text is no decimal number' : `expected a decimal, got ${typeName(value)}`)
+  return refuse(
+    typeof value === 'string' ? 'the text is no decimal number' : `expected a decimal, got ${typeName(value)}`,
+  )
 }
 
 export function encodeUuid(value: unknown): string {
@@ -121,7 +126,20 @@ const fits: Readonly<Record<ColumnKind, readonly ColumnKind[]>> = {
   bigint: ['bigint', 'integer', 'decimal'],
   double: ['double', 'integer', 'bigint', 'decimal'],
   decimal: ['decimal', 'integer', 'bigint', 'double'],
-  text: ['text', 'uuid', 'date', 'time', 'timestamp', 'json', 'other', 'integer', 'bigint', 'decimal', 'double', 'boolean'],
+  text: [
+    'text',
+    'uuid',
+    'date',
+    'time',
+    'timestamp',
+    'json',
+    'other',
+    'integer',
+    'bigint',
+    'decimal',
+    'double',
+    'boolean',
+  ],
   uuid: ['uuid', 'text'],
   boolean: ['boolean', 'integer'],
   timestamp: ['timestamp', 'text'],

@@ -43,7 +43,7 @@ export interface ExecuteOptions {
  */
 export async function executeRun(options: ExecuteOptions): Promise<RunResult> {
   const { database, prepared, connections, scope } = options
-  const sample = new KeySample(prepared.definition.verify.sample)
+  let sample = new KeySample(prepared.definition.verify.sample)
   const transact = <T>(body: () => Script<Decision<T>>) => inTransaction(options, () => scope.wrap(body()))
   const check = (run: RunRow) => requireSame(prepared, run)
   let from = options.from
@@ -61,6 +61,8 @@ export async function executeRun(options: ExecuteOptions): Promise<RunResult> {
     if (claim.status === 'all-done') {
       const end = await transact(() => endPass(database, prepared, options.run.id))
       if (end === 'verify') return verifyRun(options, sample)
+      // Each pass meets every key, so the last one's sample is enough.
+      if (end === 'sweep') sample = new KeySample(prepared.definition.verify.sample)
       if (end === 'rows-failed' || end === 'writers-still-old') return resultOf(options)
       continue
     }
@@ -127,7 +129,11 @@ function progressOf(claim: Extract<Claim, { status: 'claimed' }>, options: Execu
 }
 
 /** A run that met an error is left resumable if no row is to blame, and failed if one is. */
-async function stopWith(options: ExecuteOptions, claim: Extract<Claim, { status: 'claimed' }>, error: unknown): Promise<void> {
+async function stopWith(
+  options: ExecuteOptions,
+  claim: Extract<Claim, { status: 'claimed' }>,
+  error: unknown,
+): Promise<void> {
   const code: ErrorCode = error instanceof RowshiftError ? error.code : 'DATABASE_ERROR'
   const isRowsFault = code === 'ROW_REFUSED' || code === 'WHERE_STILL_TRUE' || code === 'UNIQUE_EXHAUSTED'
   const reason = error instanceof Error ? error.message : String(error)
@@ -135,7 +141,8 @@ async function stopWith(options: ExecuteOptions, claim: Extract<Claim, { status:
     const { dialect, stateNames } = options.database
     const run = yield* dialect.state.lockRun(stateNames, options.run.id)
     yield* claim.hold.release()
-    if (run?.status === 'running') yield* move(options.database, run, isRowsFault ? 'failed' : 'interrupted', code, reason)
+    if (run?.status === 'running')
+      yield* move(options.database, run, isRowsFault ? 'failed' : 'interrupted', code, reason)
     return { isKept: true, value: undefined }
   }
   // The database may be out of reach; then the lease runs out and the run is resumable all the same.
@@ -202,7 +209,9 @@ async function inRetry<T>(options: ExecuteOptions, task: () => Promise<T>): Prom
 }
 
 /** The run as its tables have it. */
-export async function resultOf(options: Pick<ExecuteOptions, 'database' | 'prepared' | 'connections' | 'scope' | 'run'>): Promise<RunResult> {
+export async function resultOf(
+  options: Pick<ExecuteOptions, 'database' | 'prepared' | 'connections' | 'scope' | 'run'>,
+): Promise<RunResult> {
   const { database, prepared, connections, scope } = options
   const { dialect, stateNames } = database
   const session = await connections.writer()
@@ -213,7 +222,10 @@ export async function resultOf(options: Pick<ExecuteOptions, 'database' | 'prepa
     return { run, shards, failures }
   }
   const { run, shards, failures } = await session.run(reading(dialect, scope, read()))
-  if (!run) throw new RowshiftError('RUN_NOT_FOUND', { message: `run ${options.run.id} of "${prepared.definition.name}" is gone.` })
+  if (!run)
+    throw new RowshiftError('RUN_NOT_FOUND', {
+      message: `run ${options.run.id} of "${prepared.definition.name}" is gone.`,
+    })
   const sum = (name: keyof Counters) => shards.reduce((total, shard) => total + shard.counters[name], 0)
   const counts: RunCounts = {
     scanned: sum('scanned'),
@@ -237,7 +249,11 @@ export async function resultOf(options: Pick<ExecuteOptions, 'database' | 'prepa
     case 'failed':
       return { ...outcome, status: 'failed', code: run.reasonCode as ErrorCode, reason: run.reason ?? '' }
     case 'paused':
-      return { ...outcome, status: 'unfinished', reason: run.reasonCode === 'WRITERS_STILL_OLD' ? 'writers-still-old' : 'paused' }
+      return {
+        ...outcome,
+        status: 'unfinished',
+        reason: run.reasonCode === 'WRITERS_STILL_OLD' ? 'writers-still-old' : 'paused',
+      }
     case 'cancelled':
       return { ...outcome, status: 'unfinished', reason: 'cancelled' }
     default:

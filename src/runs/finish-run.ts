@@ -61,13 +61,17 @@ function* startSweep(
   const last = yield* readLastKey(dialect, prepared.plan)
   yield dialect.state.setPass(stateNames, run.id, run.pass + 1)
   for (const [i, shard] of shards.entries()) {
-    const upper = i === shards.length - 1 ? (last && writeKey(last)) : shard.upperKey
+    const upper = i === shards.length - 1 ? last && writeKey(last) : shard.upperKey
     yield dialect.state.reopenShard(stateNames, run.id, shard.shard, upper)
   }
 }
 
 /** Stores the verification and ends the run by it. */
-export function* concludeRun(database: Database, runId: number, verification: Verification): Script<Decision<RunRow | undefined>> {
+export function* concludeRun(
+  database: Database,
+  runId: number,
+  verification: Verification,
+): Script<Decision<RunRow | undefined>> {
   const { dialect, stateNames } = database
   const run = yield* dialect.state.lockRun(stateNames, runId)
   if (!run || (run.status !== 'running' && run.status !== 'scheduled')) return undo(run)
@@ -80,13 +84,21 @@ export function* concludeRun(database: Database, runId: number, verification: Ve
 function describe({ remaining, checked, refused }: Verification): string {
   const reasons = [
     ...(remaining > 0 ? [`${remaining} rows still match`] : []),
-    ...(refused.length > 0 ? [`\`verify.check\` was false for ${refused.length} of ${checked} rows: keys ${JSON.stringify(refused)}`] : []),
+    ...(refused.length > 0
+      ? [`\`verify.check\` was false for ${refused.length} of ${checked} rows: keys ${JSON.stringify(refused)}`]
+      : []),
   ]
   return reasons.join('; ')
 }
 
 /** Changes the status of a locked run. */
-export function* move(database: Database, run: RunRow, to: RunStatus, reasonCode?: string, reason?: string): Script<boolean> {
+export function* move(
+  database: Database,
+  run: RunRow,
+  to: RunStatus,
+  reasonCode?: string,
+  reason?: string,
+): Script<boolean> {
   return yield* database.dialect.state.moveRun(database.stateNames, run.id, {
     from: run.status,
     to,

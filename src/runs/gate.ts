@@ -25,7 +25,7 @@ export async function requireOpenGate(
     return { run, shards, failures }
   }
   const { run, shards, failures } = await session.run(reading(dialect, scope, look()))
-  if (!run || run.status !== 'completed') throw shut(prepared, run, failures?.failed ?? 0)
+  if (run?.status !== 'completed') throw shut(prepared, run, failures?.failed ?? 0)
 
   if (scope.isEnclosing) await session.run(dialect.lockTable(prepared.info.table, batchLimits.lockTimeoutMs))
   if (!prepared.plan.endsWithWrite) return
@@ -53,7 +53,9 @@ function shut(prepared: PreparedBackfill, run: RunRow | undefined, failures: num
   const state = `run ${run.id} of "${name}" is ${run.status}${run.reasonCode ? ` (${run.reasonCode})` : ''}`
   switch (run.status) {
     case 'failed':
-      return say(`${state}: ${run.reason ?? ''}. See \`rowshift failures ${name}\`, mend the cause, \`rowshift run ${name}\`, then migrate again.`)
+      return say(
+        `${state}: ${run.reason ?? ''}. See \`rowshift failures ${name}\`, mend the cause, \`rowshift run ${name}\`, then migrate again.`,
+      )
     case 'paused':
       return say(`${state}. \`rowshift resume ${name}\`, let \`rowshift work\` finish it, then migrate again.`)
     case 'cancelled':

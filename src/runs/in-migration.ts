@@ -4,7 +4,7 @@ import type { BackfillDefinition } from '../backfill/definition.js'
 import { batchLimits, firstConnectionMs } from '../backfill/limits.js'
 import { type PreparedBackfill, prepareBackfill } from '../backfill/prepare-backfill.js'
 import { reverseOf } from '../backfill/reverse-of.js'
-import { keep, ownTransactions, reading, savepoints, type Scope } from '../backfill/transaction.js'
+import { keep, ownTransactions, reading, type Scope, savepoints } from '../backfill/transaction.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { executeRun } from './execute-run.js'
 import { concludeRun, endPass, move } from './finish-run.js'
@@ -92,7 +92,10 @@ export async function runInMigration(
   })
 }
 
-async function prepare({ database, connections, scope }: Place, definition: BackfillDefinition): Promise<PreparedBackfill> {
+async function prepare(
+  { database, connections, scope }: Place,
+  definition: BackfillDefinition,
+): Promise<PreparedBackfill> {
   const writer = await connections.writer()
   return writer.run(reading(database.dialect, scope, prepareBackfill(database, definition)))
 }
@@ -135,7 +138,11 @@ async function unfinished(
  * is there. An empty table completes at once.
  * @throws RowshiftError SCHEDULE_NEEDS_WHERE and what the checks of the definition throw
  */
-export async function scheduleInMigration(database: Database, session: Session, definition: BackfillDefinition): Promise<void> {
+export async function scheduleInMigration(
+  database: Database,
+  session: Session,
+  definition: BackfillDefinition,
+): Promise<void> {
   if (definition.where === undefined) {
     throw new RowshiftError('SCHEDULE_NEEDS_WHERE', {
       message: `backfill "${definition.name}" has no \`where\`: while the application goes on writing, nothing would tell which rows are left. Add one, such as where: { slug: null }.`,
@@ -184,7 +191,11 @@ export async function requireCompletedInMigration(
  * Takes a change back inside a migration, by the definition's `reverse`, with the same engine; the gate shuts.
  * @throws RowshiftError IRREVERSIBLE before anything is read
  */
-export async function undoInMigration(database: Database, session: Session, definition: BackfillDefinition): Promise<void> {
+export async function undoInMigration(
+  database: Database,
+  session: Session,
+  definition: BackfillDefinition,
+): Promise<void> {
   const reverse = reverseOf(definition)
   if (reverse !== 'not-needed') await runInMigration(database, session, reverse)
   await inPlace(database, session, async ({ connections, scope }) => {
@@ -203,4 +214,3 @@ export async function undoInMigration(database: Database, session: Session, defi
     await writer.run(scope.wrap(mark()))
   })
 }
-

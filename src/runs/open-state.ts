@@ -28,7 +28,8 @@ export async function openState(database: Database, session: Session, scope: Sco
     if ((await session.run(dialect.state.version(stateNames))) !== undefined) return
     if (performance.now() > deadline) {
       throw new RowshiftError('STATE_LOCKED', {
-        message: 'another process has been creating the state tables for 15 s. Look for a stuck transaction, then try again.',
+        message:
+          'another process has been creating the state tables for 15 s. Look for a stuck transaction, then try again.',
         retryable: true,
       })
     }

@@ -9,7 +9,11 @@ import { isAllowed, type RunStatus } from './run-status.js'
 /** What an operator can do to a run. */
 export type ControlAction = 'pause' | 'resume' | 'cancel'
 
-const targets: Readonly<Record<ControlAction, RunStatus>> = { pause: 'paused', resume: 'scheduled', cancel: 'cancelled' }
+const targets: Readonly<Record<ControlAction, RunStatus>> = {
+  pause: 'paused',
+  resume: 'scheduled',
+  cancel: 'cancelled',
+}
 
 /**
  * Pauses, resumes or cancels the active run of a backfill. When a pause or cancel returns, no batch is in flight any more: its
@@ -26,7 +30,8 @@ export async function controlRun(database: Database, name: string, action: Contr
       })
     }
     const moved = await session.run(scope.wrap(control(database, active.id, action)))
-    if (moved === undefined) throw new RowshiftError('RUN_NOT_FOUND', { message: `run ${active.id} of "${name}" is gone.` })
+    if (moved === undefined)
+      throw new RowshiftError('RUN_NOT_FOUND', { message: `run ${active.id} of "${name}" is gone.` })
     return moved
   })
 }
@@ -81,4 +86,3 @@ export async function withSession<T>(
     await session.release()
   }
 }
-

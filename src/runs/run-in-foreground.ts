@@ -1,7 +1,7 @@
 import type { Database } from '../adapters/database.js'
 import { ownConnections } from '../backfill/connections.js'
-import { batchLimits } from '../backfill/limits.js'
 import type { BackfillDefinition } from '../backfill/definition.js'
+import { batchLimits } from '../backfill/limits.js'
 import { prepareBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
 import { ownTransactions, reading } from '../backfill/transaction.js'

@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../errors/codes.js'
 import type { Verification } from '../backfill/verify.js'
+import type { ErrorCode } from '../errors/codes.js'
 
 /** True counts of a run, over all its passes and workers. */
 export interface RunCounts {

@@ -75,7 +75,11 @@ export function borrowSession(queryRunner: QueryRunnerLike): Promise<Session> {
   return supportOf(queryRunner.dataSource).open(queryRunner, { isBorrowed: true })
 }
 
-async function withinTime(queryRunner: QueryRunnerLike, opening: Promise<Session>, timeoutMs: number): Promise<Session> {
+async function withinTime(
+  queryRunner: QueryRunnerLike,
+  opening: Promise<Session>,
+  timeoutMs: number,
+): Promise<Session> {
   const timer = new AbortController()
   const late = sleep(timeoutMs, 'late' as const, { signal: timer.signal }).catch(() => 'late' as const)
   const first = await Promise.race([opening, late])
@@ -94,7 +98,8 @@ async function withinTime(queryRunner: QueryRunnerLike, opening: Promise<Session
 
 function mappingOf(dataSource: DataSourceLike, dialect: Dialect, source: unknown): MappedTable {
   if (!dataSource.hasMetadata(source as never)) {
-    const name = typeof source === 'function' ? source.name : String((source as { options?: { name?: string } })?.options?.name)
+    const name =
+      typeof source === 'function' ? source.name : String((source as { options?: { name?: string } })?.options?.name)
     throw new RowshiftError('ENTITY_NOT_FOUND', {
       message: `entity "${name}" is not part of this data source. Add it to \`entities\`, or name the table instead.`,
       details: { entity: name },
@@ -106,7 +111,10 @@ function mappingOf(dataSource: DataSourceLike, dialect: Dialect, source: unknown
     .map((column) => [column.propertyPath, entityColumn(dataSource, dialect, column)] as const)
   const discriminator = discriminatorOf(metadata)
   return {
-    table: { schema: metadata.schema ?? (dialect.name === 'mysql' ? metadata.database : undefined), name: metadata.tableName },
+    table: {
+      schema: metadata.schema ?? (dialect.name === 'mysql' ? metadata.database : undefined),
+      name: metadata.tableName,
+    },
     columns: new Map(columns),
     ...(discriminator && { discriminator }),
   }
@@ -117,6 +125,8 @@ function discriminatorOf(metadata: EntityMetadataLike): MappedTable['discriminat
   if (metadata.inheritancePattern !== 'STI' && metadata.discriminatorValue === undefined) return undefined
   const { discriminatorColumn } = metadata
   if (!discriminatorColumn) return undefined
-  const values = [metadata, ...metadata.childEntityMetadatas].flatMap(({ discriminatorValue }) => discriminatorValue ?? [])
+  const values = [metadata, ...metadata.childEntityMetadatas].flatMap(
+    ({ discriminatorValue }) => discriminatorValue ?? [],
+  )
   return { column: discriminatorColumn.databaseName, values }
 }

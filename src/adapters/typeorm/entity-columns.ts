@@ -30,7 +30,8 @@ export function entityColumn(dataSource: DataSourceLike, dialect: Dialect, metad
 
 /** What the driver gives for a column. PostgreSQL's parsers may have been replaced by the application, so they are asked. */
 function driverValue(driver: DriverLike, dialect: Dialect, column: ColumnInfo, text: string): unknown {
-  if (driver.postgres && column.typeId !== undefined) return driver.postgres.types.getTypeParser(column.typeId, 'text')(text)
+  if (driver.postgres && column.typeId !== undefined)
+    return driver.postgres.types.getTypeParser(column.typeId, 'text')(text)
   const value = codecOf(dialect, column).decode(text)
   // The drivers give these as the text or number that TypeORM's own conversion expects.
   if (typeof value === 'bigint') return value.toString()

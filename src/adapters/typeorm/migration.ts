@@ -14,7 +14,7 @@ import { borrowSession, databaseOf } from './database.js'
 
 /** The query runner that TypeORM passes to `up` and `down`, by structure. */
 export interface MigrationQueryRunner {
-  query(query: string, parameters?: any[]): Promise<any>
+  query(query: string, parameters?: never): Promise<unknown>
   readonly isTransactionActive: boolean
 }
 
@@ -38,7 +38,10 @@ async function inMigration<T>(
  *
  * @throws RowshiftError for every end but a completed run, so that the migration is never recorded by mistake
  */
-export function backfill(queryRunner: MigrationQueryRunner, definition: Backfill): Promise<RunResult & { status: 'completed' }> {
+export function backfill(
+  queryRunner: MigrationQueryRunner,
+  definition: Backfill,
+): Promise<RunResult & { status: 'completed' }> {
   return inMigration(queryRunner, `backfill("${definition?.name}")`, (database, session) =>
     runInMigration(database, session, definitionOf(definition)),
   )
@@ -62,7 +65,10 @@ export function schedule(queryRunner: MigrationQueryRunner, definition: Backfill
  * @throws RowshiftError GATE_SHUT with what is left and the command that finishes it; GATE_IN_SAME_TRANSACTION when the
  * schedule is in the same, uncommitted transaction
  */
-export function requireCompleted(queryRunner: MigrationQueryRunner, ...definitions: [Backfill, ...Backfill[]]): Promise<void> {
+export function requireCompleted(
+  queryRunner: MigrationQueryRunner,
+  ...definitions: [Backfill, ...Backfill[]]
+): Promise<void> {
   const names = definitions.map((definition) => `"${definition?.name}"`).join(', ')
   return inMigration(queryRunner, `requireCompleted(${names})`, async (database, session) => {
     for (const definition of definitions) await requireCompletedInMigration(database, session, definitionOf(definition))

@@ -19,7 +19,10 @@ interface PostgresQueryRunner extends QueryRunnerLike {
  * A session on the client that a query runner holds. Statements go to the client itself: TypeORM's `query` would log the
  * parameters, which are row contents, and build an object for each row.
  */
-export async function openPostgresSession(queryRunner: QueryRunnerLike, options: { isBorrowed: boolean }): Promise<Session> {
+export async function openPostgresSession(
+  queryRunner: QueryRunnerLike,
+  options: { isBorrowed: boolean },
+): Promise<Session> {
   const client = (await queryRunner.connect()) as PostgresClient
   const inTurn = createQueue()
   const execute = async (statement: { text: string; parameters: readonly unknown[] }): Promise<QueryResult> => {

@@ -58,7 +58,9 @@ async function find(source: DataSourceSource): Promise<TypeormDataSource> {
     const found: unknown = await value
     if (isDataSource(found)) return found
   }
-  throw new RowshiftError('INVALID_CONFIG', { message: `${path} exports no DataSource. Export one, as for the typeorm command.` })
+  throw new RowshiftError('INVALID_CONFIG', {
+    message: `${path} exports no DataSource. Export one, as for the typeorm command.`,
+  })
 }
 
 function isDataSource(value: unknown): value is TypeormDataSource {

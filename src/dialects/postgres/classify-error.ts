@@ -21,7 +21,15 @@ const connectionLost = new Set([
 /** Classes whose errors a single row of the batch can cause: data exception, integrity constraint, trigger raise. */
 const rowClasses = ['22', '23', 'P0']
 
-const systemErrors = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'ECONNABORTED'])
+const systemErrors = new Set([
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'ECONNABORTED',
+])
 
 interface PostgresError {
   readonly code?: string
@@ -44,7 +52,10 @@ export function classifyError(error: unknown): ClassifiedError {
     return found(rowClasses.includes(code.slice(0, 2)) ? 'row' : 'fatal')
   }
   // The driver's own errors have no SQLSTATE.
-  if ((code !== undefined && systemErrors.has(code)) || /connection (terminated|ended|error)|client has encountered|not queryable|client was closed/i.test(message)) {
+  if (
+    (code !== undefined && systemErrors.has(code)) ||
+    /connection (terminated|ended|error)|client has encountered|not queryable|client was closed/i.test(message)
+  ) {
     return found('connection-lost')
   }
   return found('fatal')

@@ -62,7 +62,9 @@ const json: Codec = {
   decode: commonCodecs.json.decode,
   encode(value) {
     const encoded = encodeJson(value)
-    return /(?<!\\)(?:\\\\)*\\u0000/.test(encoded) ? refuse('the JSON has a NUL character, which PostgreSQL cannot hold') : encoded
+    return /(?<!\\)(?:\\\\)*\\u0000/.test(encoded)
+      ? refuse('the JSON has a NUL character, which PostgreSQL cannot hold')
+      : encoded
   },
 }
 

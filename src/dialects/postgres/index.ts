@@ -1,5 +1,5 @@
-import { render, sql } from '../sql.js'
 import type { Dialect } from '../dialect.js'
+import { render, sql } from '../sql.js'
 import { classifyError } from './classify-error.js'
 import { codec } from './codecs.js'
 import { estimateRows, introspect } from './introspect.js'

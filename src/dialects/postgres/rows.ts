@@ -1,5 +1,14 @@
 import type { Script } from '../../adapters/database.js'
-import type { Key, KeyRange, PageRange, RangeOutcome, TablePlan, UpdateOutcome, UpdateRow } from '../dialect.js'
+import type {
+  Key,
+  KeyRange,
+  PageRange,
+  RangeOutcome,
+  ReadMode,
+  TablePlan,
+  UpdateOutcome,
+  UpdateRow,
+} from '../dialect.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
 import { spelling } from './spelling.js'
@@ -118,10 +127,11 @@ export function readPage(plan: TablePlan, range: PageRange): Statement {
   )
 }
 
-export function readKeys(plan: TablePlan, keys: readonly Key[]): Statement {
+export function readKeys(plan: TablePlan, keys: readonly Key[], mode: ReadMode): Statement {
   const { info } = plan
+  const lock = mode === 'current' ? sql`for update of ${sql.id(info.table.name)}` : sql``
   const inner = sql`select ${rawColumns(plan)} from ${input(keys, inputColumns('k', 0, info.key.length))}
-    join ${tableSql(info.table)} on ${keyJoin(info)}`
+    join ${tableSql(info.table)} on ${keyJoin(info)} ${lock}`
   return render(
     sql`select ${outputOf(plan)} from (${inner}) as p order by ${orderBy(info, sql`p`)}`,
     spelling,
@@ -130,7 +140,12 @@ export function readKeys(plan: TablePlan, keys: readonly Key[]): Statement {
 }
 
 const positions = (literal: unknown): number[] =>
-  literal === null || literal === undefined ? [] : String(literal).split(',').filter(Boolean).map((n) => Number(n) - 1)
+  literal === null || literal === undefined
+    ? []
+    : String(literal)
+        .split(',')
+        .filter(Boolean)
+        .map((n) => Number(n) - 1)
 
 export function* lockGuarded(plan: TablePlan, rows: readonly UpdateRow[]): Script<readonly number[]> {
   const keys = plan.info.key.length
@@ -162,9 +177,7 @@ export function* updateRows(
     ...inputColumns('t', keys, plan.read.length),
     ...inputColumns('w', keys + plan.read.length, written.length),
   ]
-  const set = written.map(
-    (column, i) => sql`${sql.id(column.name)} = ${cast(sql`v.${sql.id(`rs_w${i}`)}`, column)}`,
-  )
+  const set = written.map((column, i) => sql`${sql.id(column.name)} = ${cast(sql`v.${sql.id(`rs_w${i}`)}`, column)}`)
   const still = plan.endsWithWrite ? sql`coalesce((${plan.where}), false)` : sql`false`
   const result = yield render(
     sql`with written as (

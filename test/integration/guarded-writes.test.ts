@@ -1,0 +1,195 @@
+import { expect } from 'vitest'
+import { defineBackfill } from '../../src/index.js'
+import { runBackfill } from '../support/backfills.js'
+import { countWhere, createCities, readCities } from '../support/city-table.js'
+import { testEachDatabase } from '../support/databases.js'
+
+const slugOf = (name: string) => name.toLowerCase().replace(' ', '-')
+
+testEachDatabase('leaves a value alone that the application wrote between read and write', async (database) => {
+  const app = await database.connect()
+  const dataSource = await database.connect()
+  await createCities(app, database.name, 5)
+  const result = await runBackfill(
+    dataSource,
+    defineBackfill({
+      name: 'city.slug',
+      table: 'city',
+      select: { name: 'text' },
+      write: { slug: 'text' },
+      where: { slug: null },
+      async transform(row) {
+        // The name stays as it was read: only the written column tells.
+        if (row.name === 'City 3') await app.query(`update city set slug = 'the-users-own' where id = 3`)
+        return { slug: slugOf(row.name) }
+      },
+    }),
+  )
+  expect(result).toMatchObject({ status: 'completed', counts: { written: 4, skipped: 1, conflicts: 0 } })
+  expect((await readCities(app)).map((city) => city.slug)).toEqual([
+    'city-1',
+    'city-2',
+    'the-users-own',
+    'city-4',
+    'city-5',
+  ])
+})
+
+testEachDatabase('reads a row again that changed between read and write', async (database) => {
+  const app = await database.connect()
+  const dataSource = await database.connect()
+  await createCities(app, database.name, 5)
+  let isRenamed = false
+  const result = await runBackfill(
+    dataSource,
+    defineBackfill({
+      name: 'city.slug',
+      table: 'city',
+      select: { name: 'text' },
+      write: { slug: 'text' },
+      where: { slug: null },
+      async transform(row) {
+        if (row.name === 'City 3' && !isRenamed) {
+          isRenamed = true
+          await app.query(`update city set name = 'Oslo 3' where id = 3`)
+        }
+        return { slug: slugOf(row.name) }
+      },
+    }),
+  )
+  expect(result).toMatchObject({ status: 'completed', counts: { written: 5, conflicts: 1, failures: 0 } })
+  expect((await readCities(app))[2]).toEqual({ id: 3, name: 'Oslo 3', slug: 'oslo-3' })
+})
+
+testEachDatabase('passes over a row that is deleted between read and write', async (database) => {
+  const app = await database.connect()
+  const dataSource = await database.connect()
+  await createCities(app, database.name, 5)
+  const result = await runBackfill(
+    dataSource,
+    defineBackfill({
+      name: 'city.slug',
+      table: 'city',
+      select: { name: 'text' },
+      write: { slug: 'text' },
+      where: { slug: null },
+      async transform(row) {
+        if (row.name === 'City 2') await app.query('delete from city where id = 2')
+        return { slug: slugOf(row.name) }
+      },
+    }),
+  )
+  expect(result).toMatchObject({ status: 'completed', counts: { written: 4, skipped: 1, conflicts: 0 } })
+  expect(await countWhere(app, 'slug is null')).toBe(0)
+})
+
+testEachDatabase('migrates a row whose other columns change all the time', async (database) => {
+  const app = await database.connect()
+  const dataSource = await database.connect()
+  await createCities(app, database.name, 200)
+  let isDone = false
+  const bump = async () => {
+    for (; !isDone; ) {
+      await app.query('update city set touched = touched + 1 where id = 100')
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+  const bumping = bump()
+  const result = await runBackfill(
+    dataSource,
+    defineBackfill({
+      name: 'city.slug',
+      table: 'city',
+      select: { name: 'text' },
+      write: { slug: 'text' },
+      where: { slug: null },
+      batchRows: 10,
+      async transform(row) {
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        return { slug: slugOf(row.name) }
+      },
+    }),
+  )
+  isDone = true
+  await bumping
+  expect(result).toMatchObject({ status: 'completed', counts: { written: 200, conflicts: 0 } })
+  expect(await countWhere(app, 'touched > 0')).toBe(1)
+})
+
+testEachDatabase('locks a row that keeps changing for its last attempt', async (database) => {
+  const app = await database.connect()
+  const dataSource = await database.connect()
+  await createCities(app, database.name, 3)
+  let version = 0
+  const result = await runBackfill(
+    dataSource,
+    defineBackfill({
+      name: 'city.slug',
+      table: 'city',
+      select: { name: 'text' },
+      write: { slug: 'text' },
+      where: { slug: null },
+      async transform(row) {
+        if (row.name.startsWith('City 2')) {
+          // Does not wait for the answer of the last one: the row is locked against it.
+          const write = app.query(`update city set name = 'City 2 v${++version}' where id = 2`).catch(() => undefined)
+          await Promise.race([write, new Promise((resolve) => setTimeout(resolve, 300))])
+        }
+        return { slug: slugOf(row.name) }
+      },
+    }),
+  )
+  expect(result).toMatchObject({ status: 'completed', counts: { written: 3, conflicts: 1, failures: 0 } })
+  expect(version).toBeGreaterThan(3)
+  expect(await countWhere(app, 'slug is null')).toBe(0)
+})
+
+testEachDatabase('leaves rows and columns alone whose values stay the same', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 10)
+  await dataSource.query(`update city set slug = 'done' where id <= 5`)
+  const written: string[] = []
+  const result = await runBackfill(
+    dataSource,
+    defineBackfill({
+      name: 'city.all',
+      table: 'city',
+      select: { name: 'text' },
+      write: { slug: 'text', touched: 'integer' },
+      transform: () => ({ slug: 'done', touched: 0 }),
+    }),
+    {
+      hooks: {
+        before(statement) {
+          if (statement.label === 'update-rows') written.push(statement.text)
+        },
+      },
+    },
+  )
+  expect(result).toMatchObject({ status: 'completed', coverage: 'keys-once', counts: { written: 5, unchanged: 5 } })
+  // One statement for the one set of columns that changed, and `touched` is not among them.
+  expect(written).toHaveLength(1)
+  expect(written[0]).not.toMatch(/touched\W*=/)
+})
+
+testEachDatabase('writes a statement for each set of columns that changed', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 30)
+  await dataSource.query(`update city set touched = 7 where id <= 10`)
+  await dataSource.query(`update city set slug = 'x' where id > 20`)
+  let statements = 0
+  const result = await runBackfill(
+    dataSource,
+    defineBackfill({
+      name: 'city.all',
+      table: 'city',
+      select: { name: 'text' },
+      write: { slug: 'text', touched: 'integer' },
+      transform: () => ({ slug: 'x', touched: 7 }),
+    }),
+    { hooks: { before: (statement) => void (statement.label === 'update-rows' && statements++) } },
+  )
+  expect(result).toMatchObject({ status: 'completed', counts: { written: 30 } })
+  expect(statements).toBe(3)
+  expect(await countWhere(dataSource, `slug = 'x' and touched = 7`)).toBe(30)
+})

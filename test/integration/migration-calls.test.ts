@@ -1,0 +1,242 @@
+import { expect } from 'vitest'
+import { backfill, requireCompleted, schedule, typeorm, undo } from '../../src/adapters/typeorm/index.js'
+import { createWorker, defineBackfill } from '../../src/index.js'
+import { readStatus } from '../../src/runs/read-status.js'
+import { controlRun } from '../../src/runs/run-control.js'
+import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { countWhere, createCities } from '../support/city-table.js'
+import { testEachDatabase, testOn } from '../support/databases.js'
+
+const citySlug = defineBackfill({
+  name: 'city.slug',
+  table: 'city',
+  select: { name: 'text' },
+  write: { slug: 'text' },
+  where: { slug: null },
+  batchRows: 10,
+  transform: (row) => ({ slug: row.name.toLowerCase() }),
+  reverse: { set: { slug: null } },
+})
+
+testEachDatabase(
+  'commits an inline backfill with the transaction around it, and rolls it back with it',
+  async (database) => {
+    const dataSource = await database.connect()
+    await createCities(dataSource, database.name, 35)
+    await withQueryRunner(dataSource, async (queryRunner) => {
+      await queryRunner.startTransaction()
+      expect(await backfill(queryRunner, citySlug)).toMatchObject({ status: 'completed', counts: { written: 35 } })
+      await queryRunner.rollbackTransaction()
+      expect(await countWhere(dataSource, 'slug is not null')).toBe(0)
+      await queryRunner.startTransaction()
+      await backfill(queryRunner, citySlug)
+      await queryRunner.commitTransaction()
+    })
+    expect(await countWhere(dataSource, 'slug is null')).toBe(0)
+    expect(await readStatus(portTo(dataSource))).toMatchObject([{ run: { name: 'city.slug', status: 'completed' } }])
+  },
+)
+
+testEachDatabase('throws in an enclosing transaction with the keys of failed rows', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 25)
+  const broken = defineBackfill({
+    name: 'city.broken',
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    transform(row) {
+      if (row.name === 'City 17') throw new Error('cannot')
+      return { slug: row.name }
+    },
+  })
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    await queryRunner.startTransaction()
+    const error = await backfill(queryRunner, broken).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({
+      code: 'ROWS_FAILED',
+      details: { failures: [{ key: '["17"]', code: 'TRANSFORM_FAILED', message: 'Error: cannot' }] },
+    })
+    await queryRunner.rollbackTransaction()
+  })
+  expect(await countWhere(dataSource, 'slug is not null')).toBe(0)
+})
+
+testEachDatabase('resumes an inline backfill outside a transaction from its checkpoint', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 50)
+  let calls = 0
+  const dying = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    batchRows: 10,
+    transform(row) {
+      calls++
+      if (calls === 25) throw new Error('first time')
+      return { slug: row.name }
+    },
+  })
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    expect(await codeOf(backfill(queryRunner, dying))).toBe('ROWS_FAILED')
+    // The good rows of the three batches are kept.
+    expect(await countWhere(dataSource, 'slug is not null')).toBe(29)
+    expect(await backfill(queryRunner, dying)).toMatchObject({ status: 'completed', counts: { written: 50 } })
+  })
+  expect(calls).toBe(51)
+})
+
+testEachDatabase('schedules one run, however often and from however many instances', async (database) => {
+  const dataSource = await database.connect()
+  const other = await database.connect()
+  await createCities(dataSource, database.name, 20)
+  await Promise.all([
+    withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug)),
+    withQueryRunner(other, (queryRunner) => schedule(queryRunner, citySlug)),
+  ])
+  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug))
+  const reports = await readStatus(portTo(dataSource))
+  expect(reports).toMatchObject([{ run: { name: 'city.slug', status: 'scheduled' }, shards: [{ status: 'open' }] }])
+  const [{ n }] = await dataSource.query('select count(*) as n from rowshift_run')
+  expect(Number(n)).toBe(1)
+  expect(await countWhere(dataSource, 'slug is not null')).toBe(0)
+})
+
+testEachDatabase('opens the gate for a completed run only, and says what to do', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 20)
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    await expect(requireCompleted(queryRunner, citySlug)).rejects.toThrow(/GATE_SHUT.*never been run/)
+    await schedule(queryRunner, citySlug)
+    await expect(requireCompleted(queryRunner, citySlug)).rejects.toThrow(/GATE_SHUT.*scheduled.*rowshift work/)
+    await controlRun(portTo(dataSource), 'city.slug', 'pause')
+    await expect(requireCompleted(queryRunner, citySlug)).rejects.toThrow(/GATE_SHUT.*paused.*rowshift resume/)
+    await controlRun(portTo(dataSource), 'city.slug', 'resume')
+    await using worker = createWorker({ database: typeorm(dataSource), backfills: [citySlug] })
+    await worker.start()
+    await worker.untilIdle()
+    await requireCompleted(queryRunner, citySlug)
+    // An old instance writes once more: the gate looks for itself.
+    await dataSource.query(`insert into city (id, name) values (500, 'Old')`)
+    await expect(requireCompleted(queryRunner, citySlug)).rejects.toThrow(/GATE_SHUT.*match again/)
+  })
+})
+
+testEachDatabase('completes a schedule on an empty table at once', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 0)
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    await schedule(queryRunner, citySlug)
+    await requireCompleted(queryRunner, citySlug)
+  })
+})
+
+testOn(['sqlite', 'postgres'], 'says so when the schedule and its gate are in one transaction', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 5)
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    await queryRunner.startTransaction()
+    await schedule(queryRunner, citySlug)
+    expect(await codeOf(requireCompleted(queryRunner, citySlug))).toBe('GATE_IN_SAME_TRANSACTION')
+    await queryRunner.rollbackTransaction()
+    await queryRunner.startTransaction()
+    await schedule(queryRunner, citySlug)
+    await queryRunner.commitTransaction()
+    await queryRunner.startTransaction()
+    expect(await codeOf(requireCompleted(queryRunner, citySlug))).toBe('GATE_SHUT')
+    await queryRunner.rollbackTransaction()
+  })
+})
+
+testEachDatabase('refuses to schedule without a where', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 5)
+  const all = defineBackfill({
+    name: 'city.all',
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text' },
+    transform: (row) => ({ slug: row.name }),
+  })
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    expect(await codeOf(schedule(queryRunner, all))).toBe('SCHEDULE_NEEDS_WHERE')
+  })
+})
+
+testEachDatabase('takes a change back, shuts the gate and can be run again', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 30)
+  const split = defineBackfill({
+    name: 'city.split',
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text', name: 'text' },
+    where: { slug: null },
+    batchRows: 7,
+    transform: (row) => ({ slug: row.name.toLowerCase(), name: row.name.toUpperCase() }),
+    reverse: (row) => ({ name: `City ${row.slug?.split(' ')[1]}`, slug: null }),
+  })
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    await backfill(queryRunner, split)
+    expect(await countWhere(dataSource, `slug = 'city 4' and name = 'CITY 4'`)).toBe(1)
+    await undo(queryRunner, split)
+    expect(await countWhere(dataSource, `slug is not null`)).toBe(0)
+    expect(await countWhere(dataSource, `name = 'City 4'`)).toBe(1)
+    await expect(requireCompleted(queryRunner, split)).rejects.toThrow(/GATE_SHUT.*undone/)
+    expect(await backfill(queryRunner, split)).toMatchObject({ counts: { written: 30 } })
+    await requireCompleted(queryRunner, split)
+  })
+})
+
+testEachDatabase('says that a change is irreversible before anything is read', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 3)
+  const oneWay = defineBackfill.sql({ name: 'city.up', table: 'city', where: { slug: null }, set: { slug: 'x' } })
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    await backfill(queryRunner, oneWay)
+    expect(await codeOf(undo(queryRunner, oneWay))).toBe('IRREVERSIBLE')
+  })
+  expect(await countWhere(dataSource, `slug = 'x'`)).toBe(3)
+})
+
+testEachDatabase('refuses a further statement while a call was not awaited', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 300)
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    await queryRunner.startTransaction()
+    const forgotten = backfill(queryRunner, citySlug)
+    expect(await codeOf(queryRunner.query('select 1'))).toBe('NOT_AWAITED')
+    await forgotten
+    await queryRunner.query('select 1')
+    await queryRunner.commitTransaction()
+  })
+})
+
+testEachDatabase('declines a run that was started with another definition or table', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 20)
+  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug))
+  const changed = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    revision: 2,
+    transform: (row) => ({ slug: row.name }),
+  })
+  const declined: string[] = []
+  await using worker = createWorker({
+    database: typeorm(dataSource),
+    backfills: [changed],
+    onEvent: (event) => event.type === 'declined' && declined.push(event.error.code),
+  })
+  await worker.start()
+  await worker.untilIdle()
+  expect(declined).toContain('DEFINITION_CHANGED')
+  expect(await codeOf(runBackfill(dataSource, changed))).toBe('DEFINITION_CHANGED')
+  expect(await countWhere(dataSource, 'slug is not null')).toBe(0)
+})

@@ -1,0 +1,48 @@
+import type { DataSource, QueryRunner } from 'typeorm'
+import type { DataSourceLike } from '../../src/adapters/typeorm/data-source.js'
+import { databaseOf } from '../../src/adapters/typeorm/database.js'
+import type { Backfill } from '../../src/backfill/define-backfill.js'
+import { definitionOf } from '../../src/backfill/definition.js'
+import type { ErrorCode } from '../../src/errors/codes.js'
+import { RowshiftError } from '../../src/errors/rowshift-error.js'
+import { type ForegroundOptions, runInForeground } from '../../src/runs/run-in-foreground.js'
+import type { RunResult } from '../../src/runs/run-result.js'
+import { observe, type StatementHooks } from './observed-database.js'
+
+export function portTo(dataSource: DataSource, hooks: StatementHooks = {}) {
+  return observe(databaseOf(dataSource as unknown as DataSourceLike), hooks)
+}
+
+/** Runs a definition in the background way: own connections, own transactions. */
+export function runBackfill(
+  dataSource: DataSource,
+  backfill: Backfill,
+  options: Omit<ForegroundOptions, 'database' | 'definition'> & { readonly hooks?: StatementHooks } = {},
+): Promise<RunResult> {
+  const { hooks, ...rest } = options
+  return runInForeground({ database: portTo(dataSource, hooks), definition: definitionOf(backfill), ...rest })
+}
+
+/** The code a call fails with; anything but a RowshiftError fails the test. */
+export async function codeOf(call: Promise<unknown> | (() => unknown)): Promise<ErrorCode | undefined> {
+  try {
+    await (typeof call === 'function' ? call() : call)
+    return undefined
+  } catch (error) {
+    if (error instanceof RowshiftError) return error.code
+    throw error
+  }
+}
+
+/** Runs statements on a query runner of their own. */
+export async function withQueryRunner<T>(
+  dataSource: DataSource,
+  task: (queryRunner: QueryRunner) => Promise<T>,
+): Promise<T> {
+  const queryRunner = dataSource.createQueryRunner()
+  try {
+    return await task(queryRunner)
+  } finally {
+    await queryRunner.release()
+  }
+}
