@@ -37,8 +37,6 @@ export const errorCodes = {
   TABLE_CHANGED: 'the table is not as it was when the run was started',
   RUN_NOT_FOUND: 'there is no run of this backfill',
   RUN_TRANSITION: 'the run is in a state that does not allow this',
-  RUN_BUSY: 'another worker holds the run',
-  CLAIM_LOST: 'another worker took the shard over',
 
   // What a batch can meet.
   TRANSFORM_FAILED: 'the transform threw for a row',
@@ -59,7 +57,6 @@ export const errorCodes = {
 
   // Migrations.
   NOT_AWAITED: 'a rowshift call in a migration was not awaited',
-  ENCLOSING_TRANSACTION: 'this cannot be done inside a surrounding transaction',
   GATE_SHUT: 'a migration needs a completed run',
   GATE_IN_SAME_TRANSACTION: 'the schedule and its gate are in one transaction',
 } as const
