@@ -1,0 +1,28 @@
+import type { Dialect } from '../dialect.js'
+import { classifyError } from './classify-error.js'
+import { codec, conditionValue, isDistinct } from './codecs.js'
+import { estimateRows, introspect } from './introspect.js'
+import * as rows from './rows.js'
+import { spelling } from './spelling.js'
+import { state } from './state.js'
+import * as transaction from './transaction.js'
+
+/** MySQL 8.0.19 and up, MariaDB 10.6 and up. */
+export const mysql: Dialect = {
+  name: 'mysql',
+  ...spelling,
+  ...transaction,
+  ...rows,
+  hasTransactionalDdl: false,
+  readsNeedTransaction: false,
+  introspect,
+  estimateRows,
+  codec,
+  valueOf: conditionValue,
+  isDistinct,
+  // LOCK TABLES would commit the transaction that the lock is to protect, and so does the ALTER TABLE that follows a gate: the
+  // gate can only look again directly before it.
+  *lockTable() {},
+  classifyError,
+  state,
+}

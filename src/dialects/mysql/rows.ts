@@ -1,0 +1,330 @@
+import type { Script } from '../../adapters/database.js'
+import type {
+  Key,
+  KeyRange,
+  PageRange,
+  RangeOutcome,
+  ReadMode,
+  TablePlan,
+  UpdateOutcome,
+  UpdateRow,
+} from '../dialect.js'
+import { render, type Sql, type Statement, sql } from '../sql.js'
+import type { ColumnInfo, TableInfo, TableName } from '../table.js'
+import { assigned, notNull, textOf, typed } from './codecs.js'
+import { spelling } from './spelling.js'
+
+/*
+ * Reads and writes of the user's rows, in the SQL that MySQL 8.0.19 and MariaDB 10.6 share. Texts go to the database as one
+ * JSON parameter, whose columns are LONGTEXT: a column typed INT or VARCHAR(3) would cut, clamp and zero what does not fit.
+ * Only names that begin with rs_ stand beside those of the user's table.
+ */
+
+export const tableSql = (table: TableName): Sql =>
+  table.schema === undefined ? sql.id(table.name) : sql.id(table.schema, table.name)
+
+const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
+
+const number = (value: number): Sql => sql.raw(String(value))
+
+/** `city`.`id`: qualified, because the parameter's columns stand beside the table's. */
+const columnOf = (info: TableInfo, column: ColumnInfo): Sql => sql`${sql.id(info.table.name)}.${sql.id(column.name)}`
+
+/** `city` force index (`PRIMARY`): a page must be a range of this index, whatever the statistics say. */
+const keyed = (info: TableInfo): Sql => sql`${tableSql(info.table)} force index (${sql.id(info.keyIndex)})`
+
+const keyTexts = (info: TableInfo): Sql => sql.join(info.key.map((column) => textOf(column, columnOf(info, column))))
+const orderBy = (info: TableInfo, direction = sql``): Sql =>
+  sql.join(info.key.map((column) => sql`${columnOf(info, column)} ${direction}`))
+const lock = (mode: ReadMode): Sql => (mode === 'current' ? sql`for update` : sql``)
+
+/** How NULL is written in the parameter: JSON's own null was the text 'null' until MySQL 8.0.21; a list fits no scalar. */
+const absent: readonly never[] = []
+
+interface InputColumn {
+  readonly name: string
+  readonly position: number
+}
+
+const inputColumns = (prefix: string, from: number, count: number): InputColumn[] =>
+  Array.from({ length: count }, (_, i) => ({ name: `rs_${prefix}${i}`, position: from + i }))
+
+/** json_table(?, '$[*]' columns (rs_ord for ordinality, rs_k0 longtext character set utf8mb4 path '$[0]', ...)) as rs_v */
+function input(rows: readonly UpdateRow[], columns: readonly InputColumn[]): Sql {
+  const json = JSON.stringify(rows.map((row) => row.map((value) => value ?? absent)))
+  const paths = columns.map(({ name, position }) =>
+    sql.raw(`${name} longtext character set utf8mb4 path '$[${position}]'`),
+  )
+  return sql`json_table(${json}, '$[*]' columns (rs_ord for ordinality, ${sql.join(paths)})) as rs_v`
+}
+
+const given = (prefix: string, i: number): Sql => sql.raw(`rs_v.rs_${prefix}${i}`)
+
+/** `city`.`id` = cast(rs_v.rs_k0 as signed): the text becomes the key's type, so the key's index answers. */
+const keyJoin = (info: TableInfo): Sql =>
+  sql.join(
+    info.key.map((column, i) => sql`${columnOf(info, column)} = ${typed(column, given('k', i))}`),
+    ' and ',
+  )
+
+/**
+ * The parameter first, then the table: STRAIGHT_JOIN, or the optimizer may scan and lock the table to look its rows up in the
+ * parameter.
+ */
+const joined = (info: TableInfo, rows: readonly UpdateRow[], columns: readonly InputColumn[]): Sql =>
+  sql`${input(rows, columns)} straight_join ${keyed(info)} on ${keyJoin(info)}`
+
+const byKeys = (info: TableInfo, keys: readonly Key[]): Sql => joined(info, keys, inputColumns('k', 0, info.key.length))
+
+/** Equality is not identity ('Bob' = 'bob '), so what was read and what is there are compared as bytes. */
+function guard(plan: TablePlan): Sql {
+  const tokens = plan.read.map(
+    (column, i) =>
+      sql`cast(${textOf(column, columnOf(plan.info, column))} as binary) <=> cast(${given('t', i)} as binary)`,
+  )
+  const where = plan.where ? [sql`(${plan.where})`] : []
+  return tokens.length + where.length === 0 ? sql`true` : sql.join([...tokens, ...where], ' and ')
+}
+
+/**
+ * a > x or (a = x and (b > y)): a row comparison would scan the whole index. `last` is the comparison of the last column.
+ */
+function beyond(info: TableInfo, key: Key, comparison: '>' | '<', last: string): Sql {
+  const part = (i: number): Sql => {
+    const column = columnOf(info, info.key[i]!)
+    const bound = typed(info.key[i]!, sql`${key[i]}`)
+    if (i === info.key.length - 1) return sql`${column} ${sql.raw(last)} ${bound}`
+    return sql`(${column} ${sql.raw(comparison)} ${bound} or (${column} = ${bound} and ${part(i + 1)}))`
+  }
+  return part(0)
+}
+
+function inRange(info: TableInfo, range: KeyRange): Sql {
+  const upper = beyond(info, range.upTo, '<', '<=')
+  return range.after ? sql`${beyond(info, range.after, '>', '>')} and ${upper}` : upper
+}
+
+export function lastKey(info: TableInfo): Statement {
+  return statement(
+    'last-key',
+    sql`select ${keyTexts(info)} from ${keyed(info)} order by ${orderBy(info, sql`desc`)} limit 1`,
+  )
+}
+
+/** The key's texts, 1 or 0 for "matches `where`", a token a read column if it matches. */
+function outputOf(plan: TablePlan): Sql {
+  const { info, where } = plan
+  const tokens = plan.read.map((column) => {
+    const text = textOf(column, columnOf(info, column))
+    return where ? sql`case when (${where}) then ${text} end` : text
+  })
+  return sql.join([keyTexts(info), where ? sql`case when (${where}) then 1 else 0 end` : sql`1`, ...tokens])
+}
+
+/**
+ * select cast(`city`.`id` as char), case when (slug is null) then 1 else 0 end,
+ *   case when (slug is null) then convert(`city`.`name` using utf8mb4) end
+ * from `city` force index (`PRIMARY`)
+ * where `city`.`id` > cast('7' as signed) and `city`.`id` <= cast('90000' as signed) order by `city`.`id` limit 2000
+ *
+ * `where` is looked at inside the page, not by the page, so that a stretch without matches cannot turn one statement into a
+ * scan of the table. It is spelled once a column because a derived table would be written to disk for every TEXT in it.
+ */
+export function readPage(plan: TablePlan, range: PageRange, mode: ReadMode): Statement {
+  const { info } = plan
+  return statement(
+    'read-page',
+    sql`select ${outputOf(plan)} from ${keyed(info)} where ${inRange(info, range)}
+      order by ${orderBy(info)} limit ${number(range.limit)} ${lock(mode)}`,
+  )
+}
+
+export function readKeys(plan: TablePlan, keys: readonly Key[], mode: ReadMode): Statement {
+  const { info } = plan
+  return statement(
+    'read-keys',
+    sql`select ${outputOf(plan)} from ${byKeys(info, keys)} order by ${orderBy(info)} ${lock(mode)}`,
+  )
+}
+
+const positions = (rows: readonly (readonly unknown[])[]): number[] => [
+  ...new Set(rows.map((row) => Number(row[0]) - 1)),
+]
+
+export function* lockGuarded(plan: TablePlan, rows: readonly UpdateRow[]): Script<readonly number[]> {
+  const keys = plan.info.key.length
+  const columns = [...inputColumns('k', 0, keys), ...inputColumns('t', keys, plan.read.length)]
+  const found = yield statement(
+    'lock-guarded',
+    sql`select rs_v.rs_ord from ${joined(plan.info, rows, columns)} where ${guard(plan)} for update`,
+  )
+  return positions(found.rows)
+}
+
+/**
+ * update json_table('[["7", "Rome", "rome"]]', '$[*]' columns (rs_ord for ordinality,
+ *     rs_k0 longtext character set utf8mb4 path '$[0]', rs_t0 ... path '$[1]', rs_w0 ... path '$[2]')) as rs_v
+ *   straight_join `city` force index (`PRIMARY`) on `city`.`id` = cast(rs_v.rs_k0 as signed)
+ * set `city`.`slug` = rs_v.rs_w0
+ * where cast(convert(`city`.`name` using utf8mb4) as binary) <=> cast(rs_v.rs_t0 as binary) and (slug is null)
+ *
+ * Rows in key order, or a row that still matches may go unnoticed.
+ */
+export function* updateRows(
+  plan: TablePlan,
+  written: readonly ColumnInfo[],
+  rows: readonly UpdateRow[],
+): Script<UpdateOutcome> {
+  const { info } = plan
+  const keys = info.key.length
+  const columns = [
+    ...inputColumns('k', 0, keys),
+    ...inputColumns('t', keys, plan.read.length),
+    ...inputColumns('w', keys + plan.read.length, written.length),
+  ]
+  const set = written.map((column, i) => sql`${columnOf(info, column)} = ${assigned(column, given('w', i))}`)
+  const { affected } = yield statement(
+    'update-rows',
+    sql`update ${joined(info, rows, columns)} set ${sql.join(set)} where ${guard(plan)}`,
+  )
+  if (affected !== rows.length) return { unwritten: 'unknown', stillMatching: undefined }
+  return {
+    unwritten: [],
+    stillMatching: plan.endsWithWrite
+      ? yield* stillMatching(
+          plan,
+          rows.map((row) => row.slice(0, keys) as string[]),
+        )
+      : undefined,
+  }
+}
+
+/** Keys looked at in a row's neighbourhood before it is cheaper to look the batch's own keys up. */
+const keysPerWrittenRow = 4
+
+/**
+ * A written key whose row matches `where` as stored. Most often the whole stretch from the first key to the last has no match
+ * at all, which a short scan tells; else the keys themselves are looked at.
+ */
+function* stillMatching(plan: TablePlan, keys: readonly Key[]): Script<Key | undefined> {
+  const { info, where } = plan
+  const [first, last] = [keys[0], keys.at(-1)]
+  if (!where || !first || !last) return undefined
+  const limit = keys.length * keysPerWrittenRow
+  const stretch = yield statement(
+    'check-stretch',
+    sql`select count(*), coalesce(sum(rs_m), 0) from (
+        select case when (${where}) then 1 else 0 end as rs_m from ${keyed(info)}
+        where ${beyond(info, first, '>', '>=')} and ${beyond(info, last, '<', '<=')}
+        order by ${orderBy(info)} limit ${number(limit)}) as rs_p`,
+  )
+  const [looked, matching] = stretch.rows[0] ?? []
+  if (Number(looked) < limit && Number(matching) === 0) return undefined
+  const { rows } = yield statement(
+    'check-written',
+    sql`select ${keyTexts(info)} from ${byKeys(info, keys)} where (${where}) limit 1`,
+  )
+  return rows[0]?.map(String)
+}
+
+export function pageEnd(info: TableInfo, range: PageRange): Statement {
+  const columns = sql.join(info.key.map((column, i) => sql`${columnOf(info, column)} as ${sql.id(`rs_k${i}`)}`))
+  const ends = info.key.map((column, i) => textOf(column, sql.raw(`rs_p.rs_k${i}`)))
+  const last = info.key.map((_, i) => sql.raw(`rs_p.rs_k${i} desc`))
+  return statement(
+    'page-end',
+    sql`select ${sql.join(ends)}, count(*) over () from (
+        select ${columns} from ${keyed(info)} where ${inRange(info, range)}
+        order by ${orderBy(info)} limit ${number(range.limit)}) as rs_p
+      order by ${sql.join(last)} limit 1`,
+  )
+}
+
+type Assignments = readonly (readonly [ColumnInfo, Sql])[]
+
+/** A LIMIT that ends nothing: it keeps the optimizer from merging a derived table into the statement that writes its table. */
+const all = sql.raw('18446744073709551615')
+
+/**
+ * update `city` force index (`PRIMARY`) set `city`.`slug` = lower(name) where <range> and (slug is null)
+ *
+ * MySQL assigns from left to right, and a later expression sees the columns assigned before it. Where one could, the new
+ * values are computed first, all from the row as it is:
+ *
+ * update (select `id` as rs_k0, <b> as rs_w0, <a> as rs_w1 from `city` ... for update) as rs_new
+ *   straight_join `city` on `city`.`id` = rs_new.rs_k0 set `city`.`a` = rs_new.rs_w0, `city`.`b` = rs_new.rs_w1
+ */
+function updateSql(info: TableInfo, set: Assignments, from: Sql, where: Sql): Statement {
+  const assign = (value: (i: number) => Sql) =>
+    sql.join(set.map(([column], i) => sql`${columnOf(info, column)} = ${notNull(column, value(i))}`))
+  if (!seesEarlier(set)) {
+    return statement('update-range', sql`update ${from} set ${assign((i) => set[i]![1])} where ${where}`)
+  }
+  const computed = [
+    ...info.key.map((column, i) => sql`${columnOf(info, column)} as ${sql.id(`rs_k${i}`)}`),
+    ...set.map(([, value], i) => sql`${value} as ${sql.id(`rs_w${i}`)}`),
+  ]
+  const join = info.key.map((column, i) => sql`${columnOf(info, column)} = ${sql.raw(`rs_new.rs_k${i}`)}`)
+  return statement(
+    'update-range',
+    sql`update (select ${sql.join(computed)} from ${from} where ${where} limit ${all} for update) as rs_new
+      straight_join ${keyed(info)} on ${sql.join(join, ' and ')} set ${assign((i) => sql.raw(`rs_new.rs_w${i}`))}`,
+  )
+}
+
+/** Whether an expression mentions a column assigned before it; a false alarm costs time only. */
+function seesEarlier(set: Assignments): boolean {
+  return set.some(([, value], i) => {
+    const text = render(value, spelling, '').text.toLowerCase()
+    return set.slice(0, i).some(([column]) => text.includes(column.name.toLowerCase()))
+  })
+}
+
+const rangeMark = 'rowshift_range'
+
+export function* updateRange(plan: TablePlan, set: Assignments, range: KeyRange): Script<RangeOutcome> {
+  const { info, where } = plan
+  const matching = where ? sql`${inRange(info, range)} and (${where})` : inRange(info, range)
+  const update = updateSql(info, set, keyed(info), matching)
+  if (!plan.endsWithWrite || !where) {
+    return { written: (yield update).affected, stillMatching: undefined }
+  }
+  yield statement('savepoint', sql`savepoint ${sql.id(rangeMark)}`)
+  const { affected } = yield update
+  const left = yield statement('check-range', sql`select 1 from ${keyed(info)} where ${matching} limit 1`)
+  if (left.rows.length === 0) return { written: affected, stillMatching: undefined }
+  // Written and still a match, or inserted by somebody else since: told apart by writing keys that are known.
+  yield statement('rollback-to-savepoint', sql`rollback to savepoint ${sql.id(rangeMark)}`)
+  const locked = yield statement(
+    'lock-range',
+    sql`select ${keyTexts(info)} from ${keyed(info)} where ${matching} order by ${orderBy(info)} for update`,
+  )
+  const keys = locked.rows.map((row) => row.map(String))
+  if (keys.length === 0) return { written: 0, stillMatching: undefined }
+  const again = yield updateSql(info, set, byKeys(info, keys), sql`(${where})`)
+  return { written: again.affected, stillMatching: yield* stillMatching(plan, keys) }
+}
+
+export function* takenValues(
+  info: TableInfo,
+  column: ColumnInfo,
+  values: readonly { readonly key: Key; readonly text: string }[],
+): Script<readonly number[]> {
+  const keys = info.key.length
+  const rows = values.map(({ key, text }) => [...key, text])
+  const columns = [...inputColumns('k', 0, keys), ...inputColumns('w', keys, 1)]
+  const found = yield statement(
+    'taken-values',
+    sql`select rs_v.rs_ord from ${input(rows, columns)} straight_join ${tableSql(info.table)}
+      on ${columnOf(info, column)} = ${typed(column, given('w', 0))} where not (${keyJoin(info)})`,
+  )
+  return positions(found.rows)
+}
+
+export function countMatching(plan: TablePlan, limit: number): Statement {
+  const where = plan.where ? sql`where (${plan.where})` : sql``
+  return statement(
+    'count-matching',
+    sql`select count(*) from (select 1 from ${tableSql(plan.info.table)} ${where} limit ${number(limit)}) as rs_matching`,
+  )
+}

@@ -1,0 +1,105 @@
+import { type StateTables, sharedState } from '../shared-state.js'
+import { type Sql, sql } from '../sql.js'
+import { spelling } from './spelling.js'
+
+/*
+ * Names, keys and tokens are compared by their bytes. Without foreign keys: to insert a failure would lock the run's row, which
+ * a worker that finishes the run holds while it waits for the one that inserts.
+ */
+
+const name = sql.raw('varchar(200) character set utf8mb4 collate utf8mb4_bin')
+const key = sql.raw('longtext character set utf8mb4 collate utf8mb4_bin')
+const note = sql.raw('longtext character set utf8mb4')
+const token = sql.raw('varchar(64) character set ascii collate ascii_bin')
+const time = sql.raw('datetime(6)')
+
+const create = (table: Sql, columns: Sql): Sql =>
+  sql`create table if not exists ${table} (${columns}) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin`
+
+const createTables = (tables: StateTables) => [
+  create(
+    tables.run,
+    sql`
+    id bigint not null auto_increment primary key,
+    name ${name} not null,
+    active_name ${name} unique,
+    status ${token} not null,
+    reason_code ${token},
+    reason ${note},
+    table_name ${note} not null,
+    definition_hash ${token} not null,
+    table_hash ${token} not null,
+    transform_hash ${token},
+    pass integer not null,
+    estimated_rows bigint not null,
+    verification ${note},
+    created_at ${time} not null,
+    started_at ${time},
+    finished_at ${time},
+    key (name)`,
+  ),
+  create(
+    tables.checkpoint,
+    sql`
+    run_id bigint not null,
+    shard integer not null,
+    status ${token} not null,
+    lower_key ${key},
+    upper_key ${key},
+    cursor_key ${key},
+    seq bigint not null,
+    epoch bigint not null,
+    claim ${token},
+    worker ${name},
+    lease_ms integer not null,
+    lease_until ${time},
+    batch ${token},
+    scanned bigint not null default 0,
+    written bigint not null default 0,
+    unchanged bigint not null default 0,
+    skipped bigint not null default 0,
+    conflicts bigint not null default 0,
+    pass_left bigint not null default 0,
+    pass_written bigint not null default 0,
+    pass_scanned bigint not null default 0,
+    updated_at ${time} not null,
+    primary key (run_id, shard)`,
+  ),
+  create(
+    tables.failure,
+    sql`
+    run_id bigint not null,
+    key_hash ${token} not null,
+    row_key ${key} not null,
+    shard integer not null,
+    state ${token} not null,
+    code ${token} not null,
+    message ${note} not null,
+    attempts integer not null,
+    at ${time} not null,
+    primary key (run_id, key_hash)`,
+  ),
+  create(
+    tables.schemaVersion,
+    sql`
+    table_name ${name} not null primary key,
+    version ${token} not null,
+    fingerprint ${token} not null,
+    migration ${note},
+    recorded_at ${time} not null`,
+  ),
+]
+
+export const state = sharedState({
+  ...spelling,
+  now: sql`utc_timestamp(6)`,
+  after: (milliseconds) => sql`utc_timestamp(6) + interval (${milliseconds}) * 1000 microsecond`,
+  timeText: (column) => sql`concat(left(date_format(${column}, '%Y-%m-%dT%H:%i:%s.%f'), 23), 'Z')`,
+  forUpdate: sql`for update`,
+  forUpdateSkipLocked: sql`for update skip locked`,
+  keepOnConflict: (column) => sql`on duplicate key update ${column} = ${column}`,
+  hasTable: (names, _table, table) =>
+    sql`select 1 from information_schema.tables as t
+      where t.table_schema = ${names.schema ?? sql`database()`} and t.table_name = ${table}`,
+  createTables,
+})
