@@ -1,0 +1,258 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
+import { batchLimits } from '../../src/backfill/limits.js'
+import type { TransactionLimits } from '../../src/dialects/dialect.js'
+import { mysql } from '../../src/dialects/mysql/index.js'
+import { codeOf, errorOf, one, rowsOf, testMysql } from './mysql-sessions.js'
+
+const classOf = (error: unknown) => mysql.classifyError(error).class
+
+const settings = `select @@sql_mode, @@time_zone, @@lc_messages, @@sql_select_limit, @@character_set_client,
+  @@character_set_results, @@character_set_connection, @@collation_connection, @@tx_isolation, @@innodb_lock_wait_timeout,
+  @@lock_wait_timeout, @@idle_transaction_timeout, @@max_statement_time, @@sql_safe_updates, @@completion_type, @@autocommit`
+
+/** What an application may have set for all its connections. */
+const unusual = `set session sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES', time_zone = '+05:30', lc_messages = 'de_DE',
+  sql_select_limit = 1, character_set_client = utf8mb3, character_set_results = null, collation_connection = latin1_german1_ci,
+  tx_isolation = 'SERIALIZABLE', innodb_lock_wait_timeout = 77, lock_wait_timeout = 78, idle_transaction_timeout = 79,
+  max_statement_time = 1.5, sql_safe_updates = 1, completion_type = 'CHAIN', autocommit = 0`
+
+testMysql('pins what decides over values and waits, and gives back what was there', async (test) => {
+  const session = await test.open(null)
+  await rowsOf(session, unusual)
+  const before = await rowsOf(session, settings)
+  const limits: TransactionLimits = { lockTimeoutMs: 1_500, statementTimeoutMs: 60_000, idleTimeoutMs: 10 }
+  const saved = await session.run(mysql.pinSession(limits))
+  expect(await rowsOf(session, settings)).toEqual([
+    [
+      'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
+      ...['+00:00', 'en_US', '18446744073709551615', 'utf8mb4', 'utf8mb4', 'utf8mb4', 'utf8mb4_general_ci'],
+      ...['READ-COMMITTED', '2', '2', '1', '60.000000', '0', 'NO_CHAIN', '1'],
+    ],
+  ])
+  await session.run(mysql.restoreSession(saved))
+  expect(await rowsOf(session, settings)).toEqual(before)
+})
+
+testMysql('pins inside a transaction only what leaves it alone', async (test) => {
+  await test.app('create table t (id int primary key) engine = InnoDB')
+  const session = await test.open(null)
+  await rowsOf(session, "set session sql_mode = '', time_zone = '+05:30'")
+  await rowsOf(session, 'start transaction')
+  await rowsOf(session, 'insert into t values (1)')
+  const before = await rowsOf(session, settings)
+  const saved = await session.run(mysql.pinEnclosing())
+  const [pinned] = await rowsOf(session, settings)
+  expect(pinned?.slice(0, 2)).toEqual(['STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', '+00:00'])
+  expect(pinned?.[8]).toBe('REPEATABLE-READ')
+  await session.run(mysql.restoreEnclosing(saved))
+  expect(await rowsOf(session, settings)).toEqual(before)
+  await rowsOf(session, 'rollback')
+  expect(await test.app('select * from t')).toEqual([])
+})
+
+testMysql('refuses a connection whose character set loses letters', async (test) => {
+  const session = await test.open(null, { extra: { charset: 'latin1_swedish_ci' } })
+  expect(await codeOf(session.run(mysql.pinSession(batchLimits)))).toBe('UNSUPPORTED_DATABASE')
+})
+
+testMysql('asks the server whether a transaction is open, also after DDL has ended it', async (test) => {
+  await test.app('create table t (id int primary key) engine = InnoDB')
+  const session = await test.open(null)
+  const isInTransaction = () => session.run(mysql.isInTransaction())
+  expect(await isInTransaction()).toBe(false)
+  await session.run(mysql.begin(batchLimits))
+  await rowsOf(session, 'insert into t values (1)')
+  expect(await isInTransaction()).toBe(true)
+  await session.run(mysql.rollback())
+  expect(await test.app('select * from t')).toEqual([])
+  await session.run(mysql.begin(batchLimits))
+  await rowsOf(session, 'alter table t add v int')
+  expect(await isInTransaction()).toBe(false)
+})
+
+testMysql('finds a savepoint without undoing what was written since', async (test) => {
+  await test.app('create table t (id int primary key) engine = InnoDB')
+  const session = await test.open()
+  const has = (name: string) => session.run(mysql.hasSavepoint(name))
+  expect(await has('mark')).toBe(false)
+  await session.run(mysql.begin(batchLimits))
+  await session.run(mysql.savepoint('mark'))
+  await rowsOf(session, 'insert into t values (1)')
+  expect(await has('mark')).toBe(true)
+  expect(await has('mark')).toBe(true)
+  expect(await has('other')).toBe(false)
+  await session.run(mysql.commit())
+  expect(await test.app('select * from t')).toEqual([{ id: 1 }])
+  expect(await has('mark')).toBe(false)
+})
+
+testMysql('takes back what followed a savepoint', async (test) => {
+  await test.app('create table t (id int primary key) engine = InnoDB')
+  const session = await test.open()
+  await session.run(mysql.begin(batchLimits))
+  await session.run(mysql.savepoint('a `b`'))
+  await rowsOf(session, 'insert into t values (1)')
+  await session.run(mysql.rollbackToSavepoint('a `b`'))
+  await session.run(mysql.releaseSavepoint('a `b`'))
+  await session.run(mysql.commit())
+  expect(await test.app('select * from t')).toEqual([])
+})
+
+testMysql('knows a primary, and a replica by its being read-only', async (test) => {
+  const session = await test.open()
+  await session.run(mysql.requirePrimary())
+  // The setting is the whole server's, which other tests use: its answer is given here instead.
+  for (const answer of [
+    ['1', '0'],
+    ['ON', 'OFF'],
+    ['0', '1'],
+  ]) {
+    const script = mysql.requirePrimary()
+    script.next()
+    expect(() => script.next({ rows: [answer], affected: 0 })).toThrow('READ_REPLICA')
+  }
+})
+
+testMysql('waits for a row lock no longer than told', async (test) => {
+  await test.app('create table t (id int primary key, v int) engine = InnoDB')
+  await test.app('insert into t values (1, 0)')
+  const [holder, waiter] = [await test.open(), await test.open({ ...batchLimits, lockTimeoutMs: 1_000 })]
+  await holder.run(mysql.begin(batchLimits))
+  await rowsOf(holder, 'update t set v = 1')
+  const started = performance.now()
+  const error = await errorOf(rowsOf(waiter, 'update t set v = 2'))
+  expect(performance.now() - started).toBeLessThan(5_000)
+  expect(mysql.classifyError(error)).toMatchObject({ class: 'transient', databaseCode: 'ER_LOCK_WAIT_TIMEOUT' })
+})
+
+testMysql('is freed from a process that stops inside its transaction', async (test) => {
+  await test.app('create table t (id int primary key, v int) engine = InnoDB')
+  await test.app('insert into t values (1, 0)')
+  const stopped = await test.open({ ...batchLimits, idleTimeoutMs: 1_000 })
+  await stopped.run(mysql.begin(batchLimits))
+  await rowsOf(stopped, 'update t set v = 1')
+  const other = await test.open()
+  await rowsOf(other, 'update t set v = 2')
+  expect(await test.app('select v from t')).toEqual([{ v: 2 }])
+  expect(classOf(await errorOf(rowsOf(stopped, 'select 1')))).toBe('connection-lost')
+  expect(classOf(await errorOf(rowsOf(stopped, 'select 1')))).toBe('connection-lost')
+})
+
+testMysql('ends a statement that is stuck', async (test) => {
+  const session = await test.open({ ...batchLimits, statementTimeoutMs: 1_000 })
+  expect(classOf(await errorOf(rowsOf(session, 'select sleep(20)')))).toBe('transient')
+})
+
+testMysql('classes the errors of rows, names their subject and never a value', async (test) => {
+  await test.app(`create table parent (id int primary key) engine = InnoDB`)
+  await test.app(`create table child (id int primary key, short varchar(3) not null, small tinyint, day date, t time,
+    doc longtext check (json_valid(doc)), e enum('a'), latin varchar(9) character set latin1, slug varchar(200), parent_id int,
+    g geometry, constraint positive check (small > 0), unique key slug_key (slug),
+    constraint of_parent foreign key (parent_id) references parent (id)) engine = InnoDB`)
+  await test.app(`insert into child (id, short, slug) values (1, 'a', 'x'' for key ''secret''')`)
+  await test.app(`create trigger refuse before update on child for each row
+    if new.short = 'sig' then signal sqlstate '45000' set message_text = 'for key \\'secret\\''; end if`)
+  const session = await test.open()
+  const found = async (text: string) => {
+    const { class: kind, subject, isUniqueViolation } = mysql.classifyError(await errorOf(rowsOf(session, text)))
+    return [kind, subject, isUniqueViolation]
+  }
+  const update = (assignment: string) => found(`update child set ${assignment} where id = 1`)
+  const insert = (slug: string) => found(`insert into child (id, short, slug) values (2, 'b', '${slug}')`)
+  expect(await insert("x'' for key ''secret''")).toEqual(['row', 'slug_key', true])
+  expect(await found("insert into child (id, short) values (1, 'b')")).toEqual(['row', 'PRIMARY', true])
+  expect(await update("short = 'abcd'")).toEqual(['row', 'short', false])
+  expect(await update('short = null')).toEqual(['row', 'short', false])
+  expect(await update('small = 1000')).toEqual(['row', 'small', false])
+  expect(await update("small = 'secret'")).toEqual(['row', 'small', false])
+  expect(await update("small = '12abc'")).toEqual(['row', 'small', false])
+  expect(await update('small = -1')).toEqual(['row', 'positive', false])
+  expect(await update("day = '2024-02-30'")).toEqual(['row', 'day', false])
+  expect(await update("t = 'secret'")).toEqual(['row', 't', false])
+  expect(await update("e = 'secret'")).toEqual(['row', 'e', false])
+  expect(await update("latin = '漢'")).toEqual(['row', 'latin', false])
+  expect(await update("doc = '{secret'")).toEqual(['row', 'doc', false])
+  expect(await update('parent_id = 7')).toEqual(['row', 'of_parent', false])
+  expect(await update("g = 'secret'")).toEqual(['row', undefined, false])
+  expect(await update("short = 'sig'")).toEqual(['row', undefined, false])
+  expect(await update("small = cast('secret' as signed)")).toEqual(['row', undefined, false])
+  expect(await update('small = 1 / 0')).toEqual(['row', undefined, false])
+  expect(await update('small = (select 1 union select 2)')).toEqual(['row', undefined, false])
+  expect(await found('insert into child (id) values (9)')).toEqual(['row', 'short', false])
+})
+
+testMysql('classes as fatal what blames no row', async (test) => {
+  await test.app('create table t (id int primary key) engine = InnoDB')
+  const session = await test.open()
+  for (const text of ['select nothing from t', 'select 1 from nowhere', 'selec 1', 'select id from t a, t b']) {
+    expect(mysql.classifyError(await errorOf(rowsOf(session, text)))).toMatchObject({
+      class: 'fatal',
+      subject: undefined,
+    })
+  }
+  await rowsOf(session, 'start transaction read only')
+  expect(classOf(await errorOf(rowsOf(session, 'insert into t values (1)')))).toBe('fatal')
+})
+
+testMysql('classes a deadlock as transient', async (test) => {
+  await test.app('create table t (id int primary key, v int) engine = InnoDB')
+  await test.app('insert into t values (1, 0), (2, 0)')
+  const [a, b] = [await test.open(), await test.open()]
+  for (const session of [a, b]) await session.run(mysql.begin(batchLimits))
+  await rowsOf(a, 'update t set v = 1 where id = 1')
+  await rowsOf(b, 'update t set v = 1 where id = 2')
+  const both = await Promise.allSettled([
+    rowsOf(a, 'update t set v = 1 where id = 2'),
+    rowsOf(b, 'update t set v = 1 where id = 1'),
+  ])
+  const errors = both.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
+  expect(errors.map(mysql.classifyError)).toMatchObject([{ class: 'transient', databaseCode: 'ER_LOCK_DEADLOCK' }])
+})
+
+testMysql('knows a lost connection, and keeps statements out of its errors', async (test) => {
+  const session = await test.open()
+  const [row] = await rowsOf(session, 'select connection_id()')
+  await test.app(`kill ${row?.[0]}`)
+  expect(classOf(await errorOf(rowsOf(session, 'select 1')))).toBe('connection-lost')
+  expect(classOf(await errorOf(rowsOf(session, 'select 1')))).toBe('connection-lost')
+  await session.release({ discard: true })
+
+  const another = await test.open()
+  const statement = { label: 'test', text: 'select ? from nowhere', parameters: ['secret'] }
+  expect(JSON.stringify(await errorOf(another.run(one(statement))))).not.toContain('secret')
+})
+
+testMysql('takes a packet that is too large for a connection that is lost', async (test) => {
+  const session = await test.open()
+  const statement = { label: 'test', text: 'select length(?)', parameters: ['x'.repeat(17 * 1024 * 1024)] }
+  expect(classOf(await errorOf(session.run(one(statement))))).toBe('connection-lost')
+})
+
+testMysql('closes a discarded connection and gives a released one back', async (test) => {
+  const id = async (release: { discard?: boolean }) => {
+    const session = await test.open(null)
+    const [row] = await rowsOf(session, 'select connection_id()')
+    await session.release(release)
+    return row?.[0]
+  }
+  const [kept, discarded] = [await id({}), await id({ discard: true })]
+  await sleep(100)
+  const alive = (await test.app('select id from information_schema.processlist')).map(({ id }) => String(id))
+  expect(alive).toContain(kept)
+  expect(alive).not.toContain(discarded)
+})
+
+testMysql('gives every cell as its text and counts the rows matched', async (test) => {
+  await test.app('create table t (id int primary key, v int) engine = InnoDB')
+  await test.app('insert into t values (1, 5), (2, 6)')
+  const typeCast = (field: { type: string }, next: () => unknown) => (field.type === 'NEWDECIMAL' ? 'wrong' : next())
+  const session = await test.open(batchLimits, { extra: { flags: ['-FOUND_ROWS'], typeCast } })
+  expect(await rowsOf(session, "select 18446744073709551615, 1.10, null, 'é😀', now() > 0 as t, x'C3A9'")).toEqual([
+    ['18446744073709551615', '1.10', null, 'é😀', '1', 'é'],
+  ])
+  const update = { label: 'test', text: 'update t set v = 5', parameters: [] }
+  expect((await session.run(one(update))).affected).toBe(2)
+  const remove = { label: 'test', text: 'delete from t', parameters: [] }
+  expect((await session.run(one(remove))).affected).toBe(2)
+})

@@ -1,0 +1,119 @@
+import { onTestFinished } from 'vitest'
+import type { Cell, QueryResult, Script, Session } from '../../src/adapters/database.js'
+import type { QueryRunnerLike } from '../../src/adapters/typeorm/data-source.js'
+import { openMysqlSession } from '../../src/adapters/typeorm/mysql-session.js'
+import { batchLimits } from '../../src/backfill/limits.js'
+import type { TablePlan, TransactionLimits } from '../../src/dialects/dialect.js'
+import { mysql } from '../../src/dialects/mysql/index.js'
+import type { Sql, Statement } from '../../src/dialects/sql.js'
+import type { ColumnInfo, TableInfo } from '../../src/dialects/table.js'
+import { testOn } from '../support/databases.js'
+import type { DataSourceExtras, TestDatabase } from '../support/test-database.js'
+
+/** The dialect on a database of its own: what the tests of the MySQL dialect stand on. */
+export class MysqlTest {
+  constructor(
+    readonly database: TestDatabase,
+    /** The application's side. */
+    readonly app: (query: string, parameters?: unknown[]) => Promise<never[]>,
+  ) {}
+
+  /** A session on a query runner's connection; pinned as the engine does it, unless `limits` is null. */
+  async open(limits: TransactionLimits | null = batchLimits, extras?: DataSourceExtras): Promise<Session> {
+    const dataSource = await this.database.connect(extras)
+    const runner = dataSource.createQueryRunner()
+    const session = await openMysqlSession(runner as unknown as QueryRunnerLike, { isBorrowed: false })
+    onTestFinished(() => session.release())
+    if (limits) await session.run(mysql.pinSession(limits))
+    return session
+  }
+}
+
+/** A test of the MySQL dialect, on the server the test run has. */
+export function testMysql(title: string, body: (test: MysqlTest) => Promise<void>): void {
+  testOn(['mariadb'], title, async (database) => {
+    const dataSource = await database.connect()
+    await body(new MysqlTest(database, (query, parameters) => dataSource.query(query, parameters)))
+  })
+}
+
+export function* one(statement: Statement): Script<QueryResult> {
+  return yield statement
+}
+
+/** Rows of a statement or of plain SQL. */
+export async function rowsOf(session: Session, statement: Statement | string): Promise<readonly (readonly Cell[])[]> {
+  const sent = typeof statement === 'string' ? { text: statement, parameters: [], label: 'test' } : statement
+  return (await session.run(one(sent))).rows
+}
+
+export const tableInfo = (session: Session, name: string): Promise<TableInfo> =>
+  session.run(mysql.introspect({ schema: undefined, name }))
+
+export function column(info: TableInfo, name: string): ColumnInfo {
+  const found = info.columns.get(name)
+  if (!found) throw new Error(`no column ${name}`)
+  return found
+}
+
+export const planOf = (info: TableInfo, read: readonly string[], where?: Sql): TablePlan => ({
+  info,
+  read: read.map((name) => column(info, name)),
+  where,
+  endsWithWrite: where !== undefined,
+})
+
+export interface Access {
+  readonly table: string
+  /** How rows are found: `range`, `eq_ref`, `ALL`, ... */
+  readonly type: string
+  readonly key: string
+  readonly extra: string
+}
+
+/** The server's plan for a statement, a line a table. */
+export async function explain(session: Session, statement: Statement): Promise<readonly Access[]> {
+  const rows = await rowsOf(session, { ...statement, text: `explain ${statement.text}` })
+  return rows.map((row) => ({
+    table: String(row[2]),
+    type: String(row[3]),
+    key: String(row[5]),
+    extra: String(row[9]),
+  }))
+}
+
+/** The statements of a script with this label, as they are sent. */
+export function recorded<T>(script: Script<T>, label: string): { script: Script<T>; statements: Statement[] } {
+  const statements: Statement[] = []
+  function* record(): Script<T> {
+    let step = script.next()
+    while (!step.done) {
+      if (step.value.label === label) statements.push(step.value)
+      let result: QueryResult
+      try {
+        result = yield step.value
+      } catch (error) {
+        step = script.throw(error)
+        continue
+      }
+      step = script.next(result)
+    }
+    return step.value
+  }
+  return { script: record(), statements }
+}
+
+/** What a promise rejects with. */
+export async function errorOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise
+  } catch (error) {
+    return error
+  }
+  throw new Error('it did not fail')
+}
+
+/** The code of the RowshiftError, or of the driver's error, that a promise rejects with. */
+export async function codeOf(promise: Promise<unknown>): Promise<string> {
+  return ((await errorOf(promise)) as { code: string }).code
+}
