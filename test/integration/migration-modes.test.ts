@@ -4,8 +4,8 @@ import { runChild } from '../support/child.js'
 import { countWhere } from '../support/city-table.js'
 import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
 
-const command = join(import.meta.dirname, '../../node_modules/typeorm/cli.js')
-const dataSource = join(import.meta.dirname, 'fixtures/migrations/data-source.ts')
+const command = join(__dirname, '../../node_modules/typeorm/cli.js')
+const dataSource = join(__dirname, 'fixtures/migrations/data-source.ts')
 
 /** The stock `typeorm` command on the fixture's migrations. */
 async function typeormCommand(database: TestDatabase, args: readonly string[], env: Record<string, string> = {}) {

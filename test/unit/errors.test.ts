@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { RowshiftError } from '../../src/index.js'
 import { errorCodes } from '../../src/errors/codes.js'
+import { RowshiftError } from '../../src/index.js'
 
-const root = join(import.meta.dirname, '../..')
+const root = join(__dirname, '../..')
 const codes = Object.keys(errorCodes)
 
 test('docs/errors.md has a section for each code, in the order of the list, and no other', () => {
@@ -25,5 +25,9 @@ test('an error says its code first, keeps its cause and prints as JSON', () => {
   const error = new RowshiftError('GATE_SHUT', { message: 'do this', details: { run: 7 }, cause })
   expect(error.message).toBe('GATE_SHUT: do this')
   expect(error).toMatchObject({ name: 'RowshiftError', code: 'GATE_SHUT', retryable: false, cause })
-  expect(JSON.parse(JSON.stringify(error))).toEqual({ code: 'GATE_SHUT', message: 'GATE_SHUT: do this', details: { run: 7 } })
+  expect(JSON.parse(JSON.stringify(error))).toEqual({
+    code: 'GATE_SHUT',
+    message: 'GATE_SHUT: do this',
+    details: { run: 7 },
+  })
 })

@@ -1,0 +1,109 @@
+import { expect } from 'vitest'
+import { defineBackfill } from '../../src/index.js'
+import { codeOf, runBackfill } from '../support/backfills.js'
+import { createCities, readCities } from '../support/city-table.js'
+import { testEachDatabase } from '../support/databases.js'
+
+const citySlug = (batchRows: number) =>
+  defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    batchRows,
+    transform: (row) => ({ slug: row.name.toLowerCase() }),
+    unique: { slug: (slug, n) => `${slug}-${n}` },
+  })
+
+/** Row by row in key order, the first free of slug, slug-2, slug-3, ... */
+function expectedSlugs(names: readonly string[], taken: Iterable<string> = []): string[] {
+  const given = new Set(taken)
+  return names.map((name) => {
+    const base = name.toLowerCase()
+    let slug = base
+    for (let n = 2; given.has(slug); n++) slug = `${base}-${n}`
+    given.add(slug)
+    return slug
+  })
+}
+
+// Names that repeat, and names that look like another one's suffix.
+const names = Array.from({ length: 120 }, (_, i) => ['San José', 'oslo', 'oslo-2', `n${i}`][i % 4]!)
+
+for (const batchRows of [1, 7, 1000]) {
+  testEachDatabase(`gives the first free value in key order, ${batchRows} rows a batch`, async (database) => {
+    const dataSource = await database.connect()
+    await createCities(dataSource, database.name, names.length)
+    for (const [i, name] of names.entries()) {
+      await dataSource.query(`update city set name = '${name}' where id = ${i + 1}`)
+    }
+    await dataSource.query(`update city set slug = 'oslo-3' where id = 90`)
+    await dataSource.query('create unique index city_slug on city (slug)')
+    expect(await runBackfill(dataSource, citySlug(batchRows))).toMatchObject({
+      status: 'completed',
+      counts: { written: names.length - 1 },
+    })
+    const slugs = (await readCities(dataSource)).map((city) => city.slug)
+    expect(slugs.toSpliced(89, 1)).toEqual(expectedSlugs(names.toSpliced(89, 1), ['oslo-3']))
+  })
+}
+
+testEachDatabase('asks in a number of queries that does not grow with the rows', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 400)
+  await dataSource.query(`update city set name = 'Springfield'`)
+  await dataSource.query('create unique index city_slug on city (slug)')
+  let queries = 0
+  await runBackfill(dataSource, citySlug(400), {
+    hooks: { before: (statement) => void (statement.label === 'taken-values' && queries++) },
+  })
+  expect(queries).toBeGreaterThan(0)
+  expect(queries).toBeLessThan(12)
+})
+
+testEachDatabase('chooses anew when an application takes a value between question and write', async (database) => {
+  const app = await database.connect()
+  const dataSource = await database.connect()
+  await createCities(app, database.name, 10)
+  await app.query(`update city set name = 'Same'`)
+  await app.query('create unique index city_slug on city (slug)')
+  let isTaken = false
+  const answers: Promise<unknown>[] = []
+  const result = await runBackfill(dataSource, citySlug(10), {
+    hooks: {
+      after(statement) {
+        if (statement.label !== 'taken-values' || isTaken) return
+        isTaken = true
+        answers.push(app.query(`insert into city (id, name, slug) values (999, 'Other', 'same')`))
+      },
+    },
+  })
+  await Promise.all(answers)
+  expect(result).toMatchObject({ status: 'completed', counts: { written: 10 } })
+  const slugs = (await readCities(app)).map((city) => city.slug)
+  expect(new Set(slugs).size).toBe(11)
+})
+
+testEachDatabase('asks for a unique index', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 3)
+  expect(await codeOf(runBackfill(dataSource, citySlug(10)))).toBe('UNIQUE_NEEDS_INDEX')
+})
+
+testEachDatabase('says so when the function never gives another value', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 3)
+  await dataSource.query(`update city set name = 'Same'`)
+  await dataSource.query('create unique index city_slug on city (slug)')
+  const stuck = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    transform: (row) => ({ slug: row.name }),
+    unique: { slug: (slug) => slug },
+  })
+  expect(await codeOf(runBackfill(dataSource, stuck))).toBe('UNIQUE_EXHAUSTED')
+})
