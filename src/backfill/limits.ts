@@ -20,6 +20,9 @@ export const firstConnectionMs = 30_000
 /** Default lease of a shard: a worker that is silent for so long is taken to be dead. */
 export const leaseMs = 5_000
 
+/** A lease that was doubled again and again ends here: longer, and a dead worker would not be noticed. */
+export const maxLeaseMs = 80_000
+
 /** Times a changed row is read again before its row is locked for the last attempt. */
 export const conflictAttempts = 5
 

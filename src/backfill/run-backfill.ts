@@ -10,6 +10,7 @@ import { settleConflicts } from './conflicts.js'
 import { readKey } from './cursor.js'
 import { type Page, readPage } from './keyset-reader.js'
 import { emptyPagesPerCheckpoint } from './limits.js'
+import { PageSize } from './pacing.js'
 import type { PreparedSql, PreparedTransform } from './prepare-backfill.js'
 import type { ShardContext } from './shard-context.js'
 import { reading } from './transaction.js'
@@ -44,16 +45,17 @@ interface Range {
 
 async function runTransform(context: ShardContext, work: PreparedTransform, range: Range): Promise<ShardOutcome> {
   const { prepared } = context
-  const { batchRows, delayMs } = prepared.definition
+  const { delayMs } = prepared.definition
   const unique = new UniqueValues(context.dialect, prepared, work)
-  let next = readAhead(context, { ...range, limit: batchRows })
+  const size = new PageSize(context.batchRows, context.shard.leaseMs)
+  let next = readAhead(context, { ...range, limit: size.rows })
   // Pages without a match, and the last of their keys, until they share a checkpoint.
   let passed: { readonly scanned: number; readonly pages: number; readonly last: Key | undefined } = nothingPassed
 
   for (;;) {
     const page = await next.page()
     if (context.stop.aborted) return 'stopped'
-    if (page.last && !page.isLast) next = readAhead(context, { after: page.last, upTo: range.upTo, limit: batchRows })
+    if (page.last && !page.isLast) next = readAhead(context, { after: page.last, upTo: range.upTo, limit: size.rows })
 
     context.onKeys(page.keys)
     passed = { scanned: passed.scanned + page.keys.length, pages: passed.pages + 1, last: page.last ?? passed.last }
@@ -61,9 +63,11 @@ async function runTransform(context: ShardContext, work: PreparedTransform, rang
     if (isDue && passed.last) {
       const { scanned, last: cursor } = passed
       passed = nothingPassed
+      const startedAt = performance.now()
       const outcome = await writePage(context, work, unique, page, cursor, scanned)
       if (outcome.status === 'fenced') return 'claim-lost'
       if (outcome.status === 'aborted') return 'stopped'
+      size.took(performance.now() - startedAt)
       context.onBatch({ ...outcome, scanned })
       if (outcome.failures > 0) return 'rows-failed'
       if (outcome.conflicts > 0) {
@@ -141,7 +145,8 @@ function countersOf(context: ShardContext, changes: Changes, scanned: number) {
 
 async function runSql(context: ShardContext, work: PreparedSql, range: Range): Promise<ShardOutcome> {
   const { dialect, prepared } = context
-  const { batchRows, delayMs } = prepared.definition
+  const { delayMs } = prepared.definition
+  const { batchRows } = context
   const keys = prepared.info.key.length
   let after = range.after
   for (;;) {

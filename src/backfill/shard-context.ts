@@ -14,6 +14,8 @@ export interface ShardContext {
   readonly scope: Scope
   readonly hold: ShardHold
   readonly shard: ShardRow
+  /** Keys a page, at most: fewer than the definition asks for where its batches outlast the lease. */
+  readonly batchRows: number
   /** Aborted when the worker is to stop after the batch in hand, or has lost the shard. */
   readonly stop: AbortSignal
   /** Aborted when the batch in hand is to be given up too. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Database, Script } from '../adapters/database.js'
 import { ShardHold } from '../backfill/checkpoint.js'
-import { leaseMs } from '../backfill/limits.js'
+import { maxLeaseMs } from '../backfill/limits.js'
 import { type Decision, keep, undo } from '../backfill/transaction.js'
 import type { RunRow, ShardRow } from '../dialects/state-statements.js'
 import { isClaimable, type RunStatus } from './run-status.js'
@@ -17,31 +17,37 @@ export type Claim =
 /** For people, in `rowshift status`: which process works on a shard. */
 export const workerName = `${hostname()}:${process.pid}`.slice(0, 200)
 
+export interface ClaimOptions {
+  /** Statuses beyond the claimable ones to start from. */
+  readonly from: readonly RunStatus[]
+  /** Whether to double the shard's lease: the worker was fenced before its first commit. */
+  readonly isTooSlow: boolean
+  /** Throws to decline the run. */
+  readonly check: (run: RunRow) => void
+}
+
 /**
  * Takes a free shard of a run: one that nobody holds, or whose holder's lease has run out. The body of one transaction; the run
  * is locked before its shards, as everywhere.
  */
-export function* claimShard(
-  database: Database,
-  runId: number,
-  from: readonly RunStatus[],
-  check: (run: RunRow) => void,
-): Script<Decision<Claim>> {
+export function* claimShard(database: Database, runId: number, options: ClaimOptions): Script<Decision<Claim>> {
   const { dialect, stateNames } = database
   const run = yield* dialect.state.lockRun(stateNames, runId)
   const status = run?.status as RunStatus | undefined
-  if (!run || !status || !(isClaimable(status) || from.includes(status))) return undo({ status: 'not-claimable', run })
-  check(run)
+  if (!run || !status || !(isClaimable(status) || options.from.includes(status)))
+    return undo({ status: 'not-claimable', run })
+  options.check(run)
   const shard = yield* dialect.state.freeShard(stateNames, runId)
   if (!shard) {
     const shards = yield* dialect.state.shards(stateNames, runId)
     return undo({ status: shards.every(({ status: s }) => s === 'done') ? 'all-done' : 'busy', run })
   }
   const claim = randomUUID()
-  yield dialect.state.claimShard(stateNames, shard, claim, workerName, shard.leaseMs || leaseMs)
+  const leased = options.isTooSlow ? Math.min(2 * shard.leaseMs, maxLeaseMs) : shard.leaseMs
+  yield dialect.state.claimShard(stateNames, shard, claim, workerName, leased)
   if (status !== 'running') {
     yield* dialect.state.moveRun(stateNames, runId, { from: status, to: 'running', isActive: true, isFinished: false })
   }
   const hold = new ShardHold(dialect, stateNames, runId, shard.shard, claim, shard.seq + 1)
-  return keep({ status: 'claimed', hold, shard, run: { ...run, status: 'running' } })
+  return keep({ status: 'claimed', hold, shard: { ...shard, leaseMs: leased }, run: { ...run, status: 'running' } })
 }

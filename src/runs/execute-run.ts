@@ -5,7 +5,7 @@ import { startHeartbeat } from '../backfill/heartbeat.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
 import { databaseError, withRetry } from '../backfill/retry.js'
-import { runShard } from '../backfill/run-backfill.js'
+import { runShard, type ShardOutcome } from '../backfill/run-backfill.js'
 import { type Decision, kept, reading, type Scope } from '../backfill/transaction.js'
 import { checkSample, KeySample, type Verification } from '../backfill/verify.js'
 import type { Counters, RunRow } from '../dialects/state-statements.js'
@@ -28,7 +28,7 @@ export interface ExecuteOptions {
   readonly run: RunRow
   /** Statuses beyond the claimable ones that the caller may start from: `failed`, when asked for by name. */
   readonly from: readonly RunStatus[]
-  /** Whether to wait for shards that others hold; else the run is theirs to finish. */
+  /** Whether to wait for shards that others hold; else the outcome is `held`, once nothing is free. */
   readonly waitsForOthers: boolean
   /** Aborted: finish the batch in hand, leave the run resumable. */
   readonly stop: AbortSignal
@@ -41,20 +41,25 @@ export interface ExecuteOptions {
  * Works on a run until it ends, is stopped, or belongs to others: claim a shard, run it, and when none is left decide what
  * follows. Everything that counts is in the tables, so it can begin at any moment of a run's life.
  */
-export async function executeRun(options: ExecuteOptions): Promise<RunResult> {
-  const { database, prepared, connections, scope } = options
+export async function executeRun(options: ExecuteOptions & { readonly waitsForOthers: true }): Promise<RunResult>
+export async function executeRun(options: ExecuteOptions): Promise<RunResult | 'held'>
+export async function executeRun(options: ExecuteOptions): Promise<RunResult | 'held'> {
+  const { database, prepared, scope } = options
   let sample = new KeySample(prepared.definition.verify.sample)
   const transact = <T>(body: () => Script<Decision<T>>) => inTransaction(options, () => scope.wrap(body()))
   const check = (run: RunRow) => requireSame(prepared, run)
   let from = options.from
+  let batchRows = prepared.definition.batchRows
+  let isTooSlow = false
 
+  warnOfNewText(options)
   for (;;) {
     if (options.stop.aborted) return leave(options)
-    const claim: Claim = await transact(() => claimShard(database, options.run.id, from, check))
+    const claim: Claim = await transact(() => claimShard(database, options.run.id, { from, isTooSlow, check }))
     from = []
     if (claim.status === 'not-claimable') return resultOf(options)
     if (claim.status === 'busy') {
-      if (!options.waitsForOthers) return resultOf(options)
+      if (!options.waitsForOthers) return 'held'
       await sleep(busyPollMs, undefined, { signal: options.stop }).catch(() => undefined)
       continue
     }
@@ -66,14 +71,24 @@ export async function executeRun(options: ExecuteOptions): Promise<RunResult> {
       if (end === 'rows-failed' || end === 'writers-still-old') return resultOf(options)
       continue
     }
-    const outcome = await work(options, claim, sample)
+    const { outcome, batches } = await work(options, claim, sample, batchRows)
+    // Fenced before its first commit, a worker is too slow for the lease: smaller batches, and a longer lease.
+    isTooSlow = outcome === 'claim-lost' && batches === 0
+    if (isTooSlow) batchRows = Math.max(1, Math.floor(batchRows / 2))
     if (outcome === 'done') await transact(() => kept(claim.hold.finish()))
     else if (outcome === 'stopped') return leave(options, claim)
     else if (outcome === 'rows-failed') return failRun(options, 'ROWS_FAILED', 'rows could not be migrated')
   }
 }
 
-async function work(options: ExecuteOptions, claim: Extract<Claim, { status: 'claimed' }>, sample: KeySample) {
+type Claimed = Extract<Claim, { status: 'claimed' }>
+
+async function work(
+  options: ExecuteOptions,
+  claim: Claimed,
+  sample: KeySample,
+  batchRows: number,
+): Promise<{ readonly outcome: ShardOutcome; readonly batches: number }> {
   const { database, prepared, connections, scope } = options
   const lost = new AbortController()
   // In an enclosing transaction nobody else can see the claim, let alone take it.
@@ -81,8 +96,9 @@ async function work(options: ExecuteOptions, claim: Extract<Claim, { status: 'cl
     ? undefined
     : startHeartbeat(claim.hold, connections, claim.shard.leaseMs, () => lost.abort())
   const progress = progressOf(claim, options)
+  let batches = 0
   try {
-    return await runShard({
+    const outcome = await runShard({
       dialect: database.dialect,
       names: database.stateNames,
       prepared,
@@ -90,13 +106,19 @@ async function work(options: ExecuteOptions, claim: Extract<Claim, { status: 'cl
       scope,
       hold: claim.hold,
       shard: claim.shard,
+      batchRows,
       stop: options.stop,
       abort: AbortSignal.any([options.abort, lost.signal]),
-      onBatch: progress,
+      onBatch(batch) {
+        batches++
+        progress(batch)
+      },
       onKeys: (keys) => {
         for (const key of keys) sample.add(key)
       },
     })
+    const isAsked = options.stop.aborted || options.abort.aborted
+    return { outcome: outcome === 'stopped' && lost.signal.aborted && !isAsked ? 'claim-lost' : outcome, batches }
   } catch (error) {
     if (scope.isEnclosing) throw error
     await stopWith(options, claim, error)
@@ -106,7 +128,7 @@ async function work(options: ExecuteOptions, claim: Extract<Claim, { status: 'cl
   }
 }
 
-function progressOf(claim: Extract<Claim, { status: 'claimed' }>, options: ExecuteOptions) {
+function progressOf(claim: Claimed, options: ExecuteOptions) {
   const { counters } = claim.shard
   let { passScanned: scanned, written, conflicts } = counters
   let failures = 0
@@ -128,12 +150,17 @@ function progressOf(claim: Extract<Claim, { status: 'claimed' }>, options: Execu
   }
 }
 
+/** Function text differs between builds and misses helpers, so it only warns. */
+function warnOfNewText({ run, prepared }: ExecuteOptions): void {
+  if (run.transformHash === prepared.transformHash || run.transformHash === undefined) return
+  process.emitWarning(
+    `the text of the transform of "${run.name}" is not that of when run ${run.id} was started. If it means something else, cancel the run and raise \`revision\`.`,
+    { type: 'RowshiftWarning', code: 'TRANSFORM_TEXT_CHANGED' },
+  )
+}
+
 /** A run that met an error is left resumable if no row is to blame, and failed if one is. */
-async function stopWith(
-  options: ExecuteOptions,
-  claim: Extract<Claim, { status: 'claimed' }>,
-  error: unknown,
-): Promise<void> {
+async function stopWith(options: ExecuteOptions, claim: Claimed, error: unknown): Promise<void> {
   const code: ErrorCode = error instanceof RowshiftError ? error.code : 'DATABASE_ERROR'
   const isRowsFault = code === 'ROW_REFUSED' || code === 'WHERE_STILL_TRUE' || code === 'UNIQUE_EXHAUSTED'
   const reason = error instanceof Error ? error.message : String(error)

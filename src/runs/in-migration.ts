@@ -54,6 +54,7 @@ async function connectionsFor(database: Database, session: Session, isEnclosed: 
 async function prepareState(database: Database, session: Session, scope: Scope): Promise<void> {
   const { dialect } = database
   if (!scope.isEnclosing || dialect.hasTransactionalDdl) return openState(database, session, scope)
+  if ((await session.run(dialect.state.version(database.stateNames))) !== undefined) return
   const other = await database.connect({ timeoutMs: firstConnectionMs })
   try {
     await openState(database, other, ownTransactions(dialect, batchLimits))

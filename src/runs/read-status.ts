@@ -1,7 +1,8 @@
-import type { Database } from '../adapters/database.js'
+import type { Database, Script } from '../adapters/database.js'
 import { batchLimits } from '../backfill/limits.js'
+import type { Progress } from '../backfill/progress.js'
 import { ownTransactions, reading } from '../backfill/transaction.js'
-import type { FailureRow, RunRow, ShardRow } from '../dialects/state-statements.js'
+import type { Counters, FailureCount, FailureRow, RunRow, ShardRow } from '../dialects/state-statements.js'
 import { withSession } from './run-control.js'
 
 /** A run as `rowshift status` shows it. */
@@ -9,6 +10,21 @@ export interface RunReport {
   readonly run: RunRow
   readonly shards: readonly ShardRow[]
   readonly failures: { readonly conflict: number; readonly failed: number }
+}
+
+/** Where a run stands over all its shards, as its workers would tell it. */
+export function progressOf({ run, shards, failures }: RunReport): Progress {
+  const sum = (name: keyof Counters) => shards.reduce((total, shard) => total + shard.counters[name], 0)
+  return {
+    backfill: run.name,
+    runId: run.id,
+    pass: run.pass,
+    scanned: sum('passScanned'),
+    estimatedRows: run.estimatedRows,
+    written: sum('written'),
+    conflicts: sum('conflicts'),
+    failures: failures.failed,
+  }
 }
 
 /** The latest run of every backfill that has been run or scheduled. Empty when there are no state tables yet. */
@@ -19,29 +35,42 @@ export async function readStatus(database: Database): Promise<readonly RunReport
     function* read() {
       if ((yield* dialect.state.version(stateNames)) === undefined) return []
       const reports: RunReport[] = []
-      for (const run of yield* dialect.state.latestRuns(stateNames)) {
-        const shards = yield* dialect.state.shards(stateNames, run.id)
-        reports.push({ run, shards, failures: yield* dialect.state.countFailures(stateNames, run.id) })
-      }
+      for (const run of yield* dialect.state.latestRuns(stateNames)) reports.push(yield* readReport(database, run))
       return reports
     }
     return session.run(reading(dialect, scope, read()))
   })
 }
 
-/** Failures of a backfill's latest run, a page at a time, in an order that stays the same. */
+export function* readReport({ dialect, stateNames }: Database, run: RunRow): Script<RunReport> {
+  const shards = yield* dialect.state.shards(stateNames, run.id)
+  return { run, shards, failures: yield* dialect.state.countFailures(stateNames, run.id) }
+}
+
+/** What could not be migrated, and what waits to be read again. */
+export interface FailureReport {
+  /** undefined when the backfill has never been run. */
+  readonly run: RunRow | undefined
+  /** Of all of them, the largest group first. */
+  readonly counts: readonly FailureCount[]
+  /** One page, in an order that stays the same. */
+  readonly failures: readonly FailureRow[]
+}
+
+/** Failures of a backfill's latest run, a page at a time. */
 export async function readFailures(
   database: Database,
   name: string,
   page: { readonly limit: number; readonly after?: string | undefined },
-): Promise<{ readonly run: RunRow | undefined; readonly failures: readonly FailureRow[] }> {
+): Promise<FailureReport> {
   const { dialect, stateNames } = database
   return withSession(database, (session, scope) => {
     function* read() {
-      if ((yield* dialect.state.version(stateNames)) === undefined) return { run: undefined, failures: [] }
-      const run = yield* dialect.state.latestRun(stateNames, name)
-      const failures = run ? yield* dialect.state.failures(stateNames, run.id, page) : []
-      return { run, failures }
+      const isCreated = (yield* dialect.state.version(stateNames)) !== undefined
+      const run = isCreated ? yield* dialect.state.latestRun(stateNames, name) : undefined
+      if (!run) return { run, counts: [], failures: [] }
+      const counts = yield* dialect.state.failureCounts(stateNames, run.id)
+      return { run, counts, failures: yield* dialect.state.failures(stateNames, run.id, page) }
     }
     return session.run(reading(dialect, scope, read()))
   })

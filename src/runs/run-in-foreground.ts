@@ -7,6 +7,7 @@ import type { Progress } from '../backfill/progress.js'
 import { ownTransactions, reading } from '../backfill/transaction.js'
 import { executeRun } from './execute-run.js'
 import { openState } from './open-state.js'
+import { progressOf, readReport } from './read-status.js'
 import { retryFailedRows } from './run-control.js'
 import type { RunResult } from './run-result.js'
 import { startRun } from './start-run.js'
@@ -19,8 +20,18 @@ export interface ForegroundOptions {
   /** Aborted: give up the batch in hand too. */
   readonly abort?: AbortSignal
   readonly onProgress?: (progress: Progress) => void
-  /** A resumed run: where it stands before the first batch. */
-  readonly onStart?: (start: { readonly runId: number; readonly isResumed: boolean }) => void
+  /** Where the run stands before the first batch. */
+  readonly onStart?: (start: RunStart) => void
+}
+
+/** A run that is about to be worked on. */
+export interface RunStart {
+  readonly runId: number
+  /** False for a run that this call made. */
+  readonly isResumed: boolean
+  readonly progress: Progress
+  /** When the last batch was committed, ISO 8601 in UTC by the database's clock; undefined before the first. */
+  readonly checkpointAt: string | undefined
 }
 
 const never = new AbortController().signal
@@ -39,7 +50,12 @@ export async function runInForeground(options: ForegroundOptions): Promise<RunRe
     await openState(database, session, scope)
     const prepared = await session.run(reading(dialect, scope, prepareBackfill(database, definition)))
     const { run, isNew } = await startRun(database, session, scope, prepared)
-    options.onStart?.({ runId: run.id, isResumed: !isNew })
+    if (options.onStart) {
+      const report = await session.run(reading(dialect, scope, readReport(database, run)))
+      const checkpoints = report.shards.filter((shard) => shard.cursorKey !== undefined).map((shard) => shard.updatedAt)
+      const checkpointAt = checkpoints.sort().at(-1)
+      options.onStart({ runId: run.id, isResumed: !isNew, progress: progressOf(report), checkpointAt })
+    }
     if (run.status === 'failed') await session.run(scope.wrap(retryFailedRows(database, run.id)))
     return await executeRun({
       database,

@@ -18,6 +18,9 @@ import { isClaimable, type RunStatus } from './run-status.js'
 /** How often an idle worker looks for scheduled runs. */
 const idlePollMs = 1_000
 
+/** How often a worker looks again at runs whose shards others hold. */
+const heldPollMs = 200
+
 /** What a worker tells while it works. */
 export type WorkerEvent =
   | { readonly type: 'progress'; readonly progress: Progress }
@@ -58,13 +61,12 @@ export function createWorker(options: WorkerOptions): BackfillWorker {
   const waiting: (() => void)[] = []
 
   async function workOn(database: Database): Promise<void> {
-    const work = { database, definitions, stop: stopping.signal, abort: never, onEvent: options.onEvent }
+    const onIdle = () => {
+      for (const resolve of waiting.splice(0)) resolve()
+      return 'wait' as const
+    }
     try {
-      while (!stopping.signal.aborted) {
-        if ((await workOnce(work)) === 'worked') continue
-        for (const resolve of waiting.splice(0)) resolve()
-        await sleep(idlePollMs, undefined, { signal: stopping.signal }).catch(() => undefined)
-      }
+      await workUntil({ database, definitions, stop: stopping.signal, abort: never, onEvent: options.onEvent, onIdle })
     } finally {
       await database.close()
     }
@@ -99,25 +101,43 @@ export interface WorkOptions {
   readonly onEvent?: ((event: WorkerEvent) => void) | undefined
 }
 
+/** Works until it is stopped, or nothing is left to do and `onIdle` does not want to wait for more. */
+export async function workUntil(options: WorkOptions & { readonly onIdle: () => 'wait' | 'end' }): Promise<void> {
+  while (!options.stop.aborted) {
+    if ((await workOnce(options)) === 'worked') continue
+    if (options.onIdle() === 'end') return
+    await sleep(idlePollMs, undefined, { signal: options.stop }).catch(() => undefined)
+  }
+}
+
 /** Works on every claimable run of the definitions once; `idle` when there was none. */
 export async function workOnce(options: WorkOptions): Promise<'worked' | 'idle'> {
   const runs = await claimableRuns(options)
-  const declined = new Set<string>()
+  let declined = 0
+  let held = 0
   for (const run of runs) {
     if (options.stop.aborted) return 'worked'
     const definition = options.definitions.get(run.name)!
     try {
       const result = await workOnRun(options, definition, run)
+      if (result === 'held') {
+        held++
+        continue
+      }
       options.onEvent?.({ type: 'ended', result })
     } catch (error) {
       const isDeclined =
         error instanceof RowshiftError && (error.code === 'DEFINITION_CHANGED' || error.code === 'TABLE_CHANGED')
       if (!isDeclined) throw error
-      declined.add(run.name)
+      declined++
       options.onEvent?.({ type: 'declined', backfill: run.name, error })
     }
   }
-  return runs.length === declined.size ? 'idle' : 'worked'
+  if (declined === runs.length) return 'idle'
+  // Others may die: their shards are free when their leases have run out.
+  if (declined + held === runs.length)
+    await sleep(heldPollMs, undefined, { signal: options.stop }).catch(() => undefined)
+  return 'worked'
 }
 
 async function claimableRuns({ database, definitions }: WorkOptions): Promise<readonly RunRow[]> {
@@ -133,7 +153,11 @@ async function claimableRuns({ database, definitions }: WorkOptions): Promise<re
   }
 }
 
-async function workOnRun(options: WorkOptions, definition: BackfillDefinition, run: RunRow): Promise<RunResult> {
+async function workOnRun(
+  options: WorkOptions,
+  definition: BackfillDefinition,
+  run: RunRow,
+): Promise<RunResult | 'held'> {
   const { database } = options
   const connections = ownConnections(database)
   const scope = ownTransactions(database.dialect, batchLimits)
@@ -147,7 +171,7 @@ async function workOnRun(options: WorkOptions, definition: BackfillDefinition, r
       scope,
       run,
       from: [],
-      waitsForOthers: true,
+      waitsForOthers: false,
       stop: options.stop,
       abort: options.abort,
       onProgress: (progress) => options.onEvent?.({ type: 'progress', progress }),
