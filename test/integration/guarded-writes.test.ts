@@ -148,7 +148,8 @@ testEachDatabase('leaves rows and columns alone whose values stay the same', asy
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   await dataSource.query(`update city set slug = 'done' where id <= 5`)
-  const written: string[] = []
+  // In process a batch repeats one prepared statement, elsewhere it is sent once.
+  const written = new Set<string>()
   const result = await runBackfill(
     dataSource,
     defineBackfill({
@@ -161,15 +162,15 @@ testEachDatabase('leaves rows and columns alone whose values stay the same', asy
     {
       hooks: {
         before(statement) {
-          if (statement.label === 'update-rows') written.push(statement.text)
+          if (statement.label === 'update-rows') written.add(statement.text)
         },
       },
     },
   )
   expect(result).toMatchObject({ status: 'completed', coverage: 'keys-once', counts: { written: 5, unchanged: 5 } })
   // One statement for the one set of columns that changed, and `touched` is not among them.
-  expect(written).toHaveLength(1)
-  expect(written[0]).not.toMatch(/touched\W*=/)
+  expect(written.size).toBe(1)
+  expect([...written][0]).not.toMatch(/touched\W*=/)
 })
 
 testEachDatabase('writes a statement for each set of columns that changed', async (database) => {
@@ -177,7 +178,7 @@ testEachDatabase('writes a statement for each set of columns that changed', asyn
   await createCities(dataSource, database.name, 30)
   await dataSource.query(`update city set touched = 7 where id <= 10`)
   await dataSource.query(`update city set slug = 'x' where id > 20`)
-  let statements = 0
+  const statements = new Set<string>()
   const result = await runBackfill(
     dataSource,
     defineBackfill({
@@ -187,9 +188,9 @@ testEachDatabase('writes a statement for each set of columns that changed', asyn
       write: { slug: 'text', touched: 'integer' },
       transform: () => ({ slug: 'x', touched: 7 }),
     }),
-    { hooks: { before: (statement) => void (statement.label === 'update-rows' && statements++) } },
+    { hooks: { before: (statement) => void (statement.label === 'update-rows' && statements.add(statement.text)) } },
   )
   expect(result).toMatchObject({ status: 'completed', counts: { written: 30 } })
-  expect(statements).toBe(3)
+  expect(statements.size).toBe(3)
   expect(await countWhere(dataSource, `slug = 'x' and touched = 7`)).toBe(30)
 })
