@@ -47,7 +47,7 @@ function termOf(
   const isNull = sql`${name} is null`
   const equals = (value: unknown): Sql => {
     const text = encode(value)
-    return text === null ? isNull : sql`${name} = ${dialect.valueOf(column, text)}`
+    return text === null ? isNull : sql`${name} = ${dialect.conditionValue(column, text)}`
   }
   if (Array.isArray(comparison)) {
     const present = comparison.filter((value) => value !== null)
@@ -63,7 +63,7 @@ function termOf(
   for (const [operator, symbol] of Object.entries(comparisons)) {
     const value = comparison[operator as keyof Operators]
     if (value === undefined) continue
-    terms.push(sql`${name} ${sql.raw(symbol)} ${dialect.valueOf(column, encode(value) ?? '')}`)
+    terms.push(sql`${name} ${sql.raw(symbol)} ${dialect.conditionValue(column, encode(value) ?? '')}`)
   }
   return sql.join(terms, ' and ')
 }

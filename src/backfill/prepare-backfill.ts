@@ -214,7 +214,7 @@ function bindSql(binder: Binder, work: SqlWork): PreparedSql {
     binder.requireWritable(bound)
     if (isSql(value)) return [bound.column, value] as const
     const text = bound.encode(value)
-    return [bound.column, text === null ? sql`null` : binder.dialect.valueOf(bound.column, text)] as const
+    return [bound.column, text === null ? sql`null` : binder.dialect.conditionValue(bound.column, text)] as const
   })
   return { form: 'sql', set }
 }

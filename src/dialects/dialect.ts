@@ -135,7 +135,7 @@ export interface Dialect extends SqlSpelling {
   /** Kinds a declared column type may be used for, or undefined when the pair makes no sense. */
   codec(column: ColumnInfo, declared: ColumnKind): Codec | undefined
   /** A condition's right-hand side: the text bound and cast to the column's type. */
-  valueOf(column: ColumnInfo, text: string): Sql
+  conditionValue(column: ColumnInfo, text: string): Sql
   /** NULL-safe inequality. */
   isDistinct(column: ColumnInfo, text: string): Sql
 

@@ -18,7 +18,7 @@ export const mysql: Dialect = {
   introspect,
   estimateRows,
   codec,
-  valueOf: conditionValue,
+  conditionValue,
   isDistinct,
   // LOCK TABLES would commit the transaction that the lock is to protect, and so does the ALTER TABLE that follows a gate: the
   // gate can only look again directly before it.

@@ -264,6 +264,6 @@ export function countMatching(plan: TablePlan, limit: number): Statement {
   )
 }
 
-export const valueOf = (column: ColumnInfo, text: string): Sql => cast(sql`${text}`, column)
+export const conditionValue = (column: ColumnInfo, text: string): Sql => cast(sql`${text}`, column)
 export const isDistinct = (column: ColumnInfo, text: string): Sql =>
-  sql`${sql.id(column.name)} is distinct from ${valueOf(column, text)}`
+  sql`${sql.id(column.name)} is distinct from ${conditionValue(column, text)}`
