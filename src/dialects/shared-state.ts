@@ -436,6 +436,20 @@ export function sharedState(spelling: StateSpelling): StateStatements {
       )
       return { conflict: Number(rows[0]?.[0]), failed: Number(rows[0]?.[1]) }
     },
+
+    *failureCounts(names, runId) {
+      const { failure } = stateTables(names)
+      const { rows } = yield statement(
+        'count-failures',
+        sql`select state, code, count(*) from ${failure} where run_id = ${runId}
+          group by state, code order by count(*) desc, code, state`,
+      )
+      return rows.map((row) => ({
+        state: row[0] === 'conflict' ? 'conflict' : 'failed',
+        code: String(row[1]),
+        rows: Number(row[2]),
+      }))
+    },
   }
 }
 

@@ -101,6 +101,13 @@ export interface FailureRow {
 
 export type NewFailure = Omit<FailureRow, 'runId' | 'at'>
 
+/** How many rows of a run could not be written for the same reason. */
+export interface FailureCount {
+  readonly state: FailureRow['state']
+  readonly code: string
+  readonly rows: number
+}
+
 /** What a worker must still hold to change its shard. */
 export interface Hold {
   readonly runId: number
@@ -182,6 +189,8 @@ export interface StateStatements {
     },
   ): Script<readonly FailureRow[]>
   countFailures(names: StateNames, runId: number): Script<{ readonly conflict: number; readonly failed: number }>
+  /** The same by code, the largest group first. */
+  failureCounts(names: StateNames, runId: number): Script<readonly FailureCount[]>
 }
 
 /** Version of the state tables this rowshift creates and understands. */

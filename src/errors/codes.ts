@@ -12,6 +12,10 @@ export const errorCodes = {
   IRREVERSIBLE: 'the definition has no `reverse`',
   INVALID_CONFIG: 'the configuration file is missing, cannot be loaded or is incomplete',
 
+  // The command line.
+  INVALID_USAGE: 'the command line names no such command, option or value',
+  UNEXPECTED_ERROR: 'something failed that rowshift has no code for',
+
   // The table, checked before its first page is read.
   UNSUPPORTED_DATABASE: 'rowshift has no dialect for this driver',
   TABLE_NOT_FOUND: 'the table does not exist',
