@@ -100,10 +100,17 @@ function* rollBack(rollback: Script<void>, because: unknown): Script<void> {
   }
 }
 
-/** A script that reads with pinned settings: in a short transaction where settings need one. */
+/**
+ * A script that reads with pinned settings: in a short transaction where settings need one, ended by a rollback, which is one
+ * statement and has nothing to undo.
+ */
 export function* reading<T>(dialect: Dialect, scope: Scope, script: Script<T>): Script<T> {
   if (scope.isEnclosing || !dialect.readsNeedTransaction) return yield* script
-  return yield* scope.wrap(kept(script))
+  return yield* scope.wrap(undone(script))
+}
+
+function* undone<T>(script: Script<T>): Script<Decision<T>> {
+  return undo(yield* script)
 }
 
 export function* kept<T>(script: Script<T>): Script<Decision<T>> {
