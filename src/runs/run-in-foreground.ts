@@ -10,6 +10,7 @@ import { openState } from './open-state.js'
 import { progressOf, readReport } from './read-status.js'
 import { retryFailedRows } from './run-control.js'
 import type { RunResult } from './run-result.js'
+import type { RunStatus } from './run-status.js'
 import { startRun } from './start-run.js'
 
 export interface ForegroundOptions {
@@ -29,6 +30,8 @@ export interface RunStart {
   readonly runId: number
   /** False for a run that this call made. */
   readonly isResumed: boolean
+  /** What the run is found in; a paused one is left alone. */
+  readonly status: RunStatus
   readonly progress: Progress
   /** When the last batch was committed, ISO 8601 in UTC by the database's clock; undefined before the first. */
   readonly checkpointAt: string | undefined
@@ -54,7 +57,8 @@ export async function runInForeground(options: ForegroundOptions): Promise<RunRe
       const report = await session.run(reading(dialect, scope, readReport(database, run)))
       const checkpoints = report.shards.filter((shard) => shard.cursorKey !== undefined).map((shard) => shard.updatedAt)
       const checkpointAt = checkpoints.sort().at(-1)
-      options.onStart({ runId: run.id, isResumed: !isNew, progress: progressOf(report), checkpointAt })
+      const status = run.status as RunStatus
+      options.onStart({ runId: run.id, isResumed: !isNew, status, progress: progressOf(report), checkpointAt })
     }
     if (run.status === 'failed') await session.run(scope.wrap(retryFailedRows(database, run.id)))
     return await executeRun({

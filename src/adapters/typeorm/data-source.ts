@@ -13,6 +13,7 @@ export interface QueryRunnerLike {
 export interface DataSourceLike {
   readonly isInitialized: boolean
   readonly options: { readonly type: string; readonly [option: string]: unknown }
+  setOptions(options: object): unknown
   initialize(): Promise<unknown>
   destroy(): Promise<void>
   createQueryRunner(mode?: 'master' | 'slave'): QueryRunnerLike

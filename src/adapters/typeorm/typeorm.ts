@@ -17,7 +17,7 @@ export type DataSourceSource = string | TypeormDataSource | (() => TypeormDataSo
 
 /**
  * A database through TypeORM, for `defineConfig` and `createWorker`. A data source that is not yet initialized is initialized on
- * first use, and then also destroyed when the work is done.
+ * first use, and then also destroyed when the work is done; its `synchronize`, `dropSchema` and `migrationsRun` are off here.
  *
  *   typeorm('./src/data-source.ts')
  *   typeorm(dataSource)
@@ -30,7 +30,11 @@ export function typeorm(source: DataSourceSource): DatabaseSource {
     async open(): Promise<Database> {
       const dataSource = (await find(source)) as unknown as DataSourceLike
       const isOurs = !dataSource.isInitialized
-      if (isOurs) await dataSource.initialize()
+      if (isOurs) {
+        // Opening must not change the schema, let alone drop it: as the `typeorm` command does.
+        dataSource.setOptions({ synchronize: false, dropSchema: false, migrationsRun: false })
+        await dataSource.initialize()
+      }
       try {
         return databaseOf(dataSource, { ownsDataSource: isOurs })
       } catch (error) {

@@ -1,0 +1,33 @@
+import type { Command } from 'commander'
+import type { Answer, Output } from './output.js'
+
+/** What every command can be told. */
+export interface CommonOptions {
+  /** Path of the config file; undefined = the first found from here upward. */
+  readonly config: string | undefined
+  readonly json?: boolean
+}
+
+/** A command that was called. */
+export interface Call<Options = unknown> {
+  /** The backfill it is about; empty for commands that are about all. */
+  readonly name: string
+  readonly options: CommonOptions & Options
+  readonly output: Output
+}
+
+/** A command of `rowshift`: its words, and what it does. It parses, asks `runs`, and answers; policy is in `runs`. */
+export interface CommandSpec<Options = unknown> {
+  /** As commander reads it: `run <name>`. */
+  readonly usage: string
+  /** One line, for the list of commands. */
+  readonly summary: string
+  readonly description: string
+  /** Calls and what they do, shown after the options. */
+  readonly examples: readonly (readonly [call: string, effect: string])[]
+  /** What its exit codes mean, where that is more than for all. */
+  readonly exitCodes?: readonly string[]
+  /** Adds options of its own. */
+  readonly options?: (command: Command) => Command
+  readonly run: (call: Call<Options>) => Promise<Answer>
+}

@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Database } from '../../adapters/database.js'
+import { type RunReport, readStatus } from '../../runs/read-status.js'
+import type { CommandSpec } from '../command.js'
+import { clock, columns, count, duration, percent, rate } from '../format.js'
+import { loadConfig, loadDefinitions, noDefinitions, withDatabase } from '../load-config.js'
+import type { Output } from '../output.js'
+import { reasonOf } from '../run-view.js'
+import { exitCodeOfEntries, isWorkedOn, nextStep, type StatusEntry, statusEntries } from '../status-entries.js'
+
+/** Between the two readings that a rate is made of. */
+const rateSampleMs = 1_000
+
+export const status: CommandSpec = {
+  usage: 'status',
+  summary: 'show every backfill, its run and its gate',
+  description: `Shows every backfill of the config and the latest run of each: how far it is, how fast, who works on it, what failed, and
+whether its gate is open, so that a migration that requires it may pass. While somebody is at work it looks twice, a second
+apart, to tell the rate.`,
+  examples: [
+    ['rowshift status', 'the table'],
+    ['rowshift status --json | jq .backfills', 'for a script'],
+    ['until rowshift status; do sleep 60; done', 'wait until every gate is open'],
+  ],
+  exitCodes: [
+    '0  every gate is open',
+    '1  a run failed',
+    '3  a gate is shut: waiting, running, paused, cancelled or never run',
+  ],
+  async run({ options, output }) {
+    const project = await loadConfig(options.config)
+    const definitions = await loadDefinitions(project)
+    return withDatabase(project, async (database) => {
+      const [before, reports] = await readTwice(database)
+      const entries = statusEntries(definitions.keys(), reports, before)
+      const { paint } = output
+      const next = nextStep(entries)
+      return {
+        exitCode: exitCodeOfEntries(entries),
+        json: { database: database.label, backfills: entries, next: next ?? null },
+        lines: [
+          database.label,
+          ...(entries.length === 0 ? [`  ${noDefinitions(project)}`] : tableOf(entries, output)),
+          ...(next === undefined ? [] : [`${paint.dim('Next:')} ${next}`]),
+        ],
+      }
+    })
+  },
+}
+
+async function readTwice(
+  database: Database,
+): Promise<readonly [before: readonly RunReport[], now: readonly RunReport[]]> {
+  const first = await readStatus(database)
+  if (!first.some(isWorkedOn)) return [first, first]
+  await sleep(rateSampleMs)
+  return [first, await readStatus(database)]
+}
+
+function tableOf(entries: readonly StatusEntry[], { paint }: Output): readonly string[] {
+  const head = ['  backfill', 'status', 'done', 'rate', 'left', 'failed', 'gate']
+  const [headline, ...lines] = columns([head, ...entries.map(rowOf)])
+  const painted = entries.map((entry, i) => {
+    const color = { failed: paint.red, completed: paint.green, paused: paint.yellow }[entry.status as string]
+    // Padded before it is painted: the codes of a color have a width of their own.
+    return color ? lines[i]!.replace(statusText(entry), color(statusText(entry))) : lines[i]!
+  })
+  return [
+    paint.dim(headline!),
+    ...entries.flatMap((entry, i) => [painted[i]!, ...remarksOf(entry).map((text) => paint.dim(text))]),
+  ]
+}
+
+function rowOf(entry: StatusEntry): readonly string[] {
+  const { status: runStatus, done, rowsPerSecond, secondsLeft, failed } = entry
+  const isBegun = runStatus !== 'never run'
+  return [
+    `  ${entry.backfill}`,
+    statusText(entry),
+    isBegun ? percent(done) : '-',
+    rowsPerSecond === null ? '-' : rate(rowsPerSecond),
+    secondsLeft === null ? '-' : duration(secondsLeft),
+    isBegun ? count(failed) : '-',
+    gateText(entry),
+  ]
+}
+
+function statusText({ status: runStatus, pass }: StatusEntry): string {
+  return runStatus === 'running' && pass > 0 ? `running, sweep ${pass}` : runStatus
+}
+
+function gateText({ gate }: StatusEntry): string {
+  if (!gate.isOpen) return 'shut'
+  return gate.samples > 0 ? `open: ${count(gate.samples - gate.refused)}/${count(gate.samples)} samples` : 'open'
+}
+
+function remarksOf(entry: StatusEntry): readonly string[] {
+  const { reason, workers, isDefined, status: runStatus } = entry
+  return [
+    ...(reason === null ? [] : [`    ${reasonOf(reason.code, reason.message ?? undefined)}`]),
+    ...workers.map(({ shard, worker, isAlive, lastBatchAt }) =>
+      isAlive
+        ? `    shard ${shard}  held by ${worker}`
+        : `    shard ${shard}  ${worker} is silent, its last batch was at ${clock(lastBatchAt)}; the next worker takes over`,
+    ),
+    ...(isDefined || runStatus === 'completed' ? [] : ['    the config has no definition of this name']),
+  ]
+}

@@ -1,0 +1,235 @@
+import { existsSync, statSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { glob } from 'tinyglobby'
+import type { Database, DatabaseSource } from '../adapters/database.js'
+import { loadModule } from '../adapters/load-module.js'
+import { collectBackfills } from '../backfill/collect-backfills.js'
+import type { Backfill } from '../backfill/define-backfill.js'
+import { type BackfillDefinition, isBackfill } from '../backfill/definition.js'
+import { didYouMean } from '../backfill/nearest.js'
+import type { Config } from '../config.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
+import { asRowshiftError, messageOf, withoutCode } from './describe-error.js'
+
+/** The names a config file may have, the first found wins. */
+export const configNames = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map((extension) => `rowshift.config.${extension}`)
+
+/** A config file, found and loaded. Its definitions are loaded when they are asked for. */
+export interface Project {
+  readonly file: string
+  readonly folder: string
+  readonly config: Config
+}
+
+/** A config's definitions by name. */
+export type Definitions = ReadonlyMap<string, BackfillDefinition>
+
+/**
+ * Loads the config file: the one named, or the first found from here upward. Its folder becomes the working directory, because it is
+ * the application's: TypeORM takes the globs of its entities and the file of a SQLite database relative to that as well, and
+ * a command started in a subfolder must not open another database.
+ *
+ * @throws RowshiftError INVALID_CONFIG, which names the place and the remedy
+ */
+export async function loadConfig(named: string | undefined): Promise<Project> {
+  const file = named === undefined ? findConfig(process.cwd()) : existing(resolve(named))
+  const folder = dirname(file)
+  process.chdir(folder)
+  const exports = await load(file, 'the configuration')
+  return { file, folder, config: checkConfig(file, configOf(exports)) }
+}
+
+function findConfig(from: string): string {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const file = configNames.map((name) => join(folder, name)).find((path) => existsSync(path))
+    if (file) return file
+    if (folder === dirname(folder)) break
+  }
+  throw invalid(
+    `there is no rowshift.config.ts in ${from} or above. \`rowshift init\` writes one; \`--config <file>\` names one elsewhere.`,
+  )
+}
+
+function existing(file: string): string {
+  if (existsSync(file) && statSync(file).isFile()) return file
+  throw invalid(`there is no file ${file}. Name a config file with \`--config\`, or leave it out to have it found.`)
+}
+
+async function load(file: string, what: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return await loadModule(file)
+  } catch (cause) {
+    const known = asRowshiftError(cause)
+    const place = relative(process.cwd(), file)
+    if (!known) throw invalid(`${what} ${place} could not be loaded: ${messageOf(cause)}`, cause)
+    const { code, message, details } = known
+    throw new RowshiftError(code, {
+      message: `${place}: ${withoutCode(code, message)}`,
+      details: { ...details, file },
+      cause,
+    })
+  }
+}
+
+/** The default export, of an ES module or of a CommonJS one, compiled or written by hand. */
+function configOf(exports: Readonly<Record<string, unknown>>): unknown {
+  const { default: found = exports } = exports
+  const isWrapped = typeof found === 'object' && found !== null && 'default' in found && !('database' in found)
+  return isWrapped ? found.default : found
+}
+
+const expected = `Export \`default defineConfig({ database: typeorm('./src/data-source.ts'), backfills: 'src/backfills/*.ts' })\`.`
+
+function checkConfig(file: string, value: unknown): Config {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) {
+    throw invalid(`${file} has no default export. ${expected}`)
+  }
+  const known = ['database', 'backfills']
+  for (const name of Object.keys(value)) {
+    if (!known.includes(name)) throw invalid(`${file}: there is no option \`${name}\`. ${didYouMean(name, known)}`)
+  }
+  const { database, backfills } = value as Partial<Config>
+  if (typeof (database as Partial<DatabaseSource> | undefined)?.open !== 'function') {
+    const isDataSource = typeof (database as { initialize?: unknown } | undefined)?.initialize === 'function'
+    const remedy = isDataSource ? 'Wrap the data source: `typeorm(dataSource)`.' : expected
+    throw invalid(`${file}: \`database\` must be what \`typeorm()\` returns. ${remedy}`)
+  }
+  const list = typeof backfills === 'string' ? [backfills] : backfills
+  if (!Array.isArray(list) || list.length === 0) throw invalid(`${file}: \`backfills\` names no files. ${expected}`)
+  for (const item of list) {
+    if (typeof item === 'string' ? item !== '' : isBackfill(item)) continue
+    throw invalid(`${file}: \`backfills\` holds something that is neither a glob nor a definition. ${expected}`)
+  }
+  return value as Config
+}
+
+/** A definition, and where it was found. */
+interface Found {
+  readonly backfill: Backfill
+  readonly file: string
+}
+
+/**
+ * Loads the files that the config's globs match and collects every definition they export. None at all is no error here.
+ *
+ * @throws RowshiftError DUPLICATE_BACKFILL, which names both files; INVALID_CONFIG for a file that cannot be loaded
+ */
+export async function loadDefinitions(project: Project): Promise<Definitions> {
+  const found: Found[] = []
+  const globs = globsOf(project)
+  for (const item of listOf(project)) if (typeof item !== 'string') found.push({ backfill: item, file: project.file })
+  for (const file of await filesOf(globs, project.folder)) {
+    const exports = await load(file, 'the backfills of')
+    for (const value of exportedValues(exports)) if (isBackfill(value)) found.push({ backfill: value, file })
+  }
+  requireOneOfEachName(found)
+  return collectBackfills(found.map(({ backfill }) => backfill))
+}
+
+/** A CommonJS file's exports may come as one default export. */
+function exportedValues(exports: Readonly<Record<string, unknown>>): readonly unknown[] {
+  const { default: whole, ...named } = exports
+  if (typeof whole !== 'object' || whole === null || isBackfill(whole)) return [whole, ...Object.values(named)]
+  return [...Object.values(whole), ...Object.values(named)]
+}
+
+async function filesOf(globs: readonly string[], folder: string): Promise<readonly string[]> {
+  if (globs.length === 0) return []
+  const ignore = ['**/node_modules/**', '**/*.d.{ts,mts,cts}']
+  const files = await glob([...globs], { cwd: folder, absolute: true, ignore })
+  return files.filter((file) => /\.[cm]?[jt]s$/.test(file)).sort()
+}
+
+/**
+ * Stricter than within a process at large: here each file is loaded once, so two definitions of one name are two, even if only
+ * their functions differ, as in a copied file whose name was forgotten.
+ */
+function requireOneOfEachName(found: readonly Found[]): void {
+  const firsts = new Map<string, Found>()
+  for (const one of found) {
+    const { name } = one.backfill
+    const first = firsts.get(name)
+    if (!first) firsts.set(name, one)
+    else if (first.backfill !== one.backfill) throw duplicate(name, first.file, one.file)
+  }
+}
+
+function duplicate(name: string, ...paths: readonly [string, string]): RowshiftError {
+  const [one, another] = paths.map((path) => relative(process.cwd(), path))
+  const places = one === another ? `both in ${one}` : `one in ${one}, one in ${another}`
+  return new RowshiftError('DUPLICATE_BACKFILL', {
+    message: `two backfills are named "${name}", ${places}. Rename one: a run is found by its name.`,
+    details: { backfill: name, files: [one, another] },
+  })
+}
+
+/**
+ * The definition with a name.
+ * @throws RowshiftError UNKNOWN_BACKFILL
+ */
+export function definitionNamed(project: Project, definitions: Definitions, name: string): BackfillDefinition {
+  const definition = definitions.get(name)
+  if (definition) return definition
+  throw unknownBackfill(project, definitions, name)
+}
+
+export function unknownBackfill(project: Project, definitions: Definitions, name: string): RowshiftError {
+  const known = [...definitions.keys()]
+  const hint = known.length === 0 ? noDefinitions(project) : didYouMean(name, known)
+  return new RowshiftError('UNKNOWN_BACKFILL', {
+    message: `no backfill is named "${name}". ${hint}`,
+    details: { backfill: name, known },
+  })
+}
+
+/**
+ * The same definitions, unless there are none.
+ * @throws RowshiftError INVALID_CONFIG: a worker without definitions would wait, or be done, for want of a letter in a glob
+ */
+export function requireDefinitions(project: Project, definitions: Definitions): Definitions {
+  if (definitions.size === 0) throw invalid(`${noDefinitions(project)} Check \`backfills\` in ${project.file}.`)
+  return definitions
+}
+
+/** Why there is nothing to work on. */
+export function noDefinitions(project: Project): string {
+  const globs = globsOf(project)
+  return globs.length === 0
+    ? 'The config has no definitions.'
+    : `Nothing that ${globs.join(', ')} matches exports a definition.`
+}
+
+function listOf({ config }: Project): readonly (string | Backfill)[] {
+  return typeof config.backfills === 'string' ? [config.backfills] : config.backfills
+}
+
+function globsOf(project: Project): readonly string[] {
+  return listOf(project).filter((item) => typeof item === 'string')
+}
+
+/**
+ * Opens the config's database for a task, and closes it.
+ * @throws RowshiftError DATABASE_UNAVAILABLE when the database refuses, besides what the task throws
+ */
+export async function withDatabase<T>(project: Project, task: (database: Database) => Promise<T>): Promise<T> {
+  let database: Database
+  try {
+    database = await project.config.database.open()
+  } catch (cause) {
+    if (asRowshiftError(cause)) throw cause
+    throw new RowshiftError('DATABASE_UNAVAILABLE', {
+      message: `the database could not be opened: ${messageOf(cause)}. Check the data source's options and that the server is up.`,
+      cause,
+      retryable: true,
+    })
+  }
+  try {
+    return await task(database)
+  } finally {
+    await database.close()
+  }
+}
+
+function invalid(message: string, cause?: unknown): RowshiftError {
+  return new RowshiftError('INVALID_CONFIG', { message, cause })
+}

@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command, CommanderError } from 'commander'
+import { RowshiftError } from '../errors/rowshift-error.js'
+import type { CommandSpec, CommonOptions } from './command.js'
+import { cancel } from './commands/cancel.js'
+import { failures } from './commands/failures.js'
+import { init } from './commands/init.js'
+import { pause } from './commands/pause.js'
+import { resume } from './commands/resume.js'
+import { run } from './commands/run.js'
+import { status } from './commands/status.js'
+import { verify } from './commands/verify.js'
+import { work } from './commands/work.js'
+import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.js'
+import { createOutput, type Output, type Surroundings } from './output.js'
+
+const description = `Resumable backfills for live tables.
+
+A definition says which rows are read and what is written; a run carries it out, batch by batch, and can be stopped at any
+moment and resumed by anybody. Definitions and the database are named in rowshift.config.ts, found from here upward.`
+
+const epilogue = `
+A first run:
+  $ rowshift init                    write rowshift.config.ts
+  $ rowshift run city.slug           run a backfill; Ctrl-C interrupts, the same command resumes
+  $ rowshift status                  see what is done, what failed and what is next
+
+Exit codes of every command:
+  0  done      1  failed      2  wrong usage or configuration      3  unfinished: paused, interrupted, gate shut
+
+\`rowshift help <command>\` explains a command.`
+
+/** Runs the command line and gives its exit code. Never throws: whatever goes wrong is printed. */
+export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+  // Known before the arguments are parsed, because their errors are printed the same way.
+  const output = createOutput(args.includes('--json'), surroundings)
+  let exitCode: ExitCode = exitCodes.done
+  const program = createProgram(output, (code) => {
+    exitCode = code
+  })
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (!(error instanceof CommanderError)) {
+      output.error(error)
+      return exitCodeOf(error)
+    }
+    if (error.exitCode === 0) return exitCodes.done
+    output.error(usageError(error, program))
+    return exitCodes.usage
+  }
+}
+
+function usageError(error: CommanderError, program: Command): RowshiftError {
+  // Commander has shown the help, to standard error, because no command was named.
+  const isNameless = error.code === 'commander.help'
+  const said = error.message.replace(/^error: /, '').replace(/\n\((Did you mean .*\?)\)$/, '. $1')
+  const message = isNameless ? 'name a command.' : said.replaceAll('\n', ' ')
+  const [command = ''] = program.args
+  const isKnown = program.commands.some((candidate) => candidate.name() === command)
+  return new RowshiftError('INVALID_USAGE', {
+    message: `${message.replace(/([^.)?])$/, '$1.')} See \`rowshift ${isKnown ? `${command} ` : ''}--help\`.`,
+  })
+}
+
+function createProgram(output: Output, onExit: (code: ExitCode) => void): Command {
+  const program = new Command('rowshift')
+    .description(unwrapped(description))
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'explain a command')
+    .helpCommand('help [command]', 'explain a command')
+    .addHelpText('after', epilogue)
+    .configureHelp({
+      subcommandTerm: (command) =>
+        [command.name(), ...command.registeredArguments.map((a) => `<${a.name()}>`)].join(' '),
+    })
+    .exitOverride()
+    // Errors are printed by whoever catches them, once, and as JSON if asked for.
+    .configureOutput({ outputError: () => undefined })
+  const add = <O>(spec: CommandSpec<O>) => addCommand(program, spec, output, onExit)
+  add(init)
+  add(run)
+  add(work)
+  add(status)
+  add(pause)
+  add(resume)
+  add(cancel)
+  add(failures)
+  add(verify)
+  return program
+}
+
+function addCommand<O>(program: Command, spec: CommandSpec<O>, output: Output, onExit: (code: ExitCode) => void): void {
+  const command = program.command(spec.usage).summary(spec.summary).description(unwrapped(spec.description))
+  spec.options?.(command)
+  const width = Math.max(...spec.examples.map(([call]) => call.length))
+  const examples = spec.examples.map(([call, effect]) => `  $ ${call.padEnd(width)}   ${effect}`).join('\n')
+  const codes = spec.exitCodes ? `\n\nExit codes:\n${spec.exitCodes.map((line) => `  ${line}`).join('\n')}` : ''
+  command
+    .option('-c, --config <file>', 'the config file (default: the first rowshift.config.* from here upward)')
+    .option('--json', 'print one JSON document; an error is { "error": { code, message, details } }')
+    .helpOption('-h, --help', 'show this')
+    .addHelpText('after', `\nExamples:\n${examples}${codes}`)
+    .action(async (...parameters: unknown[]) => {
+      const name = typeof parameters[0] === 'string' ? parameters[0] : ''
+      const answer = await spec.run({ name, options: command.opts<CommonOptions & O>(), output })
+      output.answer(answer)
+      onExit(answer.exitCode)
+    })
+}
+
+/** Paragraphs as one line each: the help is wrapped to the width of the terminal. */
+function unwrapped(text: string): string {
+  return text.replace(/(\S)\n(?=\S)/g, '$1 ')
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string }
+  return manifest.version
+}

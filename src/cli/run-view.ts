@@ -1,0 +1,148 @@
+import { type Progress, shareDone } from '../backfill/progress.js'
+import type { RunResult } from '../runs/run-result.js'
+import { count, counted, percent } from './format.js'
+import type { Output } from './output.js'
+import { createProgressDisplay, type ProgressDisplay } from './progress-bar.js'
+import { type Interrupts, listenForInterrupts } from './signals.js'
+
+/**
+ * What is seen of runs while this process works on them, one after another: a headline, the progress, the end. It also listens
+ * for Ctrl-C and says what that does.
+ */
+export class RunView {
+  readonly interrupts: Interrupts
+  #display: ProgressDisplay | undefined
+  #runId: number | undefined
+  #share = 0
+  /** Since Ctrl-C the progress is not shown any more: the last words are to stay the last. */
+  #isQuiet = false
+
+  constructor(private readonly output: Output) {
+    this.interrupts = listenForInterrupts({
+      onStop: () => {
+        this.#quiet()
+        this.output.note('  finishing this batch… (again to give it up)\n')
+      },
+      onAbort: () => this.output.note('  giving this batch up…\n'),
+    })
+  }
+
+  /** How far the run has come, as last heard. */
+  get share(): number {
+    return this.#share
+  }
+
+  /** Whether the last headline was this run's. */
+  isShowing(runId: number): boolean {
+    return this.#runId === runId
+  }
+
+  /** The headline of a run, and what is known of it before its first batch. */
+  begin(headline: string, progress: Progress, isMoving = true): void {
+    this.#runId = progress.runId
+    this.#share = shareDone(progress)
+    this.output.line(headline)
+    if (!isMoving) return
+    this.#display = createProgressDisplay(this.output)
+    if (!this.#isQuiet) this.#display.update(progress)
+  }
+
+  /** Of any run: another one than before gets a headline first. */
+  update(progress: Progress): void {
+    if (progress.runId !== this.#runId) {
+      this.#display?.stop()
+      this.begin(headlineOf(this.output, progress.backfill, progress.runId), progress)
+      return
+    }
+    this.#share = shareDone(progress)
+    if (!this.#isQuiet) this.#display?.update(progress)
+  }
+
+  /** The run has come to an end of some kind, which is told after this. */
+  end(isDone: boolean): void {
+    if (!this.#isQuiet) this.#display?.stop(isDone ? 'done' : undefined)
+    this.#display = undefined
+    this.#runId = undefined
+  }
+
+  dispose(): void {
+    this.#quiet()
+    this.interrupts.dispose()
+  }
+
+  #quiet(): void {
+    if (!this.#isQuiet) this.#display?.stop()
+    this.#isQuiet = true
+  }
+}
+
+/** `city.slug · run 7` */
+export function headlineOf({ paint }: Output, backfill: string, runId: number): string {
+  return `${paint.bold(backfill)} · run ${runId}`
+}
+
+/** How a run ended, as lines for people. The last one names the next step, if there is one. */
+export function describeResult({ paint }: Output, result: RunResult, share: number): readonly string[] {
+  const { backfill, counts } = result
+  const next = (command: string) => `${paint.dim('Next:')} rowshift ${command} ${backfill}`
+  switch (result.status) {
+    case 'completed':
+      return [
+        `  ${paint.green('completed')}: ${describeCounts(result)}`,
+        ...(result.coverage === 'keys-once'
+          ? [`  ${paint.dim('without `where`: rows inserted or changed meanwhile are not promised')}`]
+          : []),
+      ]
+    case 'failed':
+      return [
+        `  ${paint.red('failed')}: ${reasonOf(result.code, result.reason)}`,
+        counts.failures > 0 ? next('failures') : next('run'),
+      ]
+    case 'unfinished':
+      return describeUnfinished(result.reason, { paint, next, backfill, runId: result.runId, share })
+  }
+}
+
+function describeUnfinished(
+  reason: Extract<RunResult, { status: 'unfinished' }>['reason'],
+  run: { paint: Output['paint']; next: (command: string) => string; backfill: string; runId: number; share: number },
+): readonly string[] {
+  const { paint, next, runId, share } = run
+  switch (reason) {
+    case 'interrupted':
+      return [
+        `  ${paint.yellow('interrupted')} at ${percent(share)}, nothing lost.`,
+        `${paint.dim('Continue:')} rowshift run ${run.backfill}`,
+      ]
+    case 'paused':
+      return [
+        `  run ${runId} is ${paint.yellow('paused')} at ${percent(share)}: nobody works on it until it is resumed.`,
+        next('resume'),
+      ]
+    case 'cancelled':
+      return [`  run ${runId} was ${paint.yellow('cancelled')}. Rows already written stay as they are.`, next('run')]
+    case 'writers-still-old':
+      return [
+        `  ${paint.yellow('paused')}: rows kept matching through every sweep: some application still writes the old way.`,
+        '  Deploy the code that fills the new columns everywhere, then go on.',
+        next('resume'),
+      ]
+  }
+}
+
+function describeCounts({ counts, verification }: Extract<RunResult, { status: 'completed' }>): string {
+  return [
+    `${counted(counts.written, 'row')} written`,
+    ...(counts.unchanged > 0 ? [`${count(counts.unchanged)} unchanged`] : []),
+    ...(counts.left > 0 ? [`${count(counts.left)} left as they are`] : []),
+    ...(counts.conflicts > 0 ? [`${counted(counts.conflicts, 'conflict')} settled`] : []),
+    ...(verification && verification.checked > 0 ? [`${counted(verification.checked, 'sample')} checked`] : []),
+  ].join(', ')
+}
+
+/** The code once, though stored reasons may begin with it. */
+export function reasonOf(code: string | undefined, reason: string | undefined): string {
+  if (!code) return reason ?? ''
+  if (!reason) return code
+  return reason.startsWith(`${code}: `) ? reason : `${code}: ${reason}`
+}
