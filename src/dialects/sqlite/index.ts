@@ -1,0 +1,26 @@
+import type { Dialect } from '../dialect.js'
+import { classifyError } from './classify-error.js'
+import { codec } from './codecs.js'
+import { estimateRows, introspect } from './introspect.js'
+import * as rows from './rows.js'
+import { spelling } from './spelling.js'
+import { state } from './state.js'
+import * as transaction from './transaction.js'
+
+/** SQLite 3.41 and up: unhex(), `->>`, UPDATE with INDEXED BY. */
+export const sqlite: Dialect = {
+  name: 'sqlite',
+  ...spelling,
+  ...transaction,
+  ...rows,
+  readsNeedTransaction: false,
+  hasTransactionalDdl: true,
+  introspect,
+  estimateRows,
+  codec,
+  conditionValue: rows.conditionValue,
+  // A transaction that writes keeps all other writers out of the whole file.
+  *lockTable() {},
+  classifyError,
+  state,
+}
