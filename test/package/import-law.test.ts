@@ -25,7 +25,7 @@ const cases: readonly Case[] = [
   ['src/backfill/allowed-errors.ts', `export * from '../errors/codes.js'`],
   ['src/backfill/allowed-dialect.ts', `export type * from '../dialects/dialect.js'`],
   ['src/backfill/allowed-port.ts', `export type * from '../adapters/database.js'`],
-  ['src/backfill/inside-of-dialects.ts', `export * from '../dialects/shared-state.js'`, 'noRestrictedImports'],
+  ['src/backfill/inside-of-dialects.ts', `export * from '../dialects/state/index.js'`, 'noRestrictedImports'],
   ['src/backfill/runs.ts', `export * from '../runs/run-store.js'`, 'noRestrictedImports'],
   ['src/backfill/type-of-runs.ts', `export type * from '../runs/run-store.js'`, 'noRestrictedImports'],
   ['src/backfill/deeper/runs.ts', `export * from '../../runs/run-store.js'`, 'noRestrictedImports'],
@@ -33,6 +33,7 @@ const cases: readonly Case[] = [
   ['src/backfill/orm.ts', `export * from 'typeorm'`, 'noRestrictedImports'],
 
   ['src/dialects/postgres/allowed-interface.ts', `export * from '../sql.js'`],
+  ['src/dialects/postgres/allowed-state.ts', `export * from '../state/index.js'`],
   ['src/dialects/postgres/other-dialect.ts', `export * from '../sqlite/rows.js'`, 'noRestrictedImports'],
   ['src/dialects/backfill.ts', `export * from '../backfill/cursor.js'`, 'noRestrictedImports'],
 

@@ -1,5 +1,5 @@
-import { type StateTables, sharedState } from '../shared-state.js'
 import { type Sql, sql } from '../sql.js'
+import { type StateTables, sharedState } from '../state/index.js'
 import { spelling } from './spelling.js'
 
 /*
@@ -93,7 +93,7 @@ const createTables = (tables: StateTables) => [
 export const state = sharedState({
   ...spelling,
   now: sql`utc_timestamp(6)`,
-  after: (milliseconds) => sql`utc_timestamp(6) + interval (${milliseconds}) * 1000 microsecond`,
+  after: (milliseconds) => sql`utc_timestamp(6) + interval 1000 * ${milliseconds} microsecond`,
   timeText: (column) => sql`concat(left(date_format(${column}, '%Y-%m-%dT%H:%i:%s.%f'), 23), 'Z')`,
   forUpdate: sql`for update`,
   forUpdateSkipLocked: sql`for update skip locked`,

@@ -1,5 +1,5 @@
-import { type StateTables, sharedState } from '../shared-state.js'
 import { sql } from '../sql.js'
+import { type StateTables, sharedState } from '../state/index.js'
 import { spelling } from './spelling.js'
 
 /** 'rowshift' in ASCII: the key of the advisory lock that lets one process create the state tables. */

@@ -1,0 +1,5 @@
+import type { Cell } from '../../adapters/database.js'
+
+/** A cell of the state tables as text; NULL as undefined. */
+export const text = (cell: Cell | undefined): string | undefined =>
+  cell === null || cell === undefined ? undefined : String(cell)

@@ -1,0 +1,18 @@
+import type { StateStatements } from '../state-statements.js'
+import { stateOfFailures } from './failures.js'
+import { stateOfRuns } from './runs.js'
+import { stateOfShards } from './shards.js'
+import type { StateSpelling } from './spelling.js'
+import { stateOfTables } from './tables.js'
+
+export type { StateSpelling, StateTables } from './spelling.js'
+
+/** All statements on the state tables: standard SQL, in the spelling of one dialect. */
+export function sharedState(spelling: StateSpelling): StateStatements {
+  return {
+    ...stateOfTables(spelling),
+    ...stateOfRuns(spelling),
+    ...stateOfShards(spelling),
+    ...stateOfFailures(spelling),
+  }
+}

@@ -1,0 +1,112 @@
+import type { Cell, Script } from '../../adapters/database.js'
+import { render, type Sql, type Statement, sql } from '../sql.js'
+import type { RunRow, StateStatements } from '../state-statements.js'
+import { text } from './cells.js'
+import { type StateSpelling, stateTables } from './spelling.js'
+
+/** Statements on the run table. */
+export function stateOfRuns(
+  spelling: StateSpelling,
+): Pick<
+  StateStatements,
+  'insertRun' | 'activeRun' | 'latestRun' | 'latestRuns' | 'lockRun' | 'moveRun' | 'setPass' | 'setVerification'
+> {
+  const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
+
+  const runColumns = sql`id, name, status, reason_code, reason, table_name, definition_hash, table_hash, transform_hash, pass,
+    estimated_rows, verification, ${spelling.timeText(sql`created_at`)}, ${spelling.timeText(sql`started_at`)},
+    ${spelling.timeText(sql`finished_at`)}`
+
+  const readRun = (row: readonly Cell[]): RunRow => ({
+    id: Number(row[0]),
+    name: String(row[1]),
+    status: String(row[2]),
+    reasonCode: text(row[3]),
+    reason: text(row[4]),
+    table: String(row[5]),
+    definitionHash: String(row[6]),
+    tableHash: String(row[7]),
+    transformHash: text(row[8]),
+    pass: Number(row[9]),
+    estimatedRows: Number(row[10]),
+    verification: text(row[11]),
+    createdAt: String(row[12]),
+    startedAt: text(row[13]),
+    finishedAt: text(row[14]),
+  })
+
+  function* oneRun(label: string, query: Sql): Script<RunRow | undefined> {
+    const { rows } = yield statement(label, query)
+    return rows[0] && readRun(rows[0])
+  }
+
+  return {
+    *insertRun(names, run) {
+      const { run: table } = stateTables(names)
+      yield statement(
+        'insert-run',
+        sql`insert into ${table} (name, active_name, status, table_name, definition_hash, table_hash, transform_hash,
+            estimated_rows, pass, created_at)
+          values (${run.name}, ${run.name}, ${run.status}, ${run.table}, ${run.definitionHash}, ${run.tableHash},
+            ${run.transformHash ?? null}, ${run.estimatedRows}, 0, ${spelling.now}) ${spelling.keepOnConflict(sql`active_name`)}`,
+      )
+      const active = yield* oneRun(
+        'lock-run',
+        sql`select ${runColumns} from ${table} where active_name = ${run.name} ${spelling.forUpdate}`,
+      )
+      if (!active) throw new Error(`the run of "${run.name}" vanished while it was being inserted`)
+      return active
+    },
+
+    *activeRun(names, name) {
+      const { run } = stateTables(names)
+      return yield* oneRun('read-run', sql`select ${runColumns} from ${run} where active_name = ${name}`)
+    },
+
+    *latestRun(names, name) {
+      const { run } = stateTables(names)
+      return yield* oneRun(
+        'read-run',
+        sql`select ${runColumns} from ${run} where name = ${name} order by id desc limit 1`,
+      )
+    },
+
+    *latestRuns(names) {
+      const { run } = stateTables(names)
+      const { rows } = yield statement(
+        'read-runs',
+        sql`select ${runColumns} from ${run} where id in (select max(id) from ${run} group by name) order by id`,
+      )
+      return rows.map(readRun)
+    },
+
+    *lockRun(names, id) {
+      const { run } = stateTables(names)
+      return yield* oneRun('lock-run', sql`select ${runColumns} from ${run} where id = ${id} ${spelling.forUpdate}`)
+    },
+
+    *moveRun(names, id, change) {
+      const { run } = stateTables(names)
+      const isFirstStart = change.to === 'running'
+      const { affected } = yield statement(
+        'move-run',
+        sql`update ${run} set status = ${change.to}, active_name = ${change.isActive ? sql`name` : null},
+            reason_code = ${change.reasonCode ?? null}, reason = ${change.reason ?? null},
+            started_at = ${isFirstStart ? sql`coalesce(started_at, ${spelling.now})` : sql`started_at`},
+            finished_at = ${change.isFinished ? spelling.now : null}
+          where id = ${id} and status = ${change.from}`,
+      )
+      return affected === 1
+    },
+
+    setPass(names, id, pass) {
+      const { run } = stateTables(names)
+      return statement('start-pass', sql`update ${run} set pass = ${pass} where id = ${id}`)
+    },
+
+    setVerification(names, id, json) {
+      const { run } = stateTables(names)
+      return statement('set-verification', sql`update ${run} set verification = ${json} where id = ${id}`)
+    },
+  }
+}

@@ -1,0 +1,40 @@
+import { type Sql, type SqlSpelling, sql } from '../sql.js'
+import type { StateNames } from '../state-statements.js'
+
+/** What the state statements spell differently on each database. */
+export interface StateSpelling extends SqlSpelling {
+  /** The clock at this statement, not at the start of the transaction. */
+  readonly now: Sql
+  /** `now` plus a number of milliseconds, given as an expression. */
+  after(milliseconds: Sql): Sql
+  /** A stored time as ISO 8601 text in UTC. */
+  timeText(column: Sql): Sql
+  /** Row locks; empty where a writing transaction already is alone. */
+  readonly forUpdate: Sql
+  readonly forUpdateSkipLocked: Sql
+  /** Ends an INSERT that keeps the present row when a unique `column` clashes. */
+  keepOnConflict(column: Sql): Sql
+  hasTable(names: StateNames, table: Sql, name: string): Sql
+  /** Makes creation safe against a second creator; false = somebody else is at it. Absent where the DDL itself is safe. */
+  readonly tryCreationLock?: Sql
+  /** CREATE TABLE IF NOT EXISTS statements, in order. */
+  createTables(tables: StateTables): readonly Sql[]
+}
+
+export interface StateTables {
+  readonly run: Sql
+  readonly checkpoint: Sql
+  readonly failure: Sql
+  readonly schemaVersion: Sql
+}
+
+export function stateTables(names: StateNames): StateTables {
+  const path = (name: string) =>
+    names.schema === undefined ? sql.id(names.prefix + name) : sql.id(names.schema, names.prefix + name)
+  return {
+    run: path('run'),
+    checkpoint: path('checkpoint'),
+    failure: path('failure'),
+    schemaVersion: path('schema_version'),
+  }
+}
