@@ -81,10 +81,8 @@ export function headlineOf({ paint }: Output, backfill: string, runId: number): 
   return `${paint.bold(backfill)} · run ${runId}`
 }
 
-/** How a run ended, as lines for people. The last one names the next step, if there is one. */
+/** How a run ended, as lines for people. */
 export function describeResult({ paint }: Output, result: RunResult, share: number): readonly string[] {
-  const { backfill, counts } = result
-  const next = (command: string) => `${paint.dim('Next:')} rowshift ${command} ${backfill}`
   switch (result.status) {
     case 'completed':
       return [
@@ -94,39 +92,44 @@ export function describeResult({ paint }: Output, result: RunResult, share: numb
           : []),
       ]
     case 'failed':
-      return [
-        `  ${paint.red('failed')}: ${reasonOf(result.code, result.reason)}`,
-        counts.failures > 0 ? next('failures') : next('run'),
-      ]
+      return [`  ${paint.red('failed')}: ${reasonOf(result.code, result.reason)}`]
     case 'unfinished':
-      return describeUnfinished(result.reason, { paint, next, backfill, runId: result.runId, share })
+      return describeUnfinished(result, percent(share), paint.yellow)
   }
 }
 
 function describeUnfinished(
-  reason: Extract<RunResult, { status: 'unfinished' }>['reason'],
-  run: { paint: Output['paint']; next: (command: string) => string; backfill: string; runId: number; share: number },
+  { reason, runId }: Extract<RunResult, { status: 'unfinished' }>,
+  at: string,
+  mark: (text: string) => string,
 ): readonly string[] {
-  const { paint, next, runId, share } = run
   switch (reason) {
     case 'interrupted':
-      return [
-        `  ${paint.yellow('interrupted')} at ${percent(share)}, nothing lost.`,
-        `${paint.dim('Continue:')} rowshift run ${run.backfill}`,
-      ]
+      return [`  ${mark('interrupted')} at ${at}, nothing lost.`]
     case 'paused':
-      return [
-        `  run ${runId} is ${paint.yellow('paused')} at ${percent(share)}: nobody works on it until it is resumed.`,
-        next('resume'),
-      ]
+      return [`  run ${runId} is ${mark('paused')} at ${at}: nobody works on it until it is resumed.`]
     case 'cancelled':
-      return [`  run ${runId} was ${paint.yellow('cancelled')}. Rows already written stay as they are.`, next('run')]
+      return [`  run ${runId} was ${mark('cancelled')}. Rows already written stay as they are.`]
     case 'writers-still-old':
       return [
-        `  ${paint.yellow('paused')}: rows kept matching through every sweep: some application still writes the old way.`,
+        `  ${mark('paused')}: rows kept matching through every sweep: some application still writes the old way.`,
         '  Deploy the code that fills the new columns everywhere, then go on.',
-        next('resume'),
       ]
+  }
+}
+
+/** What to call after a run that ended so; undefined when there is nothing to do. */
+export function nextCommand(result: RunResult): string | undefined {
+  const { backfill, counts } = result
+  switch (result.status) {
+    case 'completed':
+      return undefined
+    case 'failed':
+      return counts.failures > 0 ? `rowshift failures ${backfill}` : `rowshift run ${backfill}`
+    case 'unfinished': {
+      const isPaused = result.reason === 'paused' || result.reason === 'writers-still-old'
+      return isPaused ? `rowshift resume ${backfill}` : `rowshift run ${backfill}`
+    }
   }
 }
 

@@ -25,6 +25,8 @@ const heldPollMs = 200
 export type WorkerEvent =
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'ended'; readonly result: RunResult }
+  /** Others hold what is left of a run: looked at again and again, and taken over from those that die. */
+  | { readonly type: 'held'; readonly backfill: string }
   /** A run that this process must not touch: another definition, a changed table. It goes on to the next. */
   | { readonly type: 'declined'; readonly backfill: string; readonly error: RowshiftError }
 
@@ -122,6 +124,7 @@ export async function workOnce(options: WorkOptions): Promise<'worked' | 'idle'>
       const result = await workOnRun(options, definition, run)
       if (result === 'held') {
         held++
+        options.onEvent?.({ type: 'held', backfill: run.name })
         continue
       }
       options.onEvent?.({ type: 'ended', result })

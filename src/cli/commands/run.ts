@@ -5,7 +5,8 @@ import type { CommandSpec } from '../command.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { clock, percent } from '../format.js'
 import { definitionNamed, loadConfig, loadDefinitions, withDatabase } from '../load-config.js'
-import { describeResult, headlineOf, RunView } from '../run-view.js'
+import type { Output } from '../output.js'
+import { describeResult, headlineOf, nextCommand, RunView } from '../run-view.js'
 
 export const run: CommandSpec = {
   usage: 'run <name>',
@@ -48,13 +49,19 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
         return {
           exitCode: exitCodeOfResult(result),
           json: { ...result, isResumed },
-          lines: describeResult(output, result, view.share),
+          lines: [...describeResult(output, result, view.share), ...nextLine(output, result)],
         }
       })
     } finally {
       view.dispose()
     }
   },
+}
+
+function nextLine({ paint }: Output, result: RunResult): readonly string[] {
+  const next = nextCommand(result)
+  const isInterrupted = result.status === 'unfinished' && result.reason === 'interrupted'
+  return next === undefined ? [] : [`${paint.dim(isInterrupted ? 'Continue:' : 'Next:')} ${next}`]
 }
 
 const exitCodeOfStatus = {

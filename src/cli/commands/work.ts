@@ -1,13 +1,13 @@
 import { type RunReport, readStatus } from '../../runs/read-status.js'
-import type { RunStatus } from '../../runs/run-status.js'
 import { type WorkerEvent, workUntil } from '../../runs/worker.js'
 import type { CommandSpec } from '../command.js'
 import { describeError, type ErrorDocument } from '../describe-error.js'
-import { type ExitCode, exitCodes } from '../exit-codes.js'
+import { exitCodes } from '../exit-codes.js'
 import { counted } from '../format.js'
 import { type Definitions, loadConfig, loadDefinitions, requireDefinitions, withDatabase } from '../load-config.js'
-import type { Output } from '../output.js'
+import type { Answer, Output } from '../output.js'
 import { describeResult, headlineOf, RunView, reasonOf } from '../run-view.js'
+import { nextStep, type StatusEntry, statusEntries } from '../status-entries.js'
 
 export const work: CommandSpec<{ readonly watch?: boolean }> = {
   usage: 'work',
@@ -27,7 +27,7 @@ second one gives it up. A run whose definition or table differs from what it was
     const project = await loadConfig(options.config)
     const definitions = requireDefinitions(project, await loadDefinitions(project))
     const view = new RunView(output)
-    const declined = new Map<string, ErrorDocument>()
+    const met: Met = { declined: new Map(), held: new Set() }
     try {
       return await withDatabase(project, async (database) => {
         const until = options.watch ? 'and waits for new runs' : 'until nothing is left to do'
@@ -38,10 +38,10 @@ second one gives it up. A run whose definition or table differs from what it was
           stop: view.interrupts.stop,
           abort: view.interrupts.abort,
           onIdle: () => (options.watch ? 'wait' : 'end'),
-          onEvent: (event) => show(event, output, view, declined),
+          onEvent: (event) => show(event, output, view, met),
         })
         const reports = (await readStatus(database)).filter(({ run }) => definitions.has(run.name))
-        return conclude(reports, definitions, declined, output)
+        return conclude(reports, definitions, met, output)
       })
     } finally {
       view.dispose()
@@ -49,68 +49,87 @@ second one gives it up. A run whose definition or table differs from what it was
   },
 }
 
-function show(event: WorkerEvent, output: Output, view: RunView, declined: Map<string, ErrorDocument>): void {
+/** What the worker has met so far: it meets some of it again every moment, and people want to read it once. */
+interface Met {
+  readonly declined: Map<string, ErrorDocument>
+  readonly held: Set<string>
+}
+
+function show(event: WorkerEvent, output: Output, view: RunView, met: Met): void {
+  const { paint } = output
   switch (event.type) {
     case 'progress':
-      declined.delete(event.progress.backfill)
+      forget(met, event.progress.backfill)
       view.update(event.progress)
       break
     case 'ended': {
       const { result } = event
-      declined.delete(result.backfill)
+      forget(met, result.backfill)
       // Another worker may have done all of it: then there was no progress here, and no headline.
       if (!view.isShowing(result.runId)) output.line(headlineOf(output, result.backfill, result.runId))
-      const { share } = view
       view.end(result.status === 'completed')
-      for (const line of describeResult(output, result, share)) output.line(line)
+      for (const line of describeResult(output, result, view.share)) output.line(line)
       break
     }
+    case 'held':
+      if (met.held.has(event.backfill)) break
+      met.held.add(event.backfill)
+      view.end(false)
+      output.line(`${paint.bold(event.backfill)} · held by other workers, waiting`)
+      break
     case 'declined': {
-      const isKnown = declined.has(event.backfill)
-      declined.set(event.backfill, describeError(event.error))
-      // A watching worker meets it again every second.
-      if (!isKnown)
-        output.line(`${output.paint.bold(event.backfill)} ${output.paint.yellow('declined')}: ${event.error.message}`)
+      const { backfill, error } = event
+      const isNews = !met.declined.has(backfill)
+      met.declined.set(backfill, describeError(error))
+      if (isNews) output.line(`${paint.bold(backfill)} · ${paint.yellow('declined')}: ${error.message}`)
       break
     }
   }
+}
+
+function forget(met: Met, backfill: string): void {
+  met.declined.delete(backfill)
+  met.held.delete(backfill)
 }
 
 function conclude(
   reports: readonly RunReport[],
   definitions: Definitions,
-  declined: ReadonlyMap<string, ErrorDocument>,
+  { declined }: Met,
   { paint }: Output,
-) {
-  const runs = reports.map(({ run, failures }) => ({
-    backfill: run.name,
-    runId: run.id,
-    status: run.status as RunStatus,
-    reason: run.reasonCode ?? null,
-    failures: failures.failed,
-  }))
-  const open = reports.filter(({ run }) => isOpen(run.status as RunStatus))
-  const failed = reports.filter(({ run }) => run.status === 'failed')
-  const exitCode = failed.length > 0 ? exitCodes.failed : open.length > 0 ? exitCodes.unfinished : exitCodes.done
-  const left = [...failed, ...open].map(({ run }) => {
-    const reason = declined.has(run.name) ? 'declined by this code' : reasonOf(run.reasonCode, run.reason)
-    return `  ${run.name}  ${run.status}${reason ? `: ${reason}` : ''}`
+): Answer {
+  const entries = statusEntries(
+    reports.map(({ run }) => run.name),
+    reports,
+    reports,
+  )
+  const failed = entries.filter(({ status }) => status === 'failed')
+  const open = entries.filter(isOpen)
+  const left = [...failed, ...open].map(({ backfill, status, reason }) => {
+    const why = declined.has(backfill) ? 'declined by this code' : reasonOf(reason?.code, reason?.message ?? undefined)
+    return `  ${backfill}  ${status}${why && `: ${why}`}`
   })
+  const next = nextStep(entries.filter((entry) => !declined.has(entry.backfill))) ?? 'rowshift status'
   return {
-    exitCode: exitCode as ExitCode,
+    exitCode: failed.length > 0 ? exitCodes.failed : open.length > 0 ? exitCodes.unfinished : exitCodes.done,
     json: {
-      runs,
+      runs: entries.map((entry) => ({
+        backfill: entry.backfill,
+        runId: entry.runId,
+        status: entry.status,
+        reason: entry.reason,
+        written: entry.written,
+        failed: entry.failed,
+      })),
       declined: [...declined].map(([backfill, error]) => ({ backfill, error })),
       neverRun: [...definitions.keys()].filter((name) => !reports.some(({ run }) => run.name === name)),
     },
     lines:
-      left.length === 0
-        ? [paint.green('Nothing is left to do.')]
-        : ['Left:', ...left, `${paint.dim('Next:')} rowshift status`],
+      left.length === 0 ? [paint.green('Nothing is left to do.')] : ['Left:', ...left, `${paint.dim('Next:')} ${next}`],
   }
 }
 
-/** Neither completed nor given up on purpose. */
-function isOpen(status: RunStatus): boolean {
+/** Neither completed nor given up on purpose; what failed is told apart. */
+function isOpen({ status }: StatusEntry): boolean {
   return status === 'scheduled' || status === 'running' || status === 'interrupted' || status === 'paused'
 }
