@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import type { Session } from '../../src/adapters/database.js'
 import { driveScript } from '../../src/adapters/drive-script.js'
@@ -292,7 +293,7 @@ testMysql('leaves zero dates alone, and lets them be read', async (test) => {
     ['1', '0000-00-00', '0000-00-00 00:00:00', 's'],
     ['2', '2024-02-31', '2024-00-00 00:00:00', 's'],
   ])
-  const zero = sql`${sql.id('day')} = ${mysql.valueOf(column(info, 'day'), '0000-00-00')}`
+  const zero = sql`${sql.id('day')} = ${mysql.conditionValue(column(info, 'day'), '0000-00-00')}`
   expect(await rowsOf(session, mysql.countMatching(planOf(info, [], zero), 10))).toEqual([['1']])
 })
 
@@ -303,7 +304,7 @@ testMysql('compares conditions as numbers, dates and bytes are, by the collation
   const matches = async (condition: Sql) =>
     (await rowsOf(session, mysql.countMatching(planOf(info, [], condition), 10)))[0]?.[0] === '1'
   const compare = (name: string, operator: string, text: string) =>
-    matches(sql`${sql.id(name)} ${sql.raw(operator)} ${mysql.valueOf(column(info, name), text)}`)
+    matches(sql`${sql.id(name)} ${sql.raw(operator)} ${mysql.conditionValue(column(info, name), text)}`)
   expect(await compare('n', '>=', '1.5')).toBe(true)
   expect(await compare('n', '>=', '2.5')).toBe(false)
   expect(await compare('n', '<', '1e1')).toBe(true)
@@ -689,6 +690,14 @@ testMysql('lets two workers claim different shards, and a conflicting name only 
     ...{ cursorKey: '["7"]', batch: 'b', seq: 2 },
     counters: { scanned: 3, written: 2, skipped: 0 },
   })
+
+  const short = (await a.run(state.lockShard(names, first.id, 2)))!
+  await a.run(one(state.claimShard(names, short, 'claim-b', 'worker', 300)))
+  expect(await a.run(state.freeShard(names, first.id))).toBeUndefined()
+  await sleep(500)
+  expect((await a.run(state.freeShard(names, first.id)))?.shard).toBe(2)
+  const leases = (await a.run(state.shards(names, first.id))).map(({ isLeased }) => isLeased)
+  expect(leases).toEqual([true, false])
 
   const failures = ['a', 'a ', 'A'].map((key) => ({
     ...{

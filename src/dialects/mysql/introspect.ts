@@ -55,9 +55,7 @@ type TypedColumn = ColumnInfo & { readonly dataType: string; readonly whyNoKey?:
 
 const schemaOf = (table: TableName): Sql => (table.schema === undefined ? sql`database()` : sql`${table.schema}`)
 
-/** Names are compared as the server compares those of files: the catalogue's collation would take `City` for `city`. */
-const isTable = (table: TableName): Sql => sql`t.table_schema = ${schemaOf(table)} and t.table_name = ${table.name}
-  and (@@lower_case_table_names <> 0 or cast(t.table_name as binary) = cast(${table.name} as binary))`
+const isTable = (table: TableName): Sql => sql`t.table_schema = ${schemaOf(table)} and t.table_name = ${table.name}`
 
 const lookUp = (label: string, piece: Sql): Statement => render(piece, spelling, label)
 
