@@ -270,6 +270,12 @@ testMysql('takes a unique index where there is no primary key, and a table of an
   expect(info).toMatchObject({ keyIndex: 'both_of', key: [{ name: 'a' }, { name: 'b' }] })
   expect(await rowsOf(session, mysql.lastKey(info))).toEqual([])
   expect(await session.run(mysql.estimateRows(info.table))).toBe(0)
+  await test.app("insert into t values (1, 2, 'x')")
+  const plan = planOf(info, ['e'], sql`${sql.id('t', 'e')} = 'x'`)
+  const page = mysql.readPage(plan, { after: ['0', '9'], upTo: ['1', '2'], limit: 10 }, 'plain')
+  expect(await rowsOf(session, page)).toEqual([['1', '2', '1', 'x']])
+  const change = mysql.updateRows(plan, plan.read, [['1', '2', 'x', '']])
+  expect(mysql.classifyError(await errorOf(session.run(change))).class).toBe('row')
 })
 
 testMysql('reads a partitioned table', async (test) => {

@@ -142,6 +142,14 @@ testMysql('writes a value of every type and reads it back by its declared kind',
   }
 })
 
+testMysql('sends NULL as a list, since JSON null was a text on early versions of MySQL', async (test) => {
+  await cities(test, 1)
+  const session = await test.open()
+  const info = await tableInfo(session, 'city')
+  const update = mysql.updateRows(planOf(info, ['slug']), [column(info, 'slug')], [['10', null, null]])
+  expect(update.next().value).toMatchObject({ parameters: ['[["10",[],[]]]'] })
+})
+
 testMysql('carries geometry as the bytes it is stored in', async (test) => {
   const { session, info } = await openEverything(test)
   await test.app("update everything set g = st_geomfromtext('point(1 2)') where id = 1")

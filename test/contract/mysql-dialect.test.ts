@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect } from 'vitest'
+import { expect, test } from 'vitest'
+import type { Cell, Script } from '../../src/adapters/database.js'
 import { batchLimits } from '../../src/backfill/limits.js'
 import type { TransactionLimits } from '../../src/dialects/dialect.js'
 import { mysql } from '../../src/dialects/mysql/index.js'
+import type { Statement } from '../../src/dialects/sql.js'
 import { codeOf, errorOf, one, rowsOf, testMysql } from './mysql-sessions.js'
 
 const classOf = (error: unknown) => mysql.classifyError(error).class
@@ -255,4 +257,119 @@ testMysql('gives every cell as its text and counts the rows matched', async (tes
   expect((await session.run(one(update))).affected).toBe(2)
   const remove = { label: 'test', text: 'delete from t', parameters: [] }
   expect((await session.run(one(remove))).affected).toBe(2)
+})
+
+testMysql('classes as transient that a row changed after the snapshot of a strict transaction', async (test) => {
+  await test.app('create table t (id int primary key, v int) engine = InnoDB')
+  await test.app('insert into t values (1, 1)')
+  const session = await test.open(null)
+  await rowsOf(session, 'set session innodb_snapshot_isolation = 1')
+  await rowsOf(session, 'start transaction')
+  await rowsOf(session, 'select * from t')
+  await test.app('update t set v = 2')
+  const error = await errorOf(rowsOf(session, 'select * from t for update'))
+  expect(mysql.classifyError(error)).toMatchObject({ class: 'transient', databaseCode: 'ER_CHECKREAD' })
+})
+
+/*
+ * What differs on MySQL 8, shown by what is sent when the server answers as MySQL does.
+ */
+
+/** Runs a script on given answers, and returns what it sent. */
+function sentOn(script: Script<unknown>, ...answers: readonly (readonly Cell[])[][]): readonly Statement[] {
+  const sent: Statement[] = []
+  let step = script.next()
+  while (!step.done) {
+    sent.push(step.value)
+    step = script.next({ rows: answers[sent.length - 1] ?? [], affected: 0 })
+  }
+  return sent
+}
+
+const mysql8 = {
+  ...{
+    autocommit: 'ON',
+    character_set_client: 'utf8mb4',
+    character_set_results: 'utf8mb4',
+    completion_type: 'NO_CHAIN',
+  },
+  ...{
+    collation_connection: 'utf8mb4_0900_ai_ci',
+    innodb_lock_wait_timeout: '50',
+    lc_messages: 'en_US',
+    time_zone: 'SYSTEM',
+  },
+  ...{
+    lock_wait_timeout: '31536000',
+    max_execution_time: '0',
+    sql_auto_is_null: 'OFF',
+    sql_big_selects: 'ON',
+    sql_mode: '',
+  },
+  ...{ sql_safe_updates: 'OFF', sql_select_limit: '18446744073709551615', transaction_isolation: 'REPEATABLE-READ' },
+  ...{ wait_timeout: '28800' },
+}
+
+test('mysql: pins a session by the names of MySQL 8', () => {
+  const [, set] = sentOn(mysql.pinSession(batchLimits), Object.entries(mysql8))
+  expect(set?.text).toBe(
+    'set session `sql_mode` = ?, `time_zone` = ?, `innodb_lock_wait_timeout` = 5, `lock_wait_timeout` = 5, ' +
+      '`max_execution_time` = 60000, `wait_timeout` = 30, `transaction_isolation` = ?',
+  )
+  const [, shorter] = sentOn(mysql.pinSession(batchLimits), Object.entries({ ...mysql8, wait_timeout: '20' }))
+  expect(shorter?.text).not.toContain('wait_timeout` = 30')
+})
+
+test('mysql: sets nothing that is as it should be', () => {
+  const pinned = {
+    sql_mode: 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
+    time_zone: '+00:00',
+  }
+  expect(sentOn(mysql.pinEnclosing(), Object.entries({ ...mysql8, ...pinned }))).toHaveLength(1)
+})
+
+const named = { schema: undefined, name: 't' }
+
+test('mysql: asks MySQL for invisible indexes, MariaDB for ignored ones', () => {
+  const column = [['id', 'int', 'int', 'NO', '', null, null, 10, 0]]
+  const index = [['PRIMARY', 'id', 0, 'A', 0]]
+  const on = (version: string) =>
+    sentOn(mysql.introspect(named), [['BASE TABLE', 'InnoDB', 'YES', version]], column, index)
+  expect(on('8.0.36')[2]?.text).toContain("t.is_visible = 'NO'")
+  expect(on('10.11.19-MariaDB-log')[2]?.text).toContain("t.ignored = 'YES'")
+})
+
+test('mysql: refuses servers without the SQL it needs', () => {
+  for (const version of ['5.7.44-log', '8.0.18', '8.0.11-TiDB-v7.5.0', '10.5.28-MariaDB'])
+    expect(() => sentOn(mysql.introspect(named), [['BASE TABLE', 'InnoDB', 'YES', version]])).toThrow(
+      'UNSUPPORTED_DATABASE',
+    )
+})
+
+test('mysql: classes errors as MySQL 8 words them', () => {
+  const found = (errno: number, sqlState: string, sqlMessage: string) => {
+    const { class: kind, subject } = mysql.classifyError({ errno, code: 'ER_X', sqlState, sqlMessage })
+    return [kind, subject]
+  }
+  expect(found(1062, '23000', "Duplicate entry 'x' for key 'y' for key 'city.by_slug'")).toEqual(['row', 'by_slug'])
+  expect(found(1366, 'HY000', "Incorrect string value: '\\xF0' for column 'name' at row 1")).toEqual(['row', 'name'])
+  expect(found(1292, '22007', "Incorrect datetime value: 'x' for column 'at' at row 1")).toEqual(['row', 'at'])
+  expect(found(3819, 'HY000', "Check constraint 'positive' is violated.")).toEqual(['row', 'positive'])
+  expect(found(3140, '22032', 'Invalid JSON text: "x" at position 1 in value for column \'city.doc\'.')).toEqual([
+    'row',
+    'doc',
+  ])
+  expect(found(1644, '45000', "for key 'secret'!")).toEqual(['row', undefined])
+  expect(found(1052, '23000', "Column 'id' in where clause is ambiguous")).toEqual(['fatal', undefined])
+  expect(found(1290, 'HY000', 'The MySQL server is running with the --read-only option')).toEqual(['fatal', undefined])
+  expect(found(3024, 'HY000', 'Query execution was interrupted')).toEqual(['transient', undefined])
+  expect(found(4031, 'HY000', 'The client was disconnected by the server because of inactivity.')[0]).toBe(
+    'connection-lost',
+  )
+  expect(mysql.classifyError({ code: 'PROTOCOL_CONNECTION_LOST', fatal: true }).class).toBe('connection-lost')
+  expect(mysql.classifyError({ errno: -104, code: 'ECONNRESET', fatal: true }).class).toBe('connection-lost')
+  expect(mysql.classifyError(new Error("Can't add new command when connection is in closed state")).class).toBe(
+    'connection-lost',
+  )
+  expect(mysql.classifyError(undefined).class).toBe('fatal')
 })

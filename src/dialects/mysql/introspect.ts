@@ -106,7 +106,7 @@ function requireVersion(version: string): boolean {
   const isMariaDb = version.includes('MARIADB')
   const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/, 3).map(Number)
   const number = major * 1_000_000 + minor * 1_000 + patch
-  // JSON_TABLE and SKIP LOCKED; in MySQL the means to see a CHECK's name in an error as well.
+  // JSON_TABLE, SKIP LOCKED, CAST to FLOAT.
   if (number < (isMariaDb ? 10_006_000 : 8_000_019)) {
     throw new RowshiftError('UNSUPPORTED_DATABASE', {
       message: `this server is ${isMariaDb ? 'MariaDB' : 'MySQL'} ${major}.${minor}.${patch}. rowshift needs MySQL 8.0.19 or MariaDB 10.6.`,
