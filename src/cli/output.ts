@@ -69,7 +69,7 @@ export function createOutput(isJson: boolean, { stdout, stderr, env }: Surroundi
 /** https://no-color.org, and no colors in files and pipes unless FORCE_COLOR asks for them. */
 function hasColor(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): boolean {
   if (env.NO_COLOR) return false
-  if (env.FORCE_COLOR && env.FORCE_COLOR !== '0') return true
+  if (env.FORCE_COLOR) return env.FORCE_COLOR !== '0'
   return Boolean(stream.isTTY) && env.TERM !== 'dumb'
 }
 

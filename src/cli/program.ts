@@ -70,6 +70,8 @@ function createProgram(output: Output, onExit: (code: ExitCode) => void): Comman
     .description(unwrapped(description))
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'explain a command')
+    // Before or after the command's name: `rowshift --config a.ts status` and `rowshift status --config a.ts`.
+    .enablePositionalOptions()
     .helpCommand('help [command]', 'explain a command')
     .addHelpText('after', epilogue)
     .configureHelp({
@@ -79,6 +81,7 @@ function createProgram(output: Output, onExit: (code: ExitCode) => void): Comman
     .exitOverride()
     // Errors are printed by whoever catches them, once, and as JSON if asked for.
     .configureOutput({ outputError: () => undefined })
+  addCommonOptions(program)
   const add = <O>(spec: CommandSpec<O>) => addCommand(program, spec, output, onExit)
   add(init)
   add(run)
@@ -98,17 +101,21 @@ function addCommand<O>(program: Command, spec: CommandSpec<O>, output: Output, o
   const width = Math.max(...spec.examples.map(([call]) => call.length))
   const examples = spec.examples.map(([call, effect]) => `  $ ${call.padEnd(width)}   ${effect}`).join('\n')
   const codes = spec.exitCodes ? `\n\nExit codes:\n${spec.exitCodes.map((line) => `  ${line}`).join('\n')}` : ''
-  command
-    .option('-c, --config <file>', 'the config file (default: the first rowshift.config.* from here upward)')
-    .option('--json', 'print one JSON document; an error is { "error": { code, message, details } }')
+  addCommonOptions(command)
     .helpOption('-h, --help', 'show this')
     .addHelpText('after', `\nExamples:\n${examples}${codes}`)
     .action(async (...parameters: unknown[]) => {
       const name = typeof parameters[0] === 'string' ? parameters[0] : ''
-      const answer = await spec.run({ name, options: command.opts<CommonOptions & O>(), output })
+      const answer = await spec.run({ name, options: command.optsWithGlobals<CommonOptions & O>(), output })
       output.answer(answer)
       onExit(answer.exitCode)
     })
+}
+
+function addCommonOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'the config file (default: the first rowshift.config.* from here upward)')
+    .option('--json', 'print one JSON document; an error is { "error": { code, message, details } }')
 }
 
 /** Paragraphs as one line each: the help is wrapped to the width of the terminal. */

@@ -1,0 +1,132 @@
+import { expect } from 'vitest'
+import { schedule } from '../../src/adapters/typeorm/index.js'
+import { defineBackfill } from '../../src/index.js'
+import { withQueryRunner } from '../support/backfills.js'
+import { countWhere, createCities, readCities } from '../support/city-table.js'
+import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
+import { type TestDatabase, testEachDatabase } from '../support/databases.js'
+
+beforeAllCompilePackage()
+
+const rows = 1_000
+
+/** What a migration has scheduled: the definition of `citySlugText`. */
+const citySlug = (name = 'city.slug') =>
+  defineBackfill({
+    name,
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    batchRows: 100,
+    transform: () => undefined,
+  })
+
+async function createScheduled(database: TestDatabase, backfill = citySlugText()) {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug()))
+  const project = await CliProject.create(database, {
+    'rowshift.config.ts': configText,
+    'backfills/city-slug.ts': backfill,
+  })
+  return { dataSource, project }
+}
+
+testEachDatabase('rowshift work does what a migration has scheduled, then exits', async (database) => {
+  const { dataSource, project } = await createScheduled(database)
+  const { code, document } = await project.json(['work'])
+  expect({ code, document }).toMatchObject({
+    code: 0,
+    document: {
+      runs: [{ backfill: 'city.slug', status: 'completed', written: rows, failed: 0 }],
+      declined: [],
+      neverRun: [],
+    },
+  })
+  const cities = await readCities(dataSource)
+  expect(cities.filter(({ id, slug }) => slug !== `city-${id}`)).toEqual([])
+  // Once more: there is nothing to do, and that is no failure.
+  expect((await project.run(['work'])).stdout).toMatch(/works on 1 backfill until .*\nNothing is left to do\.\n$/)
+})
+
+testEachDatabase('of two workers one waits and takes over when the other is killed', async (database) => {
+  const { dataSource, project } = await createScheduled(database, citySlugText({ waitAt: 350 }))
+  const first = project.start(['work'])
+  await first.line('waiting')
+  const second = project.start(['work'])
+  await second.line('city.slug · held by other workers, waiting')
+  const { document } = await project.json(['status'])
+  expect(document).toMatchObject({
+    backfills: [{ status: 'running', workers: [{ shard: 0, worker: expect.stringMatching(/:\d+$/), isAlive: true }] }],
+  })
+  await first.kill()
+  await project.write({ go: '' })
+  expect(await second.exited).toEqual({ code: 0, signal: null })
+  expect(second.lines.slice(-2)).toEqual(['  completed: 1,000 rows written', 'Nothing is left to do.'])
+  const cities = await readCities(dataSource)
+  expect(cities.filter(({ id, slug }) => slug !== `city-${id}`)).toEqual([])
+})
+
+testEachDatabase(
+  'rowshift work --watch takes up runs that are scheduled later, until it is told to stop',
+  async (database) => {
+    const { dataSource, project } = await createScheduled(database)
+    const worker = project.start(['work', '--watch'])
+    await worker.line('completed: 1,000 rows written')
+    await dataSource.query(`update city set slug = null`)
+    await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug()))
+    await expect.poll(() => countWhere(dataSource, 'slug is null'), { timeout: 20_000 }).toBe(0)
+    await expect
+      .poll(() => worker.lines.filter((line) => line.includes('completed')).length, { timeout: 10_000 })
+      .toBe(2)
+    worker.signal('SIGTERM')
+    expect(await worker.exited).toEqual({ code: 0, signal: null })
+  },
+)
+
+testEachDatabase('an interrupted worker exits with 3 and says how to go on', async (database) => {
+  const { dataSource, project } = await createScheduled(database, citySlugText({ waitAt: 350 }))
+  const worker = project.start(['work'])
+  await worker.line('waiting')
+  worker.signal('SIGTERM')
+  await expect.poll(() => worker.errors).toContain('finishing this batch…')
+  await project.write({ go: '' })
+  expect(await worker.exited).toEqual({ code: 3, signal: null })
+  expect(worker.lines.slice(-3)).toEqual(['Left:', '  city.slug  interrupted', 'Next: rowshift work'])
+  expect(await countWhere(dataSource, 'slug is not null')).toBe(400)
+})
+
+testEachDatabase('rowshift work declines a run of another definition and does the others', async (database) => {
+  const changed = citySlugText().replace(`batchRows: 100`, `batchRows: 100, revision: 2`)
+  const { dataSource, project } = await createScheduled(database, changed)
+  await project.write({ 'backfills/other.ts': citySlugText({ name: 'city.other' }) })
+  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug('city.other')))
+  const { code, document } = await project.json(['work'])
+  expect({ code, document }).toMatchObject({
+    code: 3,
+    document: {
+      runs: [
+        { backfill: 'city.slug', status: 'scheduled' },
+        { backfill: 'city.other', status: 'completed', written: rows },
+      ],
+      declined: [{ backfill: 'city.slug', error: { code: 'DEFINITION_CHANGED' } }],
+    },
+  })
+  const told = await project.run(['work'])
+  expect(told.stdout).toMatch(/^city\.slug · declined: DEFINITION_CHANGED: .*rowshift cancel city\.slug/m)
+  expect(told.stdout).toContain('Left:\n  city.slug  scheduled: declined by this code\n')
+})
+
+testEachDatabase('rowshift work exits with 1 when rows fail, and leaves a failed run alone', async (database) => {
+  const { project } = await createScheduled(database, citySlugText({ failAt: [350] }))
+  const failed = await project.run(['work'])
+  expect(failed.code).toBe(1)
+  expect(failed.stdout).toMatch(
+    /Left:\n {2}city\.slug {2}failed: ROWS_FAILED: .*\nNext: rowshift failures city\.slug\n$/,
+  )
+  await project.write({ 'backfills/city-slug.ts': citySlugText() })
+  expect((await project.json(['work'])).code).toBe(1)
+  expect((await project.json(['run', 'city.slug'])).code).toBe(0)
+  expect((await project.json(['work'])).code).toBe(0)
+})
