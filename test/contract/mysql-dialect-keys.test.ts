@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import type { Session } from '../../src/adapters/database.js'
 import type { Key } from '../../src/dialects/dialect.js'
 import { mysql } from '../../src/dialects/mysql/index.js'
@@ -261,21 +261,37 @@ testMysql('finds kinds, lengths, character sets, generated columns and the key',
   expect(info.columns.get('price')?.isNullable).toBe(true)
 })
 
-testMysql('takes a unique index where there is no primary key, and a table of another database', async (test) => {
+testMysql('takes a unique index where there is no primary key', async (test) => {
   await test.app(`create table t (a int not null, b int not null, e enum('x') not null, unique key by_enum (e), unique key both_of (a, b))
     engine = InnoDB`)
   const session = await test.open()
-  const [row] = await rowsOf(session, 'select database()')
-  const info = await session.run(mysql.introspect({ schema: String(row?.[0]), name: 't' }))
+  const info = await tableInfo(session, 't')
   expect(info).toMatchObject({ keyIndex: 'both_of', key: [{ name: 'a' }, { name: 'b' }] })
   expect(await rowsOf(session, mysql.lastKey(info))).toEqual([])
   expect(await session.run(mysql.estimateRows(info.table))).toBe(0)
-  await test.app("insert into t values (1, 2, 'x')")
-  const plan = planOf(info, ['e'], sql`${sql.id('t', 'e')} = 'x'`)
-  const page = mysql.readPage(plan, { after: ['0', '9'], upTo: ['1', '2'], limit: 10 }, 'plain')
-  expect(await rowsOf(session, page)).toEqual([['1', '2', '1', 'x']])
-  const change = mysql.updateRows(plan, plan.read, [['1', '2', 'x', '']])
-  expect(mysql.classifyError(await errorOf(session.run(change))).class).toBe('row')
+})
+
+testMysql('reads and writes a table of another database', async (test) => {
+  const session = await test.open()
+  const [row] = await rowsOf(session, "select concat(database(), '_other')")
+  const other = String(row?.[0])
+  await test.app(`create database ${other}`)
+  onTestFinished(async () => {
+    const cleaner = await test.open(null)
+    await rowsOf(cleaner, `drop database ${other}`)
+  })
+  await test.app(`create table ${other}.t (id int primary key, v varchar(9)) engine = InnoDB`)
+  await test.app(`insert into ${other}.t values (1, 'a'), (2, 'b')`)
+  const info = await session.run(mysql.introspect({ schema: other, name: 't' }))
+  const plan = planOf(info, ['v'], sql`${sql.id('t', 'v')} = 'b'`)
+  const page = mysql.readPage(plan, { after: ['1'], upTo: ['2'], limit: 10 }, 'plain')
+  expect(await rowsOf(session, page)).toEqual([['2', '1', 'b']])
+  expect((await session.run(mysql.updateRows(plan, plan.read, [['2', 'b', 'c']]))).unwritten).toEqual([])
+  const range = { after: undefined, upTo: ['2'] }
+  const outcome = await session.run(
+    mysql.updateRange({ ...plan, where: undefined }, [[plan.read[0]!, sql`'d'`]], range),
+  )
+  expect(outcome.written).toBe(2)
 })
 
 testMysql('reads a partitioned table', async (test) => {

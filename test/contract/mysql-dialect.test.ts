@@ -371,5 +371,6 @@ test('mysql: classes errors as MySQL 8 words them', () => {
   expect(mysql.classifyError(new Error("Can't add new command when connection is in closed state")).class).toBe(
     'connection-lost',
   )
+  expect(mysql.classifyError({ fatal: true }).class).toBe('connection-lost')
   expect(mysql.classifyError(undefined).class).toBe('fatal')
 })
