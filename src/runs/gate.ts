@@ -2,6 +2,7 @@ import type { Database, Session } from '../adapters/database.js'
 import { batchLimits } from '../backfill/limits.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import { reading, type Scope } from '../backfill/transaction.js'
+import { countMatching } from '../backfill/walk-keys.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { tableText } from '../dialects/table.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
@@ -30,11 +31,7 @@ export async function requireOpenGate(
   if (scope.isEnclosing) await session.run(dialect.lockTable(prepared.info.table, batchLimits.lockTimeoutMs))
   if (!prepared.plan.endsWithWrite) return
   const left = shards.reduce((sum, shard) => sum + shard.counters.passLeft, 0)
-  const count = function* () {
-    const { rows } = yield dialect.countMatching(prepared.plan, left + 1)
-    return Number(rows[0]?.[0])
-  }
-  const matching = await session.run(reading(dialect, scope, count()))
+  const matching = await countMatching(dialect, session, scope, prepared.plan, { limit: left })
   if (matching > left) {
     throw new RowshiftError('GATE_SHUT', {
       message: `run ${run.id} of "${name}" is completed, but rows of "${tableText(prepared.info.table)}" match again: some application still writes the old way. Deploy the code that fills the new columns, then \`rowshift run ${name}\` and migrate again.`,
