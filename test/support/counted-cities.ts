@@ -44,10 +44,10 @@ export interface CountedSlugOptions {
 }
 
 /**
- * Fills `slug` and counts in `touched`. Some rows are renamed through `app` while they are being transformed, which makes them
- * conflicts; as a renamed row is not renamed again, the rows end the same however often the run is interrupted.
+ * Fills `slug` and counts in `touched`. With `app`, some rows are renamed through it while they are being transformed,
+ * which makes them conflicts; as a renamed row is not renamed again, the rows end the same however often the run is interrupted.
  */
-export function countedSlug(app: DataSource, options: CountedSlugOptions = {}) {
+export function countedSlug(app: DataSource | undefined, options: CountedSlugOptions = {}) {
   return defineBackfill({
     name: 'city.slug',
     table: 'city',
@@ -55,13 +55,21 @@ export function countedSlug(app: DataSource, options: CountedSlugOptions = {}) {
     write: { slug: 'text', touched: 'integer' },
     where: { slug: null },
     batchRows: options.batchRows ?? 10,
-    async transform(row, { key: [id] }) {
-      options.onRow?.(Number(id))
-      if (isRenamed(Number(id)) && row.name !== renamed(row.name))
-        await app.query(`update city set name = '${renamed(row.name)}' where id = ${id}`)
-      return { slug: row.name.toLowerCase(), touched: row.touched + 1 }
-    },
+    // Bound, because a bound function has the same text from whichever compiler: two of them are at work here.
+    transform: migrate.bind(undefined, app, options),
   })
+}
+
+async function migrate(
+  app: DataSource | undefined,
+  options: CountedSlugOptions,
+  row: { readonly name: string; readonly touched: number },
+  { key: [id] }: { readonly key: readonly string[] },
+) {
+  options.onRow?.(Number(id))
+  if (app && isRenamed(Number(id)) && row.name !== renamed(row.name))
+    await app.query(`update city set name = '${renamed(row.name)}' where id = ${id}`)
+  return { slug: row.name.toLowerCase(), touched: row.touched + 1 }
 }
 
 /** Nothing but the checkpoint tells which rows it has passed. */
