@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import type { QueryResult, Script, Session } from '../database.js'
 import { createQueue } from '../drive-script.js'
@@ -33,6 +33,19 @@ const driverOf = (dataSource: DataSourceLike): SqliteDriver => dataSource.driver
 
 /** How often a lock is asked for, like SQLite's own busy handler (sqliteDefaultBusyCallback). */
 const lockPollMs = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100]
+
+/**
+ * Tasks one after another, each in a turn of the event loop of its own: SQLite answers at once, so a run would go on for ever in
+ * microtasks, and no timer, heartbeat, signal or request of the process would be heard.
+ */
+function createTurns(): ReturnType<typeof createQueue> {
+  const inTurn = createQueue()
+  return (task) =>
+    inTurn(async () => {
+      await nextTurn()
+      return task()
+    })
+}
 
 /** Runs a script. The `await` is reached outside of transactions only. */
 async function drive<T>(script: Script<T>, connection: SqliteConnection): Promise<T> {
@@ -88,7 +101,7 @@ export async function openOwnSqliteSession(dataSource: DataSourceLike): Promise<
     database.prepare(`attach '${file}' as "${attachHandle.replaceAll('"', '""')}"`).run([])
   }
   const connection = connectionOn(database)
-  const inTurn = createQueue()
+  const inTurn = createTurns()
   return {
     isShared: false,
     run: (script) => inTurn(() => drive(script, connection)),
@@ -115,7 +128,7 @@ const transactionPollMs = 5
  */
 export function openSharedSqliteSession(dataSource: DataSourceLike, { waitMs = transactionWaitMs } = {}): Session {
   const driver = driverOf(dataSource)
-  const inTurn = createQueue()
+  const inTurn = createTurns()
 
   async function run<T>(script: Script<T>): Promise<T> {
     const connection = await whenIdle(driver, waitMs)
@@ -156,7 +169,7 @@ async function whenIdle(driver: SqliteDriver, waitMs: number): Promise<SqliteCon
  */
 export function borrowSqliteSession(queryRunner: QueryRunnerLike): Session {
   const driver = driverOf(queryRunner.dataSource)
-  const inTurn = createQueue()
+  const inTurn = createTurns()
   return {
     isShared: true,
     run: (script) =>
