@@ -13,6 +13,8 @@ export interface SqliteTable extends TableInfo {
   readonly isRowidKey: boolean
   /** Some constraint is declared ON CONFLICT REPLACE, IGNORE or the like. */
   readonly hasConflictClause: boolean
+  /** By column: the unique index on it alone, which decides by its collation what is the same value. */
+  readonly valueIndexes: ReadonlyMap<string, { readonly name: string; readonly collation: string }>
 }
 
 const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
@@ -43,17 +45,17 @@ const kindOfAffinity: Readonly<Record<string, ColumnKind>> = {
 
 /** The declared type as SQLite reads it: https://www.sqlite.org/datatype3.html#determination_of_column_affinity */
 function affinityOf(type: string): string {
-  if (/int/i.test(type)) return 'INTEGER'
-  if (/char|clob|text/i.test(type)) return 'TEXT'
-  if (type === '' || /blob/i.test(type)) return 'BLOB'
-  return /real|floa|doub/i.test(type) ? 'REAL' : 'NUMERIC'
+  if (type.includes('int')) return 'INTEGER'
+  if (/char|clob|text/.test(type)) return 'TEXT'
+  if (type === '' || type.includes('blob')) return 'BLOB'
+  return /real|floa|doub/.test(type) ? 'REAL' : 'NUMERIC'
 }
 
 /** In a STRICT table ANY is no type: values stay as they are given. */
 function describeType(type: string, isStrict: boolean): Pick<ColumnInfo, 'kind' | 'castType'> {
-  const castType = isStrict && /^any$/i.test(type) ? 'BLOB' : affinityOf(type)
-  const name = type.toLowerCase().replace(/\(.*/, '').trim().replace(/\s+/g, ' ')
-  if (castType === 'BLOB' && !/blob/i.test(type)) return { kind: 'other', castType }
+  const castType = isStrict && type === 'any' ? 'BLOB' : affinityOf(type)
+  const name = type.replace(/\(.*/, '').trim().replace(/\s+/g, ' ')
+  if (castType === 'BLOB' && !type.includes('blob')) return { kind: 'other', castType }
   return { kind: kinds[name] ?? kindOfAffinity[castType] ?? 'other', castType }
 }
 
@@ -104,7 +106,8 @@ function* readColumns(table: TableName, schema: string): Script<readonly FoundCo
   )
   return rows.map(([name, type, isNotNull, pk, hidden]) => ({
     name: String(name),
-    type: String(type ?? ''),
+    // Versions of SQLite differ in the case of the most common types, and the type is part of the table's fingerprint.
+    type: String(type ?? '').toLowerCase(),
     isNotNull: Number(isNotNull) === 1,
     isPrimary: Number(pk) > 0,
     // 2 = virtual, 3 = stored.
@@ -161,10 +164,13 @@ export function* introspect(table: TableName): Script<TableInfo> {
   // A primary key without an index is the rowid itself. INTEGER PRIMARY KEY DESC has one: it is no rowid.
   const primary = found.filter((column) => column.isPrimary).map((column) => column.name)
   const hasRowidKey = hasRowid && primary.length > 0 && !indexes.some((index) => index.isPrimary)
-  const columns = new Map(
-    found.map((column) => [column.name, describeColumn(column, indexes, hasRowidKey, isStrict)] as const),
-  )
-  const common = { table, columns, hasConflictClause: /\bon\s+conflict\b/i.test(String(definition.rows[0]?.[0])) }
+  const columns = new Map(found.map((column) => [column.name, describeColumn(column, hasRowidKey, isStrict)] as const))
+  const common = {
+    table,
+    columns,
+    hasConflictClause: /\bon\s+conflict\b/i.test(String(definition.rows[0]?.[0])),
+    valueIndexes: valueIndexesOf(indexes),
+  }
 
   const unique: UniqueIndex[] = []
   const unfit = new Map<ColumnInfo, string>()
@@ -188,14 +194,23 @@ export function* introspect(table: TableName): Script<TableInfo> {
   return info
 }
 
+/** Of two indexes on a column the one that takes more values for the same, as NOCASE does. */
+function valueIndexesOf(indexes: readonly FoundIndex[]): SqliteTable['valueIndexes'] {
+  const found = new Map<string, { readonly name: string; readonly collation: string }>()
+  for (const { name, columns, collations } of indexes) {
+    const [column] = columns
+    if (column === undefined || columns.length > 1) continue
+    const collation = collations[0]!
+    if (!found.has(column) || !/^binary$/i.test(collation)) found.set(column, { name, collation })
+  }
+  return found
+}
+
 function describeColumn(
   { name, type, isNotNull, isPrimary, isGenerated }: FoundColumn,
-  indexes: readonly FoundIndex[],
   hasRowidKey: boolean,
   isStrict: boolean,
 ): ColumnInfo {
-  // What a unique index on the column alone takes to be the same value; pragmas do not tell the column's own collation.
-  const index = indexes.find(({ columns }) => columns.length === 1 && columns[0] === name)
   return {
     name,
     type,
@@ -203,7 +218,6 @@ function describeColumn(
     // A rowid is never NULL; in any other PRIMARY KEY of a rowid table SQLite allows NULLs unless NOT NULL is declared.
     isNullable: !isNotNull && !(hasRowidKey && isPrimary),
     isGenerated,
-    ...(index && { collation: index.collations[0]! }),
   }
 }
 
@@ -214,7 +228,7 @@ function whyUnsupported(column: ColumnInfo): string | undefined {
   return storageOf(column) === 'jsonb' ? 'JSON has no order' : undefined
 }
 
-/** Rows beyond which a scan for each page would be felt. */
+/** Rows that may be scanned for each page: as many as most pages have. */
 const smallTable = 1000
 
 /**
@@ -225,19 +239,21 @@ const smallTable = 1000
  */
 function* whyNoRange(info: SqliteTable): Script<string | undefined> {
   const plan = yield statement('plan-page', pageProbe(info))
-  const marks = info.key.length === 1 ? '?' : `(${info.key.map(() => '?').join(',')})`
-  const detail = String(plan.rows[0]?.at(-1))
-  if (plan.rows.length === 1 && detail.startsWith('SEARCH') && detail.includes(`>${marks}`)) return undefined
-  if (!info.isRowidKey)
+  const bound = info.key.length === 1 ? '?' : `(${info.key.map(() => '?').join(',')})`
+  const detail = plan.rows.length === 1 ? String(plan.rows[0]!.at(-1)) : ''
+  const isSearch = detail.startsWith('SEARCH')
+  const [hasLower, hasUpper] = [detail.includes(`>${bound}`), detail.includes(`<${bound}`)]
+  if (isSearch && hasLower && hasUpper) return undefined
+  if (!info.isRowidKey && !(isSearch && (hasLower || hasUpper))) {
     return 'its index has another collation or direction than the column, so a page would be no index range'
-  // By its statistics the table has a row or two: true, or they are from long ago.
+  }
+  // By its statistics the table has a few rows, not worth a bound: true, or they are from long ago.
   const { rows } = yield statement(
     'plan-page',
     sql`select 1 from ${tableSql(info.table)} limit 1 offset ${sql.raw(String(smallTable))}`,
   )
-  return rows.length === 0
-    ? undefined
-    : 'by its stale statistics the table is empty, so each page would scan it; run ANALYZE'
+  if (rows.length === 0) return undefined
+  return 'by its stale statistics the table is nearly empty, so a page would scan it; run ANALYZE'
 }
 
 /** By statistics, or counted as far as that is cheap; beyond, a rowid table is as long as its rowids reach. */

@@ -4,7 +4,7 @@ import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
 import type { SqliteTable } from './introspect.js'
 import { spelling } from './spelling.js'
-import { assigned, isAsRead, isMarked, keyValue, keyValueIn, textOf } from './texts.js'
+import { assigned, isAsRead, isMarked, keyValue, keyValueIn, storageOf, textOf } from './texts.js'
 
 /*
  * Reads and writes of the user's rows; texts.ts says how their values travel. Only names that begin with rs_ stand beside those
@@ -29,6 +29,9 @@ function keyed(info: TableInfo): Sql {
 
 /** A constraint declared ON CONFLICT REPLACE would delete the other row, one ON CONFLICT IGNORE leave ours unwritten. */
 const update = (info: TableInfo): Sql => ((info as SqliteTable).hasConflictClause ? sql`update or abort` : sql`update`)
+
+/** +("slug" is null): the sign keeps the planner from leaving the key's range for an index on "slug". */
+const holds = (where: Sql): Sql => sql`+(${where})`
 
 const keyColumns = (info: TableInfo): Sql[] => info.key.map((column) => columnOf(info, column))
 const keyTexts = (info: TableInfo): Sql => sql.join(info.key.map((column) => textOf(column, columnOf(info, column))))
@@ -90,8 +93,8 @@ export function readPage(plan: TablePlan, range: PageRange): Statement {
 }
 
 /** (select key as rs_ord, value ->> 0 as rs_c0, value ->> 1 as rs_c1 from json_each(?)) as rs_v */
-function input(rows: readonly (readonly (string | null)[])[]): Sql {
-  const columns = (rows[0] ?? []).map((_, i) => sql.raw(`value ->> ${i} as rs_c${i}`))
+function input(rows: readonly (readonly (string | null)[])[], width: number): Sql {
+  const columns = Array.from({ length: width }, (_, i) => sql.raw(`value ->> ${i} as rs_c${i}`))
   return sql`(select ${sql.join([sql`key as rs_ord`, ...columns])} from json_each(${JSON.stringify(rows)})) as rs_v`
 }
 
@@ -120,17 +123,17 @@ export function readKeys(plan: TablePlan, keys: readonly Key[]): Statement {
   const tokens = read.map((column) => whenMatching(textOf(column, columnOf(info, column))))
   return statement(
     'read-keys',
-    sql`select ${sql.join([keyTexts(info), match, ...tokens])} from ${input(keys)} cross join ${keyed(info)}
+    sql`select ${sql.join([keyTexts(info), match, ...tokens])} from ${input(keys, info.key.length)} cross join ${keyed(info)}
       on ${keyJoin(info, keys)} order by ${orderBy(keyColumns(info))}`,
   )
 }
 
-/** "city"."id" = ? and "city"."name" is ? collate binary and ("slug" is null) */
+/** "city"."id" = ? and "city"."name" is ? collate binary and +("slug" is null) */
 function guarded(plan: TablePlan, row: UpdateRow): Sql {
   const { info, read, where } = plan
   const tokens = read.map((column, i) => isAsRead(column, columnOf(info, column), row[info.key.length + i] ?? null))
   const conditions = [compare(info, '=', row.slice(0, info.key.length) as string[]), ...tokens]
-  return sql.join(where ? [...conditions, sql`(${where})`] : conditions, ' and ')
+  return sql.join(where ? [...conditions, holds(where)] : conditions, ' and ')
 }
 
 /**
@@ -168,7 +171,7 @@ export function* lockGuarded(plan: TablePlan, rows: readonly UpdateRow[]): Scrip
 
 /**
  * update "city" set "slug" = ?
- * where "city"."id" = ? and "city"."name" is ? collate binary and "city"."slug" is ? collate binary and ("slug" is null)
+ * where "city"."id" = ? and "city"."name" is ? collate binary and "city"."slug" is ? collate binary and +("slug" is null)
  *
  * A statement a row, because a prepared one costs a microsecond or two in process. UPDATE ... FROM json_each(?) is slower, does
  * not tell which rows it left out (RETURNING sees the table alone), and the order of its join cannot be fixed: for an index on
@@ -206,25 +209,24 @@ export function* updateRows(
 }
 
 /**
- * select 1 from "city" where "city"."id" >= ? and "city"."id" <= ? and ("slug" is null) limit 1
+ * select 1 from "city" where "city"."id" >= ? and "city"."id" <= ? and +("slug" is null) limit 1
  *
  * Rows come in key order, so most often one look at their range tells that none matches. Only if one in the range does, which
  * may be a row that was left on purpose, each row is looked at.
  */
-function* findMatching(plan: TablePlan, rows: readonly UpdateRow[]): Script<Key | undefined> {
-  if (rows.length === 0) return undefined
-  const { info, where } = plan
+function* findMatching({ info, where }: TablePlan, rows: readonly UpdateRow[]): Script<Key | undefined> {
+  if (!where || rows.length === 0) return undefined
   const keyOf = (row: UpdateRow) => row.slice(0, info.key.length) as string[]
   const inTheirRange = yield statement(
     'check-written',
     sql`select 1 from ${keyed(info)} where ${compare(info, '>=', keyOf(rows[0]!))} and ${compare(info, '<=', keyOf(rows.at(-1)!))}
-      and (${where}) limit 1`,
+      and ${holds(where)} limit 1`,
   )
   if (inTheirRange.rows.length === 0) return undefined
   const matches = perRow(info.key.length, (row) =>
     statement(
       'check-written',
-      sql`select 1 from ${tableSql(info.table)} where ${compare(info, '=', keyOf(row))} and (${where})`,
+      sql`select 1 from ${tableSql(info.table)} where ${compare(info, '=', keyOf(row))} and ${holds(where)}`,
     ),
   )
   for (const row of rows) {
@@ -249,7 +251,7 @@ export function pageEnd(info: TableInfo, range: PageRange): Statement {
   )
 }
 
-/** update "city" set "slug" = lower("name") where "city"."id" > ? and "city"."id" <= ? and ("slug" is null) */
+/** update "city" set "slug" = lower("name") where "city"."id" > ? and "city"."id" <= ? and +("slug" is null) */
 export function* updateRange(
   plan: TablePlan,
   set: readonly (readonly [ColumnInfo, Sql])[],
@@ -257,7 +259,7 @@ export function* updateRange(
 ): Script<RangeOutcome> {
   const { info, where } = plan
   const assignments = set.map(([column, value]) => sql`${sql.id(column.name)} = ${value}`)
-  const matching = where ? sql`${inRange(info, range)} and (${where})` : inRange(info, range)
+  const matching = where ? sql`${inRange(info, range)} and ${holds(where)}` : inRange(info, range)
   const { affected } = yield statement(
     'update-range',
     sql`${update(info)} ${keyed(info)} set ${sql.join(assignments)} where ${matching}`,
@@ -273,7 +275,7 @@ export function* updateRange(
 
 /**
  * select rs_v.rs_ord from (...) as rs_v where exists (
- *   select 1 from "city" where "city"."slug" collate nocase = rs_v.rs_c1 and not ("city"."id" = rs_v.rs_c0))
+ *   select 1 from "city" indexed by "city_slug" where "city"."slug" collate "NOCASE" = rs_v.rs_c1 and not ("city"."id" = rs_v.rs_c0))
  */
 export function* takenValues(
   info: TableInfo,
@@ -281,17 +283,16 @@ export function* takenValues(
   values: readonly { readonly key: Key; readonly text: string }[],
 ): Script<readonly number[]> {
   const rows = values.map(({ key, text }) => [...key, text])
+  const index = (info as SqliteTable).valueIndexes.get(column.name)
+  const table = tableSql(info.table)
+  const from = index ? sql`${table} indexed by ${sql.id(index.name)}` : table
+  const held = index ? sql`${columnOf(info, column)} collate ${sql.id(index.collation)}` : columnOf(info, column)
   const text = given(info.key.length)
-  const value = column.kind === 'bytes' ? sql`unhex(${text})` : text
-  // The index decides what is taken, by its own collation.
-  const held =
-    column.collation === undefined
-      ? columnOf(info, column)
-      : sql`${columnOf(info, column)} collate ${sql.id(column.collation)}`
+  const value = storageOf(column) === 'bytes' ? sql`unhex(${text})` : text
   const result = yield statement(
     'taken-values',
-    sql`select rs_v.rs_ord from ${input(rows)} where exists (
-      select 1 from ${tableSql(info.table)} where ${held} = ${value} and not (${keyJoin(info, rows)}))`,
+    sql`select rs_v.rs_ord from ${input(rows, info.key.length + 1)} where exists (
+      select 1 from ${from} where ${held} = ${value} and not (${keyJoin(info, rows)}))`,
   )
   return result.rows.map((row) => Number(row[0]))
 }

@@ -18,7 +18,7 @@ const mark = '\u0001'
 export type Storage = 'number' | 'text' | 'bytes' | 'jsonb'
 
 export function storageOf(column: ColumnInfo): Storage {
-  if (column.kind === 'json' && column.type.toLowerCase() === 'jsonb') return 'jsonb'
+  if (column.kind === 'json' && column.type === 'jsonb') return 'jsonb'
   if (column.kind === 'bytes') return 'bytes'
   return column.castType === 'TEXT' || column.castType === 'BLOB' ? 'text' : 'number'
 }
