@@ -30,6 +30,8 @@ export class Application {
 
   start(): void {
     this.#working = this.#work()
+    // What stops it is told by `stop`.
+    this.#working.catch(() => {})
   }
 
   async stop(): Promise<void> {

@@ -24,6 +24,9 @@ export class Narrator {
   }
 }
 
+/** A long line in several. */
+export const wrap = (text: string): string => text.replace(/(.{60,100}) /g, '$1\n')
+
 /** `171,075` */
 export const count = (n: number): string => n.toLocaleString('en-US')
 

@@ -7,7 +7,7 @@ import { Application } from './application.js'
 import { type Exit, run, start } from './command.js'
 import type { ExampleDatabase } from './database.js'
 import { importCities, type SourceCity } from './import-cities.js'
-import { count, type Narrator, percent, seconds } from './narrator.js'
+import { count, type Narrator, percent, seconds, wrap } from './narrator.js'
 
 /** What the story has shown: the document that `--json` prints. */
 export interface Outcome extends Proof {
@@ -93,10 +93,8 @@ async function migrateToTheGate(stage: Stage): Promise<number> {
   narrator.chapter('Version 2 gives each a unique slug at once, and a search name and a geohash later')
   const exit = await migrate(stage, 'data-source')
   requireCode(1, exit)
-  narrator.say(/^RowshiftError: .*/m.exec(exit.stderr)?.[0] ?? exit.stderr)
-  narrator.say(
-    `Exit code 1 after ${seconds(exit.ms)}: the gate of the last migration is shut until workers have done the rest.`,
-  )
+  narrator.say(wrap(/^RowshiftError: .*/m.exec(exit.stderr)?.[0] ?? exit.stderr))
+  narrator.say(`Exit code 1 after ${seconds(exit.ms)}: the last migration waits until workers have done the rest.`)
   await showSlugs(stage)
   return exit.ms
 }
