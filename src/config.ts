@@ -1,7 +1,10 @@
 import type { DatabaseSource } from './adapters/database.js'
 import type { Backfill } from './backfill/define-backfill.js'
 
-/** What `rowshift.config.ts` exports as its default. */
+/**
+ * What `rowshift.config.ts` exports as its default. Its folder is the working directory of every command, wherever that was
+ * started: paths here, and those that TypeORM takes relative to the working directory, begin there.
+ */
 export interface Config {
   /** Where the rows are: `typeorm('./src/data-source.ts')`. */
   readonly database: DatabaseSource

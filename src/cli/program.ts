@@ -114,7 +114,10 @@ function addCommand<O>(program: Command, spec: CommandSpec<O>, output: Output, o
 
 function addCommonOptions(command: Command): Command {
   return command
-    .option('-c, --config <file>', 'the config file (default: the first rowshift.config.* from here upward)')
+    .option(
+      '-c, --config <file>',
+      'the config file, whose folder becomes the working directory (default: the first rowshift.config.* from here upward)',
+    )
     .option('--json', 'print one JSON document; an error is { "error": { code, message, details } }')
 }
 

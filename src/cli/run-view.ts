@@ -4,6 +4,7 @@ import { count, counted, percent } from './format.js'
 import type { Output } from './output.js'
 import { createProgressDisplay, type ProgressDisplay } from './progress-bar.js'
 import { type Interrupts, listenForInterrupts } from './signals.js'
+import { listenForWarnings } from './warnings.js'
 
 /**
  * What is seen of runs while this process works on them, one after another: a headline, the progress, the end. It also listens
@@ -17,7 +18,15 @@ export class RunView {
   /** Since Ctrl-C the progress is not shown any more: the last words are to stay the last. */
   #isQuiet = false
 
+  readonly #endWarnings: () => void
+
   constructor(private readonly output: Output) {
+    this.#endWarnings = listenForWarnings((message) => {
+      // On a line of its own: the bar's has no end yet.
+      this.#display?.stop()
+      if (this.#display) this.#display = createProgressDisplay(output)
+      output.note(`  warning: ${message}\n`)
+    })
     this.interrupts = listenForInterrupts({
       onStop: () => {
         this.#quiet()
@@ -68,6 +77,7 @@ export class RunView {
   dispose(): void {
     this.#quiet()
     this.interrupts.dispose()
+    this.#endWarnings()
   }
 
   #quiet(): void {

@@ -112,3 +112,17 @@ testEachDatabase('rowshift status shows every backfill, from never run to comple
     },
   })
 })
+
+testEachDatabase('rowshift status tells how fast a run is while somebody works on it', async (database) => {
+  const slow = citySlugText().replace('batchRows: 100', 'batchRows: 5, delayMs: 100')
+  const { project } = await createProject(database, slow)
+  const runner = project.start(['run', 'city.slug'])
+  await runner.line('city.slug · run')
+  const { document } = await project.json(['status'])
+  const { rowsPerSecond, secondsLeft } = (document as { backfills: Record<string, number>[] }).backfills[0]!
+  // Five rows a batch, and never more than ten batches a second.
+  expect(rowsPerSecond).toBeGreaterThan(0)
+  expect(rowsPerSecond).toBeLessThanOrEqual(50)
+  expect(secondsLeft).toBeGreaterThan(0)
+  await runner.kill()
+})
