@@ -22,7 +22,9 @@ export function beforeAllCompilePackage(): void {
     await cp(join(repository, 'package.json'), join(packageFolder, 'package.json'))
     await symlink(join(repository, 'node_modules'), join(packageFolder, 'node_modules'))
     const tsc = join(repository, 'node_modules/.bin/tsc')
-    await execute(tsc, ['-p', join(repository, 'tsconfig.build.json'), '--outDir', join(packageFolder, 'dist')])
+    const args = ['-p', join(repository, 'tsconfig.build.json'), '--outDir', join(packageFolder, 'dist')]
+    // What it refuses is on standard output, which the error's message leaves out.
+    await execute(tsc, args).catch(({ message, stdout }) => Promise.reject(new Error(`${message}${stdout}`)))
     await execute(process.execPath, [join(repository, 'scripts/write-esm-wrappers.mjs'), packageFolder])
   })
   afterAll(() => rm(packageFolder, { recursive: true, force: true }))
