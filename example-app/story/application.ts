@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { IsNull, type Repository } from 'typeorm'
+import { IsNull, MoreThanOrEqual, type Repository } from 'typeorm'
 import type { City } from '../src/city.js'
 import { geohash } from '../src/geohash.js'
 import { searchName } from '../src/text.js'
@@ -23,6 +23,8 @@ export class Application {
   /** All that it has written, in order. */
   readonly writes: ApplicationWrite[] = []
 
+  /** All cities before this one are migrated. */
+  #place = 1
   #isStopped = false
   #working: Promise<void> = Promise.resolve()
 
@@ -62,8 +64,10 @@ export class Application {
 
   /** One of the next cities to be migrated. */
   async #nearTheWorker(): Promise<number> {
-    const [next] = await this.cities.find({ where: { searchName: IsNull() }, order: { id: 'ASC' }, take: 1 })
-    return (next?.id ?? 1) + randomInt(1000)
+    const where = { id: MoreThanOrEqual(this.#place), searchName: IsNull() }
+    const [next] = await this.cities.find({ where, order: { id: 'ASC' }, take: 1 })
+    if (next) this.#place = next.id
+    return this.#place + randomInt(1000)
   }
 
   /** A census: a column that no backfill knows. */

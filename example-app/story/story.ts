@@ -118,7 +118,7 @@ async function killWorkerHalfWay(stage: Stage): Promise<Pick<Outcome, 'killed' |
   const exited = worker.exit.finally(() => {
     isRunning = false
   })
-  while (isRunning && (await countMigrated(stage)) < source.length / 2) await sleep(50)
+  while (isRunning && (await countMigrated(stage)) < source.length / 2) await sleep(100)
   worker.process.kill('SIGKILL')
   const { signal } = await exited
   const resumedAt = (await countMigrated(stage)) / source.length
