@@ -45,6 +45,11 @@ export function decodeInteger(text: string): number {
   return value
 }
 
+/** Not BigInt's own error, which quotes the text. */
+export function decodeBigint(text: string): bigint {
+  return /^-?\d+$/.test(text) ? BigInt(text) : refuse('the stored number is not whole: declare the column as "decimal"')
+}
+
 export function encodeBigint(value: unknown): string {
   if (typeof value === 'string' && /^-?\d+$/.test(value)) return value
   return encodeInteger(value)
@@ -92,6 +97,15 @@ export function encodeJson(value: unknown): string {
   return requireText(text)
 }
 
+/** Not the parser's own error, which quotes the text. */
+export function decodeJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return refuse('the stored text is no JSON')
+  }
+}
+
 export function requireBytes(value: unknown): Uint8Array {
   return value instanceof Uint8Array ? value : refuse(`expected bytes (Uint8Array), got ${typeName(value)}`)
 }
@@ -108,13 +122,13 @@ const same = (text: string): string => text
 /** Codecs whose texts are the same everywhere; each dialect adds the rest. */
 export const commonCodecs = {
   integer: { decode: decodeInteger, encode: encodeInteger },
-  bigint: { decode: (text) => BigInt(text), encode: encodeBigint },
+  bigint: { decode: decodeBigint, encode: encodeBigint },
   decimal: { decode: same, encode: encodeDecimal },
   text: { decode: same, encode: requireText },
   uuid: { decode: same, encode: encodeUuid },
   date: { decode: same, encode: encodeDate },
   time: { decode: same, encode: encodeTime },
-  json: { decode: (text) => JSON.parse(text) as unknown, encode: encodeJson },
+  json: { decode: decodeJson, encode: encodeJson },
 } as const satisfies Partial<Record<ColumnKind, Codec>>
 
 /**

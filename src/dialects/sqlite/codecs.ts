@@ -2,7 +2,6 @@ import type { Codec } from '../dialect.js'
 import type { ColumnInfo, ColumnKind } from '../table.js'
 import {
   commonCodecs,
-  encodeJson,
   hexOf,
   isFitting,
   refuse,
@@ -44,6 +43,19 @@ function printed(text: string): string {
   return tag === 'x' ? refuse('the stored value is a blob, not a text') : payload
 }
 
+/**
+ * A printed value as the drivers give it: by its own type, whatever the column's.
+ * @throws TypeError for an integer that they would round
+ */
+export function driverValue(column: ColumnInfo, text: string): string | number | Buffer {
+  const { tag, payload } = unmarked(text)
+  const storage = storageOf(column)
+  if (tag === 'x' || (tag === 'bare' && storage === 'bytes')) return Buffer.from(payload, 'hex')
+  const isNumber = tag === 'n' || (tag === 'bare' && storage === 'number' && decimalNumber.test(payload))
+  if (!isNumber) return payload
+  return wholeNumber.test(payload) ? commonCodecs.integer.decode(payload) : Number(payload)
+}
+
 function isDate(text: string): boolean {
   const [, year, month, day] = datePattern.exec(text) ?? []
   if (day === undefined) return false
@@ -62,15 +74,6 @@ function parseTimestamp(text: string): Date | undefined {
 }
 
 const validDate = (date: Date): Date | undefined => (Number.isNaN(date.getTime()) ? undefined : date)
-
-function parsed<T>(read: () => T, reason: string): T {
-  try {
-    return read()
-  } catch {
-    // The parser's own message quotes the text.
-    return refuse(reason)
-  }
-}
 
 /** 1.0e+20 -> 100000000000000000000 */
 function plainDecimal(text: string): string {
@@ -123,10 +126,7 @@ const codecs: Readonly<Record<ColumnKind, Codec>> = {
     encode: commonCodecs.integer.encode,
   },
   bigint: {
-    decode(value) {
-      const number = payloadOf(value, 'a number')
-      return wholeNumber.test(number) ? BigInt(number) : refuse('the stored value is not a whole number')
-    },
+    decode: (value) => commonCodecs.bigint.decode(payloadOf(value, 'a number')),
     encode: commonCodecs.bigint.encode,
   },
   double: {
@@ -180,8 +180,8 @@ const codecs: Readonly<Record<ColumnKind, Codec>> = {
     encode: (value) => timestampText(requireValidDate(value)),
   },
   json: {
-    decode: (value) => parsed(() => JSON.parse(printed(value)) as unknown, 'the stored value is no JSON'),
-    encode: encodeJson,
+    decode: (value) => commonCodecs.json.decode(printed(value)),
+    encode: commonCodecs.json.encode,
   },
   bytes: {
     decode: (value) => new Uint8Array(Buffer.from(payloadOf(value, 'a blob'), 'hex')),
@@ -219,7 +219,7 @@ function fitOf(column: ColumnInfo): (value: string) => string {
       return (value) => (parseTimestamp(value) ? value : refuse("expected a time as 'YYYY-MM-DD HH:MM:SS'"))
     case 'json':
       return (value) => {
-        parsed(() => JSON.parse(value) as unknown, 'the text is no JSON')
+        commonCodecs.json.decode(value)
         return value
       }
     case 'text':

@@ -88,7 +88,7 @@ export function isAsRead(column: ColumnInfo, value: Sql, text: string | null): S
   if (text === null || (!isMarked(text) && storageOf(column) !== 'jsonb')) {
     return sql`${value} is ${storageOf(column) === 'bytes' ? sql`unhex(${text})` : sql`${text}`} collate binary`
   }
-  return sql`${textOf(column, value)} is ${text} collate binary`
+  return sql`${textOf(column, value)} is ${text}`
 }
 
 /** A new value, as its codec encodes it, for the assignment: the column's affinity does the rest. */
