@@ -1,4 +1,6 @@
 import type { Dialect } from '../../dialects/dialect.js'
+import { driverValue as sqliteValue } from '../../dialects/sqlite/codecs.js'
+import { sqlite } from '../../dialects/sqlite/index.js'
 import type { ColumnInfo } from '../../dialects/table.js'
 import type { MappedColumn } from '../database.js'
 import type { ColumnMetadataLike, DataSourceLike } from './data-source.js'
@@ -23,7 +25,10 @@ export function entityColumn(dataSource: DataSourceLike, dialect: Dialect, metad
       driver.prepareHydratedValue(text === null ? null : driverValue(driver, dialect, column, text), metadata),
     encode(value, column) {
       const prepared = driver.preparePersistentValue(value, metadata)
-      return prepared === null || prepared === undefined ? null : driverText(dialect, column, prepared)
+      if (prepared === null || prepared === undefined) return null
+      const text = driverText(dialect, column, prepared)
+      // TypeORM prints what it is given; whether the column can hold it is for the dialect to say.
+      return dialect.codec(column, 'text')?.encode(text) ?? text
     },
   }
 }
@@ -32,6 +37,7 @@ export function entityColumn(dataSource: DataSourceLike, dialect: Dialect, metad
 function driverValue(driver: DriverLike, dialect: Dialect, column: ColumnInfo, text: string): unknown {
   if (driver.postgres && column.typeId !== undefined)
     return driver.postgres.types.getTypeParser(column.typeId, 'text')(text)
+  if (dialect === sqlite) return sqliteValue(column, text)
   const value = codecOf(dialect, column).decode(text)
   // The drivers give these as the text or number that TypeORM's own conversion expects.
   if (typeof value === 'bigint') return value.toString()
