@@ -8,9 +8,6 @@ import type { Changes, UpdateSet } from './transform.js'
 /** Suffixes tried for one value before it counts as hopeless: most often the function ignores its second argument. */
 const maxSuffix = 1_000_000
 
-/** Suffixes asked about at once when a value is taken; four times as many in each further round. */
-const firstBlock = 4
-
 /** Values whose last suffix is remembered, so that the 300th "san-jose" does not begin at 2 again. */
 const rememberedValues = 100_000
 
@@ -81,61 +78,63 @@ export class UniqueValues {
     read: <T>(script: Script<T>) => Script<T>,
   ): Promise<void> {
     const isTaken = new Map<string, boolean>()
-    let block = firstBlock
+    // Rounds in which a base's suffixes were all taken: each asks about four times as many.
+    const misses = new Map<string, number>()
     let served = 0
     while (served < applicants.length) {
-      const questions = new Map<string, Key>()
-      let isInOrder = true
-      for (let i = served; i < applicants.length; i++) {
-        const applicant = applicants[i]!
-        const free = this.firstFree(bound, applicant, next, isTaken)
-        if (free.text === undefined) {
-          // Those behind are asked about in the same query, but served only after this one.
-          isInOrder = false
-          this.ask(bound, applicant, next, free.n, free.n === 1 ? 1 : block, questions)
-        } else if (isInOrder) {
-          applicant.set.rows[applicant.row] = applicant.set.rows[applicant.row]!.with(applicant.cell, free.text)
-          isTaken.set(free.text, true)
-          this.remember(applicant.baseText, free.n)
-          served = i + 1
-        }
-      }
-      if (questions.size === 0) continue
-      const values = [...questions].map(([text, key]) => ({ text, key }))
-      const taken = new Set(await session.run(read(this.dialect.takenValues(this.prepared.info, bound.column, values))))
+      const round = this.playRound(bound, applicants.slice(served), next, isTaken, misses)
+      served += round.served
+      if (round.questions.size === 0) continue
+      const values = [...round.questions].map(([text, key]) => ({ text, key }))
+      const script = this.dialect.takenValues(this.prepared.info, bound.column, values)
+      const taken = new Set(await session.run(read(script)))
       for (const [i, { text }] of values.entries()) isTaken.set(text, taken.has(i))
-      block *= 4
     }
   }
 
-  /** The first suffix not known to be taken; its text is undefined while the database has not been asked. */
-  private firstFree(
+  /**
+   * Serves applicants in order until one needs a text that the database has not been asked about; for those behind it goes on
+   * as if every such text were free, only to learn all questions of this round.
+   */
+  private playRound(
     bound: BoundColumn,
-    applicant: Applicant,
+    applicants: readonly Applicant[],
     next: Next,
-    isTaken: ReadonlyMap<string, boolean>,
-  ): { readonly n: number; readonly text: string | undefined } {
-    for (let n = (this.#known.get(applicant.baseText) ?? 0) + 1; n <= maxSuffix; n++) {
-      const text = textOf(bound, applicant, next, n)
-      const taken = isTaken.get(text)
-      if (taken === undefined) return { n, text: undefined }
-      if (!taken) return { n, text }
+    isTaken: Map<string, boolean>,
+    misses: Map<string, number>,
+  ): { readonly served: number; readonly questions: ReadonlyMap<string, Key> } {
+    const questions = new Map<string, Key>()
+    const assumed = new Set<string>()
+    const begin = new Map<string, number>()
+    let served = 0
+    for (const applicant of applicants) {
+      let n = begin.get(applicant.baseText) ?? (this.#known.get(applicant.baseText) ?? 0) + 1
+      let text = textOf(bound, applicant, next, n)
+      while (isTaken.get(text) === true || assumed.has(text)) {
+        if (++n > maxSuffix) throw this.exhausted(bound, applicant)
+        text = textOf(bound, applicant, next, n)
+      }
+      if (isTaken.get(text) === undefined) {
+        const missed = begin.has(applicant.baseText) ? 0 : (misses.get(applicant.baseText) ?? 0)
+        for (let i = n; i < n + 4 ** missed; i++) questions.set(textOf(bound, applicant, next, i), applicant.key)
+        if (!begin.has(applicant.baseText)) misses.set(applicant.baseText, missed + 1)
+      } else if (questions.size === 0) {
+        applicant.set.rows[applicant.row] = applicant.set.rows[applicant.row]!.with(applicant.cell, text)
+        isTaken.set(text, true)
+        this.remember(applicant.baseText, n)
+        served++
+      }
+      begin.set(applicant.baseText, n)
+      if (questions.size > 0) assumed.add(text)
     }
-    throw new RowshiftError('UNIQUE_EXHAUSTED', {
+    return { served, questions }
+  }
+
+  private exhausted(bound: BoundColumn, applicant: Applicant): RowshiftError {
+    return new RowshiftError('UNIQUE_EXHAUSTED', {
       message: `backfill "${this.prepared.definition.name}": \`unique\` on "${bound.property}" found no free value for the row with key ${writeKey(applicant.key)} in ${maxSuffix} tries. Check that it uses its second argument.`,
       details: { key: applicant.key },
     })
-  }
-
-  private ask(
-    bound: BoundColumn,
-    applicant: Applicant,
-    next: Next,
-    from: number,
-    count: number,
-    questions: Map<string, Key>,
-  ) {
-    for (let n = from; n < from + count; n++) questions.set(textOf(bound, applicant, next, n), applicant.key)
   }
 
   private remember(baseText: string, n: number): void {
