@@ -37,17 +37,20 @@ export function* claimShard(database: Database, runId: number, options: ClaimOpt
   if (!run || !status || !(isClaimable(status) || options.from.includes(status)))
     return undo({ status: 'not-claimable', run })
   options.check(run)
+  const start = { from: status, to: 'running', isActive: true, isFinished: false } as const
   const shard = yield* dialect.state.freeShard(stateNames, runId)
   if (!shard) {
     const shards = yield* dialect.state.shards(stateNames, runId)
-    return undo({ status: shards.every(({ status: s }) => s === 'done') ? 'all-done' : 'busy', run })
+    if (shards.some((other) => other.status !== 'done')) return undo({ status: 'busy', run })
+    if (status !== 'interrupted') return undo({ status: 'all-done', run })
+    // Stopped after its last batch, before its pass was ended: whoever comes next ends it.
+    yield* dialect.state.moveRun(stateNames, runId, start)
+    return keep({ status: 'all-done', run: { ...run, status: 'running' } })
   }
   const claim = randomUUID()
   const leased = options.isTooSlow ? Math.min(2 * shard.leaseMs, maxLeaseMs) : shard.leaseMs
   yield dialect.state.claimShard(stateNames, shard, claim, workerName, leased)
-  if (status !== 'running') {
-    yield* dialect.state.moveRun(stateNames, runId, { from: status, to: 'running', isActive: true, isFinished: false })
-  }
+  if (status !== 'running') yield* dialect.state.moveRun(stateNames, runId, start)
   const hold = new ShardHold(dialect, stateNames, runId, shard.shard, claim, shard.seq + 1)
   return keep({ status: 'claimed', hold, shard: { ...shard, leaseMs: leased }, run: { ...run, status: 'running' } })
 }
