@@ -4,12 +4,13 @@ import type { Key } from '../dialects/dialect.js'
 import type { FailureRow } from '../dialects/state-statements.js'
 import { type Batch, type BatchOutcome, writeBatch } from './bulk-writer.js'
 import { newBatchId } from './checkpoint.js'
-import { commit, commitBatch, withFaultsMended } from './commit-batch.js'
+import { commit, commitBatch } from './commit-batch.js'
 import { readKey } from './cursor.js'
 import { type PageRow, rereadRows } from './keyset-reader.js'
 import { batchLimits, conflictAttempts, lockedTransformMs } from './limits.js'
+import { withFaultsMended } from './mend.js'
 import type { PreparedTransform } from './prepare-backfill.js'
-import type { ShardContext } from './shard-context.js'
+import { nameOf, type ShardContext } from './shard-context.js'
 import { begin, CommitInDoubt, type Decision, endWith, keep, reading, savepoints, undo } from './transaction.js'
 import { type Changes, transformRowNow, transformRows } from './transform.js'
 import { UniqueValues } from './unique-values.js'
@@ -45,15 +46,10 @@ export async function settleConflicts(
 
 async function listConflicts(context: ShardContext): Promise<readonly FailureRow[]> {
   const { dialect, names, hold } = context
-  return withFaultsMended(context, 'listing conflicts', async () => {
-    const session = await context.connections.writer()
-    const list = dialect.state.failures(names, hold.runId, {
-      state: 'conflict',
-      shard: hold.shard,
-      limit: conflictsPerBatch,
-    })
-    return session.run(reading(dialect, context.scope, list))
-  })
+  const page = { state: 'conflict', shard: hold.shard, limit: conflictsPerBatch } as const
+  return withFaultsMended(context, { doing: `listing conflicts of ${nameOf(context)}` }, (session) =>
+    session.run(reading(dialect, context.scope, dialect.state.failures(names, hold.runId, page))),
+  )
 }
 
 type Outcome = BatchOutcome | 'aborted'
@@ -65,11 +61,11 @@ async function settleTogether(
 ): Promise<Outcome> {
   const { dialect, prepared, scope } = context
   const keys = entries.map((entry) => readKey(entry.key))
-  const found = await withFaultsMended(context, 'reading changed rows', async () => {
-    const session = await context.connections.writer()
-    const mode = scope.isEnclosing ? 'current' : 'plain'
-    return session.run(reading(dialect, scope, rereadRows(dialect, prepared.plan, keys, mode)))
-  })
+  const mode = scope.isEnclosing ? 'current' : 'plain'
+  const doing = `reading changed rows of ${nameOf(context)}`
+  const found = await withFaultsMended(context, { doing }, (session) =>
+    session.run(reading(dialect, scope, rereadRows(dialect, prepared.plan, keys, mode))),
+  )
   const changes = await transformAgain(context, work, found.matching)
   if (context.abort.aborted) return 'aborted'
   return commitBatch(context, batchOf(context, changes, entries, keys.length - found.matching.length))
@@ -81,9 +77,10 @@ async function transformAgain(
   rows: readonly PageRow[],
 ): Promise<Changes> {
   const changes = await transformRows(work, rows, context.abort)
-  const session = await context.connections.writer()
   const unique = new UniqueValues(context.dialect, context.prepared, work)
-  return unique.allot(session, changes, (script) => reading(context.dialect, context.scope, script))
+  return withFaultsMended(context, { doing: `looking for free values of ${nameOf(context)}` }, (session) =>
+    unique.allot(session, changes, (script) => reading(context.dialect, context.scope, script)),
+  )
 }
 
 function batchOf(context: ShardContext, changes: Changes, entries: readonly FailureRow[], skipped: number): Batch {

@@ -7,8 +7,11 @@ export interface Connections {
   writer(): Promise<Session>
   /** The writer's own connection when a second one does not come promptly. */
   reader(): Promise<Session>
-  /** Throws away connections in doubt; the next call opens new ones. False = they are not ours to replace. */
-  discard(): Promise<boolean>
+  /**
+   * Throws a connection in doubt away, and no other one: a batch may be under way on it. The next call opens a new one. False =
+   * it is not ours to replace.
+   */
+  discard(session: Session): Promise<boolean>
   release(): Promise<void>
 }
 
@@ -67,13 +70,16 @@ function pooled(database: Database, borrowed: Session | undefined): Connections 
   async function giveBack(held: Promise<Held | undefined> | undefined, discard: boolean): Promise<void> {
     const open = await held?.catch(() => undefined)
     if (!open) return
-    if (!discard || open.session === borrowed) {
+    if (!discard) {
       await open.session.run(dialect.restoreSession(open.before)).catch(() => {
         discard = true
       })
     }
     await open.session.release({ discard })
   }
+
+  const isOn = async (held: Promise<Held | undefined> | undefined, session: Session) =>
+    (await held?.catch(() => undefined))?.session === session
 
   return {
     async writer() {
@@ -91,12 +97,18 @@ function pooled(database: Database, borrowed: Session | undefined): Connections 
       reader ??= openReader()
       return (await reader)?.session ?? first
     },
-    async discard() {
-      const held = [giveBack(writer, true), giveBack(reader, true)]
-      writer = undefined
-      reader = undefined
-      await Promise.all(held)
-      return borrowed === undefined
+    async discard(session) {
+      if (session === borrowed) return false
+      if (await isOn(writer, session)) {
+        const held = writer
+        writer = undefined
+        await giveBack(held, true)
+      } else if (await isOn(reader, session)) {
+        const held = reader
+        reader = undefined
+        await giveBack(held, true)
+      }
+      return true
     },
     async release() {
       await Promise.all([giveBack(writer, false), giveBack(reader, false)])

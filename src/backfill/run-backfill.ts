@@ -5,14 +5,15 @@ import type { Statement } from '../dialects/sql.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { type BatchOutcome, writeRange } from './bulk-writer.js'
 import { newBatchId } from './checkpoint.js'
-import { commit, commitBatch, withFaultsMended } from './commit-batch.js'
+import { commit, commitBatch } from './commit-batch.js'
 import { settleConflicts } from './conflicts.js'
 import { readKey } from './cursor.js'
 import { type Page, readPage } from './keyset-reader.js'
 import { emptyPagesPerCheckpoint } from './limits.js'
+import { withFaultsMended } from './mend.js'
 import { PageSize } from './pacing.js'
 import type { PreparedSql, PreparedTransform } from './prepare-backfill.js'
-import type { ShardContext } from './shard-context.js'
+import { nameOf, type ShardContext } from './shard-context.js'
 import { reading } from './transaction.js'
 import { type Changes, transformRows } from './transform.js'
 import { UniqueValues } from './unique-values.js'
@@ -82,11 +83,11 @@ async function runTransform(context: ShardContext, work: PreparedTransform, rang
 
 /** Starts reading at once; an error waits until the page is asked for. */
 function readAhead(context: ShardContext, range: PageRange): { page(): Promise<Page> } {
-  const read = withFaultsMended(context, 'reading a page', async () => {
-    const session = await context.connections.reader()
-    const mode = context.scope.isEnclosing ? 'current' : 'plain'
-    return session.run(inRead(context, readPage(context.dialect, context.prepared.plan, range, mode)))
-  })
+  const mode = context.scope.isEnclosing ? 'current' : 'plain'
+  const doing = `reading a page of ${nameOf(context)}`
+  const read = withFaultsMended(context, { doing, connection: 'reader' }, (session) =>
+    session.run(inRead(context, readPage(context.dialect, context.prepared.plan, range, mode))),
+  )
   read.catch(() => undefined)
   return { page: () => read }
 }
@@ -109,8 +110,10 @@ async function writePage(
   const changes = await transformRows(work, page.rows, context.abort)
   if (context.abort.aborted) return { status: 'aborted' }
   for (let attempt = 1; ; attempt++) {
-    const session = await context.connections.writer()
-    const free = await unique.allot(session, changes, (script) => inRead(context, script))
+    const doing = `looking for free values of ${nameOf(context)}`
+    const free = await withFaultsMended(context, { doing }, (session) =>
+      unique.allot(session, changes, (script) => inRead(context, script)),
+    )
     try {
       return await commitBatch(context, {
         id: newBatchId(),
@@ -151,11 +154,9 @@ async function runSql(context: ShardContext, work: PreparedSql, range: Range): P
   let after = range.after
   for (;;) {
     if (context.stop.aborted) return 'stopped'
-    const end = await withFaultsMended(context, 'reading a page', async () => {
-      const session = await context.connections.writer()
-      const statement = dialect.pageEnd(prepared.info, { after, upTo: range.upTo, limit: batchRows })
-      return session.run(inRead(context, once(statement)))
-    })
+    const statement = dialect.pageEnd(prepared.info, { after, upTo: range.upTo, limit: batchRows })
+    const doing = `reading a page of ${nameOf(context)}`
+    const end = await withFaultsMended(context, { doing }, (session) => session.run(inRead(context, once(statement))))
     const row = end.rows[0]
     if (!row) return 'done'
     const upTo = row.slice(0, keys).map(String)

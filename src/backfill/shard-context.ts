@@ -31,3 +31,6 @@ export interface BatchReport {
   readonly conflicts: number
   readonly failures: number
 }
+
+/** For messages: `backfill "city.slug"`. */
+export const nameOf = ({ prepared }: ShardContext): string => `backfill "${prepared.definition.name}"`

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Database, Script } from '../adapters/database.js'
+import type { Database, Script, Session } from '../adapters/database.js'
 import type { Connections } from '../backfill/connections.js'
 import { startHeartbeat } from '../backfill/heartbeat.js'
+import { withFaultsMended } from '../backfill/mend.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
-import { databaseError, withRetry } from '../backfill/retry.js'
 import { runShard, type ShardOutcome } from '../backfill/run-backfill.js'
-import { type Decision, kept, reading, type Scope } from '../backfill/transaction.js'
+import { type Decision, keep, kept, reading, type Scope } from '../backfill/transaction.js'
 import { checkSample, KeySample, type Verification } from '../backfill/verify.js'
 import type { Counters, RunRow } from '../dialects/state-statements.js'
 import type { ErrorCode } from '../errors/codes.js'
@@ -163,50 +163,50 @@ function warnOfNewText({ run, prepared }: ExecuteOptions): void {
 async function stopWith(options: ExecuteOptions, claim: Claimed, error: unknown): Promise<void> {
   const code: ErrorCode = error instanceof RowshiftError ? error.code : 'DATABASE_ERROR'
   const isRowsFault = code === 'ROW_REFUSED' || code === 'WHERE_STILL_TRUE' || code === 'UNIQUE_EXHAUSTED'
-  const reason = error instanceof Error ? error.message : String(error)
-  const body = function* (): Script<Decision<undefined>> {
-    const { dialect, stateNames } = options.database
-    const run = yield* dialect.state.lockRun(stateNames, options.run.id)
-    yield* claim.hold.release()
-    if (run?.status === 'running')
-      yield* move(options.database, run, isRowsFault ? 'failed' : 'interrupted', code, reason)
-    return { isKept: true, value: undefined }
-  }
+  const why = { code, reason: error instanceof Error ? error.message : String(error) }
+  const end = () => (isRowsFault ? fail(options, why) : interrupt(options, claim, why))
   // The database may be out of reach; then the lease runs out and the run is resumable all the same.
-  await inTransaction(options, () => options.scope.wrap(body())).catch(() => undefined)
+  await inTransaction(options, () => options.scope.wrap(end())).catch(() => undefined)
 }
 
 /** Gives the shard back and says how the run stands. */
-async function leave(options: ExecuteOptions, claim?: Extract<Claim, { status: 'claimed' }>): Promise<RunResult> {
-  const body = function* (): Script<Decision<undefined>> {
-    const { dialect, stateNames } = options.database
-    const run = yield* dialect.state.lockRun(stateNames, options.run.id)
-    if (claim) yield* claim.hold.release()
-    const shards = yield* dialect.state.shards(stateNames, options.run.id)
-    const isAlone = !shards.some((shard) => shard.status === 'open' && shard.claim !== undefined && shard.isLeased)
-    if (run?.status === 'running' && isAlone) yield* move(options.database, run, 'interrupted')
-    return { isKept: true, value: undefined }
-  }
-  await inTransaction(options, () => options.scope.wrap(body()))
+async function leave(options: ExecuteOptions, claim?: Claimed): Promise<RunResult> {
+  await inTransaction(options, () => options.scope.wrap(interrupt(options, claim)))
   return resultOf(options)
 }
 
 async function failRun(options: ExecuteOptions, code: ErrorCode, reason: string): Promise<RunResult> {
-  const body = function* (): Script<Decision<undefined>> {
-    const { dialect, stateNames } = options.database
-    const run = yield* dialect.state.lockRun(stateNames, options.run.id)
-    yield dialect.state.dropClaims(stateNames, options.run.id)
-    if (run?.status === 'running') yield* move(options.database, run, 'failed', code, reason)
-    return { isKept: true, value: undefined }
-  }
-  await inTransaction(options, () => options.scope.wrap(body()))
+  await inTransaction(options, () => options.scope.wrap(fail(options, { code, reason })))
   return resultOf(options)
 }
 
+interface Reason {
+  readonly code: ErrorCode
+  readonly reason: string
+}
+
+/** Gives the shard back. A run that others go on with is not interrupted. */
+function* interrupt({ database, run: { id } }: ExecuteOptions, claim?: Claimed, why?: Reason) {
+  const { dialect, stateNames } = database
+  const run = yield* dialect.state.lockRun(stateNames, id)
+  if (claim) yield* claim.hold.release()
+  const shards = yield* dialect.state.shards(stateNames, id)
+  const isAlone = !shards.some((shard) => shard.status === 'open' && shard.claim !== undefined && shard.isLeased)
+  if (run?.status === 'running' && isAlone) yield* move(database, run, 'interrupted', why?.code, why?.reason)
+  return keep(undefined)
+}
+
+function* fail({ database, run: { id } }: ExecuteOptions, { code, reason }: Reason) {
+  const { dialect, stateNames } = database
+  const run = yield* dialect.state.lockRun(stateNames, id)
+  yield dialect.state.dropClaims(stateNames, id)
+  if (run?.status === 'running') yield* move(database, run, 'failed', code, reason)
+  return keep(undefined)
+}
+
 async function verifyRun(options: ExecuteOptions, sample: KeySample): Promise<RunResult> {
-  const { database, prepared, connections, scope } = options
-  const verification = await inRetry(options, async (): Promise<Verification> => {
-    const session = await connections.writer()
+  const { database, prepared, scope } = options
+  const verification = await inRetry(options, async (session): Promise<Verification> => {
     const checked = await checkSample(database.dialect, scope, session, prepared, sample.keys)
     return { isPassed: checked.refused.length === 0, remaining: 0, ...checked }
   })
@@ -215,40 +215,27 @@ async function verifyRun(options: ExecuteOptions, sample: KeySample): Promise<Ru
 }
 
 function inTransaction<T>(options: ExecuteOptions, script: () => Script<T>): Promise<T> {
-  return inRetry(options, async () => (await options.connections.writer()).run(script()))
+  return inRetry(options, (session) => session.run(script()))
 }
 
 /** The run's own bookkeeping: safe to do twice, because every step of it checks where the run stands. */
-async function inRetry<T>(options: ExecuteOptions, task: () => Promise<T>): Promise<T> {
-  const { database, scope, connections } = options
-  try {
-    if (scope.isEnclosing) return await task()
-    return await withRetry(database.dialect, task, {
-      signal: options.abort,
-      async onRetry(error) {
-        await connections.discard()
-        void error
-      },
-    })
-  } catch (error) {
-    throw databaseError(database.dialect, error, `keeping the books of backfill "${options.prepared.definition.name}"`)
-  }
+function inRetry<T>(options: ExecuteOptions, task: (session: Session) => Promise<T>): Promise<T> {
+  const { database, scope, connections, abort, prepared } = options
+  const doing = `keeping the books of backfill "${prepared.definition.name}"`
+  return withFaultsMended({ dialect: database.dialect, scope, connections, abort }, { doing }, task)
 }
 
 /** The run as its tables have it. */
-export async function resultOf(
-  options: Pick<ExecuteOptions, 'database' | 'prepared' | 'connections' | 'scope' | 'run'>,
-): Promise<RunResult> {
-  const { database, prepared, connections, scope } = options
+async function resultOf(options: ExecuteOptions): Promise<RunResult> {
+  const { database, prepared, scope } = options
   const { dialect, stateNames } = database
-  const session = await connections.writer()
   const read = function* () {
     const run = yield* dialect.state.lockRun(stateNames, options.run.id)
     const shards = yield* dialect.state.shards(stateNames, options.run.id)
     const failures = yield* dialect.state.countFailures(stateNames, options.run.id)
     return { run, shards, failures }
   }
-  const { run, shards, failures } = await session.run(reading(dialect, scope, read()))
+  const { run, shards, failures } = await inRetry(options, (session) => session.run(reading(dialect, scope, read())))
   if (!run)
     throw new RowshiftError('RUN_NOT_FOUND', {
       message: `run ${options.run.id} of "${prepared.definition.name}" is gone.`,

@@ -9,7 +9,7 @@ import { RowshiftError } from '../errors/rowshift-error.js'
 import { executeRun } from './execute-run.js'
 import { concludeRun, endPass, move } from './finish-run.js'
 import { requireOpenGate } from './gate.js'
-import { openState } from './open-state.js'
+import { openState, requireVersion } from './open-state.js'
 import { retryFailedRows } from './run-control.js'
 import type { RunResult } from './run-result.js'
 import { startRun } from './start-run.js'
@@ -54,7 +54,8 @@ async function connectionsFor(database: Database, session: Session, isEnclosed: 
 async function prepareState(database: Database, session: Session, scope: Scope): Promise<void> {
   const { dialect } = database
   if (!scope.isEnclosing || dialect.hasTransactionalDdl) return openState(database, session, scope)
-  if ((await session.run(dialect.state.version(database.stateNames))) !== undefined) return
+  const found = await session.run(dialect.state.version(database.stateNames))
+  if (found !== undefined) return requireVersion(found)
   const other = await database.connect({ timeoutMs: firstConnectionMs })
   try {
     await openState(database, other, ownTransactions(dialect, batchLimits))

@@ -37,7 +37,8 @@ export async function openState(database: Database, session: Session, scope: Sco
   }
 }
 
-function requireVersion(found: number): void {
+/** @throws RowshiftError STATE_VERSION */
+export function requireVersion(found: number): void {
   if (found > stateVersion) {
     throw new RowshiftError('STATE_VERSION', {
       message: `the state tables have version ${found}, this rowshift knows ${stateVersion}. Upgrade the package here.`,

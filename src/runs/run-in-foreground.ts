@@ -1,7 +1,8 @@
-import type { Database } from '../adapters/database.js'
+import type { Database, Session } from '../adapters/database.js'
 import { ownConnections } from '../backfill/connections.js'
 import type { BackfillDefinition } from '../backfill/definition.js'
 import { batchLimits } from '../backfill/limits.js'
+import { withFaultsMended } from '../backfill/mend.js'
 import { prepareBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
 import { ownTransactions, reading } from '../backfill/transaction.js'
@@ -48,29 +49,31 @@ export async function runInForeground(options: ForegroundOptions): Promise<RunRe
   const { dialect } = database
   const connections = ownConnections(database)
   const scope = ownTransactions(dialect, batchLimits)
+  const place = { dialect, connections, scope, abort: options.abort ?? never }
+  const mended = <T>(task: (session: Session) => Promise<T>) =>
+    withFaultsMended(place, { doing: `starting backfill "${definition.name}"` }, task)
   try {
-    const session = await connections.writer()
-    await openState(database, session, scope)
-    const prepared = await session.run(reading(dialect, scope, prepareBackfill(database, definition)))
-    const { run, isNew } = await startRun(database, session, scope, prepared)
+    await mended((session) => openState(database, session, scope))
+    const prepared = await mended((session) =>
+      session.run(reading(dialect, scope, prepareBackfill(database, definition))),
+    )
+    const { run, isNew } = await mended((session) => startRun(database, session, scope, prepared))
     if (options.onStart) {
-      const report = await session.run(reading(dialect, scope, readReport(database, run)))
+      const report = await mended((session) => session.run(reading(dialect, scope, readReport(database, run))))
       const checkpoints = report.shards.filter((shard) => shard.cursorKey !== undefined).map((shard) => shard.updatedAt)
       const checkpointAt = checkpoints.sort().at(-1)
       const status = run.status as RunStatus
       options.onStart({ runId: run.id, isResumed: !isNew, status, progress: progressOf(report), checkpointAt })
     }
-    if (run.status === 'failed') await session.run(scope.wrap(retryFailedRows(database, run.id)))
+    if (run.status === 'failed') await mended((session) => session.run(scope.wrap(retryFailedRows(database, run.id))))
     return await executeRun({
+      ...place,
       database,
       prepared,
-      connections,
-      scope,
       run,
       from: ['failed'],
       waitsForOthers: true,
       stop: options.stop ?? never,
-      abort: options.abort ?? never,
       onProgress,
     })
   } finally {

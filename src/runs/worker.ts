@@ -5,6 +5,7 @@ import { ownConnections } from '../backfill/connections.js'
 import type { Backfill } from '../backfill/define-backfill.js'
 import type { BackfillDefinition } from '../backfill/definition.js'
 import { batchLimits } from '../backfill/limits.js'
+import { type Workplace, withFaultsMended } from '../backfill/mend.js'
 import { prepareBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
 import { ownTransactions, reading } from '../backfill/transaction.js'
@@ -143,17 +144,27 @@ export async function workOnce(options: WorkOptions): Promise<'worked' | 'idle'>
   return 'worked'
 }
 
-async function claimableRuns({ database, definitions }: WorkOptions): Promise<readonly RunRow[]> {
-  const { dialect, stateNames } = database
-  const session = await database.connect()
-  const scope = ownTransactions(dialect, batchLimits)
+/** Connections for one visit to the database, given back after it: an idle worker holds none. */
+async function visit<T>({ database, abort }: WorkOptions, task: (place: Workplace) => Promise<T>): Promise<T> {
+  const { dialect } = database
+  const connections = ownConnections(database)
   try {
-    await openState(database, session, scope)
-    const runs = await session.run(reading(dialect, scope, dialect.state.latestRuns(stateNames)))
-    return runs.filter((run) => isClaimable(run.status as RunStatus) && definitions.has(run.name))
+    return await task({ dialect, connections, scope: ownTransactions(dialect, batchLimits), abort })
   } finally {
-    await session.release()
+    await connections.release()
   }
+}
+
+async function claimableRuns(options: WorkOptions): Promise<readonly RunRow[]> {
+  const { database, definitions } = options
+  const { dialect, stateNames } = database
+  const runs = await visit(options, (place) =>
+    withFaultsMended(place, { doing: 'looking for runs' }, async (session) => {
+      await openState(database, session, place.scope)
+      return session.run(reading(dialect, place.scope, dialect.state.latestRuns(stateNames)))
+    }),
+  )
+  return runs.filter((run) => isClaimable(run.status as RunStatus) && definitions.has(run.name))
 }
 
 async function workOnRun(
@@ -162,24 +173,19 @@ async function workOnRun(
   run: RunRow,
 ): Promise<RunResult | 'held'> {
   const { database } = options
-  const connections = ownConnections(database)
-  const scope = ownTransactions(database.dialect, batchLimits)
-  try {
-    const session = await connections.writer()
-    const prepared = await session.run(reading(database.dialect, scope, prepareBackfill(database, definition)))
-    return await executeRun({
+  return visit(options, async (place) => {
+    const prepared = await withFaultsMended(place, { doing: `taking up backfill "${run.name}"` }, (session) =>
+      session.run(reading(place.dialect, place.scope, prepareBackfill(database, definition))),
+    )
+    return executeRun({
+      ...place,
       database,
       prepared,
-      connections,
-      scope,
       run,
       from: [],
       waitsForOthers: false,
       stop: options.stop,
-      abort: options.abort,
       onProgress: (progress) => options.onEvent?.({ type: 'progress', progress }),
     })
-  } finally {
-    await connections.release()
-  }
+  })
 }
