@@ -19,14 +19,14 @@ async function startMariaDb(): Promise<StartedServer> {
   const data = `--datadir=${join(folder, 'data')}`
   // The server refuses to run as root unless it is told to.
   const user = process.getuid?.() === 0 ? ['--user=root'] : []
+  // Its temporary tables are named by process ids, which other containers with this /tmp may use as well.
+  const env = { ...process.env, TMPDIR: folder }
   try {
-    await promisify(execFile)('mariadb-install-db', [
-      '--no-defaults',
-      data,
-      ...user,
-      '--auth-root-authentication-method=normal',
-      '--skip-test-db',
-    ])
+    await promisify(execFile)(
+      'mariadb-install-db',
+      ['--no-defaults', data, ...user, '--auth-root-authentication-method=normal', '--skip-test-db'],
+      { env },
+    )
     const port = await freePort()
     const server = spawn(
       binary,
@@ -46,7 +46,7 @@ async function startMariaDb(): Promise<StartedServer> {
         '--innodb-log-file-size=64M',
         '--innodb-flush-log-at-trx-commit=2',
       ],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
+      { stdio: ['ignore', 'ignore', 'pipe'], env },
     )
     await ready(server)
     return {
