@@ -77,7 +77,9 @@ async function runTransform(context: ShardContext, work: PreparedTransform, rang
       }
     }
     if (page.isLast) return 'done'
-    if (delayMs > 0) await sleep(delayMs, undefined, { signal: context.stop }).catch(() => undefined)
+    // A page without a match has burdened nobody, so there is nothing to rest from.
+    if (delayMs > 0 && page.rows.length > 0)
+      await sleep(delayMs, undefined, { signal: context.stop }).catch(() => undefined)
   }
 }
 

@@ -51,12 +51,12 @@ function supportOf(dataSource: DataSourceLike): DriverSupport {
  */
 export function databaseOf(dataSource: DataSourceLike, options: { readonly ownsDataSource?: boolean } = {}): Database {
   const { dialect, open, connect } = supportOf(dataSource)
-  const { entityPrefix = '', schema, database, host } = dataSource.options as Record<string, string | undefined>
+  const { entityPrefix = '', schema } = dataSource.options as Record<string, string | undefined>
   return {
     kind: 'database',
     dialect,
     stateNames: { schema: dialect.name === 'postgres' ? schema : undefined, prefix: `${entityPrefix}rowshift_` },
-    label: `${dialect.name} ${database ?? ''}${host ? `@${host}` : ''}`.trim(),
+    label: [dialect.name, placeOf(dataSource.options)].filter(Boolean).join(' '),
     async connect({ timeoutMs = 30_000 } = {}) {
       if (connect) return connect(dataSource)
       // Always the primary: a replica lags behind, and rows read there would be written over newer ones.
@@ -68,6 +68,15 @@ export function databaseOf(dataSource: DataSourceLike, options: { readonly ownsD
       if (options.ownsDataSource && dataSource.isInitialized) await dataSource.destroy()
     },
   }
+}
+
+/** `shop@db1`, from the options or their URL. Never a user or a password. */
+function placeOf(options: DataSourceLike['options']): string {
+  const { database, host, url } = options as Record<string, string | undefined>
+  const parsed = url !== undefined && URL.canParse(url) ? new URL(url) : undefined
+  const name = database ?? parsed?.pathname.slice(1) ?? ''
+  const server = host ?? parsed?.hostname
+  return server ? `${name}@${server}` : name
 }
 
 /** The connection of a query runner that a migration was given. */
