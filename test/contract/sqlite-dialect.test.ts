@@ -150,7 +150,7 @@ testSqlite('says what an error means, and names the column but no value', async 
     `create trigger no before insert on t when new.u = 'raise' begin select raise(abort, 'secret: raise'); end`,
   )
   await test.app(
-    `create trigger no2 before insert on t when new.u = 'unique' begin select raise(abort, 'my own rule failed: secret'); end`,
+    `create trigger no2 before insert on t when new.u = 'unique' begin select raise(abort, 'my constraint failed: secret'); end`,
   )
   const session = await test.open()
   for (const [statement, [kind, code, subject]] of faults) {

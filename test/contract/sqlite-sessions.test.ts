@@ -369,6 +369,31 @@ testSqlite(
   ['sqljs'],
 )
 
+testSqlite(
+  'prepares statements again that sql.js has freed, as its older versions do when they export the database',
+  async (test) => {
+    const app = await test.main()
+    await app.query('create table t (id integer primary key)')
+    const { databaseConnection } = app.driver as unknown as {
+      databaseConnection: { prepare(text: string): { free(): boolean } }
+    }
+    const prepared: { free(): boolean }[] = []
+    const prepare = databaseConnection.prepare.bind(databaseConnection)
+    databaseConnection.prepare = (text) => {
+      const statement = prepare(text)
+      prepared.push(statement)
+      return statement
+    }
+    const session = await test.open(app)
+    await session.run(insert(1))
+    expect(await ids(session)).toEqual([1])
+    for (const statement of prepared) statement.free()
+    await session.run(insert(2))
+    expect(await ids(session)).toEqual([1, 2])
+  },
+  ['sqljs'],
+)
+
 testSqlite('binds the values of a user as they are', async (test) => {
   await test.app('create table t (v)')
   const session = await test.open()

@@ -172,7 +172,7 @@ function sqlJsConnection(database: SqlJsDatabase): SqliteConnection {
       statement.bind(parameters)
       return statement
     } catch (error) {
-      // Exporting the database, as TypeORM's autoSave does, frees all statements.
+      // Older versions free all statements when the database is exported, as TypeORM's autoSave does.
       if (!/statement closed/i.test(String(error))) throw named(error, false)
       statements.clear()
       const statement = statements.get(text)
