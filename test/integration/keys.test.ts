@@ -321,7 +321,9 @@ async function createBerlin(dataSource: DataSource): Promise<void> {
 
 /** A data source of an application that lives in Berlin. */
 async function connectFromBerlin(database: TestDatabase): Promise<DataSource> {
-  if (database.name === 'postgres') return database.connect({ extra: { options: '-c timezone=Europe/Berlin' } })
+  if (database.name === 'postgres') {
+    return database.connect({ extra: { options: '-c timezone=Europe/Berlin -c datestyle=SQL,DMY' } })
+  }
   const dataSource = await database.connect()
   await createBerlin(dataSource)
   const { pool } = dataSource.driver as unknown as {

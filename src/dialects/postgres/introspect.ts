@@ -92,6 +92,7 @@ export function* introspect(table: TableName): Script<TableInfo> {
     })
   }
 
+  // Only indexes that a page can follow: in the columns' own order, all of them in the same direction.
   const indexes = yield render(
     sql`select i.relname::text, x.indisprimary, a.attname::text
       from pg_index x join pg_class i on i.oid = x.indexrelid join pg_am m on m.oid = i.relam
@@ -104,6 +105,9 @@ export function* introspect(table: TableName): Script<TableInfo> {
           join unnest(x.indkey::int2[]) with ordinality as n(attnum, position) using (position)
           join pg_attribute b on b.attrelid = x.indrelid and b.attnum = n.attnum
           where c.coll <> b.attcollation and position <= x.indnkeyatts)
+        and (select count(distinct direction & 1) from unnest(x.indoption::int2[]) as o(direction)) = 1
+        and not exists (
+          select 1 from unnest(x.indclass::oid[]) as o(opclass) join pg_opclass p on p.oid = o.opclass where not p.opcdefault)
       order by x.indisprimary desc, x.indnkeyatts, i.relname, k.position`,
     spelling,
     'read-indexes',
