@@ -7,10 +7,11 @@ import type { DatabaseName } from './databases.js'
 /** A few pages for a dozen rows. */
 const batchRows = 5
 
-/** Runs a definition, interrupted after each batch, to its end. */
-async function runInPieces(dataSource: DataSource, backfill: Backfill) {
+/** Runs a definition to its end, interrupted after each batch, each time on the next of the data sources. */
+async function runInPieces(dataSources: readonly DataSource[], backfill: Backfill) {
   for (let pieces = 1; ; pieces++) {
     const stop = new AbortController()
+    const dataSource = dataSources[pieces % dataSources.length]!
     const result = await runBackfill(dataSource, backfill, { stop: stop.signal, onProgress: () => stop.abort() })
     if (result.status !== 'unfinished') return { result, pieces }
     expect(result.reason).toBe('interrupted')
@@ -69,7 +70,12 @@ export async function createRows(dataSource: DataSource, table: Table, { key, ro
  * Runs three backfills over the table and requires that each row is met exactly once: interrupted after every batch, so that each
  * page starts from a stored cursor; by ranges of the key; and with every row changed meanwhile, so that each is found by its key.
  */
-export async function requireEachRowOnce(dataSource: DataSource, table: Table, rows: number): Promise<void> {
+export async function requireEachRowOnce(
+  dataSource: DataSource,
+  table: Table,
+  rows: number,
+  others: readonly DataSource[] = [],
+): Promise<void> {
   const stored = async (): Promise<unknown[]> =>
     (await dataSource.query(`select ${own.join()} from ${table.quoted}`)).map((row: object) =>
       Object.values(row).join(),
@@ -78,7 +84,7 @@ export async function requireEachRowOnce(dataSource: DataSource, table: Table, r
 
   const calls = new Map<string, number>()
   const read = await runInPieces(
-    dataSource,
+    [dataSource, ...others],
     defineBackfill({
       name: `${table.name}.read`,
       table: table.name,
