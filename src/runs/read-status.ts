@@ -1,7 +1,6 @@
 import type { Database, Script } from '../adapters/database.js'
-import { batchLimits } from '../backfill/limits.js'
 import type { Progress } from '../backfill/progress.js'
-import { ownTransactions, reading } from '../backfill/transaction.js'
+import { reading } from '../backfill/transaction.js'
 import type { Counters, FailureCount, FailureRow, RunRow, ShardRow } from '../dialects/state-statements.js'
 import { withSession } from './run-control.js'
 
@@ -30,8 +29,7 @@ export function progressOf({ run, shards, failures }: RunReport): Progress {
 /** The latest run of every backfill that has been run or scheduled. Empty when there are no state tables yet. */
 export async function readStatus(database: Database): Promise<readonly RunReport[]> {
   const { dialect, stateNames } = database
-  return withSession(database, (session) => {
-    const scope = ownTransactions(dialect, batchLimits)
+  return withSession(database, { doing: 'reading the status' }, (session, scope) => {
     function* read() {
       if ((yield* dialect.state.version(stateNames)) === undefined) return []
       const reports: RunReport[] = []
@@ -64,7 +62,7 @@ export async function readFailures(
   page: { readonly limit: number; readonly after?: string | undefined },
 ): Promise<FailureReport> {
   const { dialect, stateNames } = database
-  return withSession(database, (session, scope) => {
+  return withSession(database, { doing: `reading the failures of "${name}"` }, (session, scope) => {
     function* read() {
       const isCreated = (yield* dialect.state.version(stateNames)) !== undefined
       const run = isCreated ? yield* dialect.state.latestRun(stateNames, name) : undefined

@@ -1,6 +1,17 @@
 import type { Database, Script, Session } from '../adapters/database.js'
+import { ownConnections } from '../backfill/connections.js'
 import { batchLimits } from '../backfill/limits.js'
-import { type Decision, keep, ownTransactions, reading, undo } from '../backfill/transaction.js'
+import { type MendOptions, withFaultsMended } from '../backfill/mend.js'
+import {
+  CommitInDoubt,
+  type Decision,
+  keep,
+  kept,
+  ownTransactions,
+  reading,
+  type Scope,
+  undo,
+} from '../backfill/transaction.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { move } from './finish-run.js'
@@ -21,7 +32,17 @@ const targets: Readonly<Record<ControlAction, RunStatus>> = {
  * @throws RowshiftError RUN_NOT_FOUND, RUN_TRANSITION
  */
 export async function controlRun(database: Database, name: string, action: ControlAction): Promise<RunRow> {
-  return withSession(database, async (session, scope) => {
+  // A commit that got no answer may have done it already.
+  let isInDoubt = false
+  let before: RunRow | undefined
+  const onFault = (error: unknown) => {
+    if (error instanceof CommitInDoubt) isInDoubt = true
+  }
+  return withSession(database, { doing: `trying to ${action} "${name}"`, onFault }, async (session, scope) => {
+    if (isInDoubt && before) {
+      const now = await session.run(scope.wrap(kept(database.dialect.state.lockRun(database.stateNames, before.id))))
+      if (now?.status === targets[action]) return now
+    }
     const active = await session.run(reading(database.dialect, scope, activeRun(database, name)))
     if (!active) {
       throw new RowshiftError('RUN_NOT_FOUND', {
@@ -29,6 +50,7 @@ export async function controlRun(database: Database, name: string, action: Contr
         details: { backfill: name },
       })
     }
+    before = active
     const moved = await session.run(scope.wrap(control(database, active.id, action)))
     if (moved === undefined)
       throw new RowshiftError('RUN_NOT_FOUND', { message: `run ${active.id} of "${name}" is gone.` })
@@ -74,15 +96,22 @@ function* activeRun(database: Database, name: string): Script<RunRow | undefined
   return yield* dialect.state.activeRun(stateNames, name)
 }
 
-/** A session for a command that is done in a moment. */
+const never = new AbortController().signal
+
+/** A session for a command that is done in a moment; done again while the database is busy, or a batch in flight in its way. */
 export async function withSession<T>(
   database: Database,
-  task: (session: Session, scope: ReturnType<typeof ownTransactions>) => Promise<T>,
+  options: MendOptions,
+  task: (session: Session, scope: Scope) => Promise<T>,
 ): Promise<T> {
-  const session = await database.connect()
+  const { dialect } = database
+  const connections = ownConnections(database)
+  const scope = ownTransactions(dialect, batchLimits)
   try {
-    return await task(session, ownTransactions(database.dialect, batchLimits))
+    return await withFaultsMended({ dialect, connections, scope, abort: never }, options, (session) =>
+      task(session, scope),
+    )
   } finally {
-    await session.release()
+    await connections.release()
   }
 }

@@ -5,6 +5,7 @@ import { bySql } from '../support/by-sql.js'
 import { countedSlug, createCountedCities, readCounted } from '../support/counted-cities.js'
 import { type TestDatabase, testOn } from '../support/databases.js'
 import { atPoint, type ProtocolPoint } from '../support/die-at.js'
+import { expectMigratedOnce } from '../support/expect-migrated.js'
 import type { StatementHooks } from '../support/observed-database.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
@@ -27,12 +28,6 @@ async function throughProxy(database: TestDatabase) {
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
   return { proxy, app, dataSource: await database.connect({ host: '127.0.0.1', port: proxy.port }) }
-}
-
-async function expectEachRowOnce(app: Awaited<ReturnType<TestDatabase['connect']>>): Promise<void> {
-  const { cities, writes } = await readCounted(app)
-  expect(writes).toEqual(cities.map((city) => city.id))
-  expect(cities.filter((city) => city.touched !== 1 || city.slug !== String(city.name).toLowerCase())).toEqual([])
 }
 
 /** A statement as it travels: in a message of its own, ended by NUL on PostgreSQL. */
@@ -83,7 +78,7 @@ for (const [statement, { from, at }] of Object.entries(cuts)) {
       expect(await runBackfill(dataSource, countedSlug(app), { hooks })).toMatchObject(completed)
       expect(lost).toBeDefined()
       await lost
-      await expectEachRowOnce(app)
+      await expectMigratedOnce(app)
     })
   }
 }
@@ -107,7 +102,7 @@ for (const when of ['before', 'after'] as const) {
       counts: { scanned: 2 * rows, written: rows },
     })
     expect(lookUps).toBeGreaterThan(0)
-    await expectEachRowOnce(app)
+    await expectMigratedOnce(app)
   })
 }
 
@@ -144,7 +139,7 @@ for (const [moment, point] of Object.entries(kills)) {
     const result = await runBackfill(await database.connect(), countedSlug(app), { hooks })
     expect(result).toMatchObject(completed)
     expect(errors.length).toBeGreaterThan(0)
-    await expectEachRowOnce(app)
+    await expectMigratedOnce(app)
   })
 }
 

@@ -5,6 +5,10 @@ import { spelling } from './spelling.js'
 /** 'rowshift' in ASCII: the key of the advisory lock that lets one process create the state tables. */
 const creationLock = '8245937404367956596'
 
+/**
+ * Without foreign keys: to insert a failure would lock the run's row, which a pause holds while it waits for the batch that
+ * inserts.
+ */
 const createTables = (tables: StateTables) => [
   sql`create table if not exists ${tables.run} (
     id bigint generated always as identity primary key,
@@ -24,7 +28,7 @@ const createTables = (tables: StateTables) => [
     started_at timestamptz,
     finished_at timestamptz)`,
   sql`create table if not exists ${tables.checkpoint} (
-    run_id bigint not null references ${tables.run} (id),
+    run_id bigint not null,
     shard integer not null,
     status varchar(10) collate "C" not null,
     lower_key text collate "C",
@@ -48,7 +52,7 @@ const createTables = (tables: StateTables) => [
     updated_at timestamptz not null,
     primary key (run_id, shard))`,
   sql`create table if not exists ${tables.failure} (
-    run_id bigint not null references ${tables.run} (id),
+    run_id bigint not null,
     key_hash char(64) collate "C" not null,
     row_key text collate "C" not null,
     shard integer not null,

@@ -1,0 +1,127 @@
+import type { QueryRunner } from 'typeorm'
+import { expect, onTestFinished } from 'vitest'
+import { controlRun } from '../../src/runs/run-control.js'
+import { portTo, runBackfill } from '../support/backfills.js'
+import { bySql } from '../support/by-sql.js'
+import { countedSlug, createCountedCities } from '../support/counted-cities.js'
+import { type TestDatabase, testOn } from '../support/databases.js'
+import { atPoint } from '../support/die-at.js'
+import { expectMigratedOnce } from '../support/expect-migrated.js'
+
+/* Locks of the application in the way of a batch: what the server undoes, and how much of it, differs. */
+
+const rows = 40
+
+const completed = { status: 'completed', counts: { scanned: 2 * rows, written: rows, failures: 0 } }
+
+const codeOf = (error: unknown) => (error as { code?: string }).code
+
+/** A transaction of the application that is still open. */
+async function openTransaction(database: TestDatabase): Promise<QueryRunner> {
+  const runner = (await database.connect()).createQueryRunner()
+  onTestFinished(() => runner.release())
+  await runner.startTransaction()
+  return runner
+}
+
+testOn(['postgres', 'mariadb'], 'does a batch again that was the victim of a deadlock', async (database) => {
+  const app = await database.connect()
+  await createCountedCities(app, database.name, rows)
+  await app.query('create table heavy (id int primary key)')
+  const other = await openTransaction(database)
+  for (const statement of bySql(database.name, {
+    sqlite: [],
+    // Whoever looks first is the victim.
+    postgres: [`set local deadlock_timeout = '60s'`],
+    // The victim is whoever has changed less.
+    mariadb: [`insert into heavy values ${Array.from({ length: 200 }, (_, i) => `(${i})`).join(', ')}`],
+  }))
+    await other.query(statement)
+  await other.query(`update city set name = 'Oslo' where id = 18`)
+
+  let meeting: Promise<void> | undefined
+  const meet = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await other.query(`update city set name = 'Rome' where id = 12`)
+    await other.commitTransaction()
+  }
+  const errors: unknown[] = []
+  const result = await runBackfill(await database.connect(), countedSlug(undefined), {
+    hooks: {
+      ...atPoint({ label: 'update-rows', when: 'before', nth: 2 }, () => {
+        meeting = meet()
+      }),
+      failed: (_, error) => void errors.push(codeOf(error)),
+    },
+  })
+  await meeting
+  expect(errors).toEqual(
+    bySql<string[]>(database.name, { sqlite: [], postgres: ['40P01'], mariadb: ['ER_LOCK_DEADLOCK'] }),
+  )
+  expect(result).toMatchObject({ ...completed, counts: { ...completed.counts, conflicts: 2 } })
+  await expectMigratedOnce(app)
+})
+
+testOn(['postgres', 'mariadb'], 'does a batch again that waited too long for a lock', async (database) => {
+  const app = await database.connect()
+  await createCountedCities(app, database.name, rows)
+  const other = await openTransaction(database)
+  await other.query(`update city set name = 'Oslo' where id = 18`)
+
+  const impatient = bySql(database.name, {
+    sqlite: '',
+    postgres: `set local lock_timeout = '200ms'`,
+    mariadb: 'set session innodb_lock_wait_timeout = 1',
+  })
+  const errors: unknown[] = []
+  let checkpoints: unknown[] = []
+  const result = await runBackfill(await database.connect(), countedSlug(undefined), {
+    hooks: {
+      inject: ({ label }, when) => (label === 'fence' && when === 'after' ? impatient : undefined),
+      failed(_, error) {
+        errors.push(codeOf(error))
+        // Once the batch has been rolled back: the statement alone is undone by MySQL, and with it nothing of the checkpoint.
+        if (errors.length === 1) setTimeout(() => void look(), 20)
+      },
+    },
+  })
+  async function look() {
+    checkpoints = await app.query('select cursor_key, written from rowshift_checkpoint')
+    await other.commitTransaction()
+  }
+  const code = bySql(database.name, { sqlite: '', postgres: '55P03', mariadb: 'ER_LOCK_WAIT_TIMEOUT' })
+  expect([...new Set(errors)]).toEqual([code])
+  expect(checkpoints.map((row) => ({ ...(row as object) }))).toMatchObject([{ cursor_key: '["10"]' }])
+  expect(result).toMatchObject({ ...completed, counts: { ...completed.counts, conflicts: 1 } })
+  await expectMigratedOnce(app)
+})
+
+testOn(['postgres', 'mariadb'], 'notes conflicts while somebody pauses the run', async (database) => {
+  const app = await database.connect()
+  await createCountedCities(app, database.name, rows)
+  const dataSource = await database.connect()
+  const pauser = portTo(await database.connect())
+  const other = await openTransaction(database)
+  await other.query('update city set name = name where id = 18')
+
+  // The pause has locked the run and waits for the batch, which waits for row 18 and then notes that row 13 has changed.
+  let pausing: Promise<unknown> | undefined
+  const errors: unknown[] = []
+  const first = await runBackfill(dataSource, countedSlug(app), {
+    hooks: {
+      ...atPoint({ label: 'fence', when: 'after', nth: 2 }, () => {
+        pausing = controlRun(pauser, 'city.slug', 'pause')
+        setTimeout(() => void other.commitTransaction(), 500)
+      }),
+      failed: (statement, error) => void errors.push([statement.label, codeOf(error)]),
+    },
+  })
+  expect(await pausing).toMatchObject({ status: 'paused' })
+  expect(errors).toEqual([])
+  // MySQL cannot tell which rows an update left out, so the batch is done again: too late, the pause has taken its claim.
+  const counts = bySql(database.name, { sqlite: {}, postgres: { written: 19, conflicts: 1 }, mariadb: { written: 10 } })
+  expect(first).toMatchObject({ status: 'unfinished', reason: 'paused', counts })
+  await controlRun(portTo(dataSource), 'city.slug', 'resume')
+  expect(await runBackfill(dataSource, countedSlug(app))).toMatchObject(completed)
+  await expectMigratedOnce(app)
+})
