@@ -335,6 +335,16 @@ testSqlite('finds tables of attached and temporary databases, and names of any k
 
 const range = { after: ['5'] as Key, upTo: ['9'] as Key, limit: 10 }
 
+testSqlite('finds the table that an unqualified name leads to', async (test) => {
+  const session = await test.open()
+  await rowsOf(session, `attach ':memory:' as other`)
+  for (const schema of ['other', 'main', 'temp']) {
+    await rowsOf(session, `create table ${schema}.K (${schema}_id integer primary key)`)
+    expect([...(await tableInfo(session, 'k')).columns.keys()]).toEqual([`${schema}_id`])
+  }
+  expect([...(await tableInfo(session, 'k', 'MAIN')).columns.keys()]).toEqual(['main_id'])
+})
+
 testSqlite('reads and writes by the index, whatever else there is and whatever the statistics say', async (test) => {
   const session = await test.open()
   const keys: readonly (readonly [ddl: string, search: RegExp])[] = [

@@ -116,9 +116,10 @@ function betterSqlite3Connection(database: BetterSqlite3Database): SqliteConnect
 
   function run({ text, parameters }: Statement): QueryResult {
     const statement = statements.get(text)
-    const bound = parameters.map(toInt64)
+    const bound = parameters.every(isPlain) ? parameters : parameters.map(toInt64)
     if (statement.reader) return { rows: statement.all(bound), affected: 0 }
-    return { rows: [], affected: statement.run(bound).changes }
+    const { changes } = statement.run(bound)
+    return changes === 1 ? oneAffected : { rows: [], affected: changes }
   }
 
   function withBusyTimeout(milliseconds: number, statement: Statement): QueryResult {
@@ -147,9 +148,13 @@ function betterSqlite3Connection(database: BetterSqlite3Database): SqliteConnect
   }
 }
 
+/** What a batch gets thousands of times. */
+const oneAffected: QueryResult = Object.freeze({ rows: [], affected: 1 })
+
+const isPlain = (value: unknown): boolean => typeof value === 'string' || value === null
+
 /** better-sqlite3 would bind a number as REAL, and store 5 as 5.0 in an untyped column. */
 function toInt64(value: unknown): unknown {
-  if (typeof value === 'string' || value === null) return value
   return Number.isSafeInteger(value) ? BigInt(value as number) : toBindable(value)
 }
 

@@ -150,7 +150,8 @@ function perRow(
   const own = shared.parameters.slice(width)
   return (row) => {
     if (row.some((text) => text !== null && isMarked(text))) return render(row)
-    return { ...shared, parameters: own.length === 0 ? inOrder(row) : [...inOrder(row), ...own] }
+    const cells = inOrder(row)
+    return { text: shared.text, label: shared.label, parameters: own.length === 0 ? cells : [...cells, ...own] }
   }
 }
 
@@ -194,7 +195,7 @@ export function* updateRows(
         sql`${update(info)} ${tableSql(info.table)} set ${sql.join(set)} where ${guarded(plan, row)}`,
       )
     },
-    (row) => [...row.slice(guards), ...row.slice(0, guards)],
+    (row) => row.slice(guards).concat(row.slice(0, guards)),
   )
   const unwritten: number[] = []
   for (let i = 0; i < rows.length; i++) {
