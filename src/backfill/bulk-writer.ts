@@ -7,7 +7,7 @@ import type { Advance, ShardHold } from './checkpoint.js'
 import { writeKey } from './cursor.js'
 import { rereadRows } from './keyset-reader.js'
 import type { PreparedBackfill, PreparedSql } from './prepare-backfill.js'
-import { type Decision, keep, type Scope, undo } from './transaction.js'
+import { type Decision, keep, readModeIn, type Scope, undo } from './transaction.js'
 import type { RowFailure, UpdateSet } from './transform.js'
 
 export interface Batch {
@@ -124,7 +124,7 @@ function* sortOut(
   keys: readonly Key[],
 ): Script<{ readonly conflicts: readonly Key[]; readonly skipped: number }> {
   if (keys.length === 0) return { conflicts: [], skipped: 0 }
-  const found = yield* rereadRows(dialect, prepared.plan, keys, scope.isEnclosing ? 'current' : 'plain')
+  const found = yield* rereadRows(dialect, prepared.plan, keys, readModeIn(scope))
   const conflicts = found.matching.map((row) => row.key)
   return { conflicts, skipped: keys.length - conflicts.length }
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Script, Session } from '../adapters/database.js'
 import type { Key } from '../dialects/dialect.js'
 import type { FailureRow } from '../dialects/state-statements.js'
+import { allotFree } from './allot-free.js'
 import { type Batch, type BatchOutcome, writeBatch } from './bulk-writer.js'
 import { newBatchId } from './checkpoint.js'
 import { commit, commitBatch } from './commit-batch.js'
@@ -11,7 +12,17 @@ import { batchLimits, conflictAttempts, lockedTransformMs } from './limits.js'
 import { withFaultsMended } from './mend.js'
 import type { PreparedTransform } from './prepare-backfill.js'
 import { nameOf, type ShardContext } from './shard-context.js'
-import { begin, CommitInDoubt, type Decision, endWith, keep, reading, savepoints, undo } from './transaction.js'
+import {
+  begin,
+  CommitInDoubt,
+  type Decision,
+  endWith,
+  keep,
+  reading,
+  readModeIn,
+  savepoints,
+  undo,
+} from './transaction.js'
 import { type Changes, transformRowNow, transformRows } from './transform.js'
 import { UniqueValues } from './unique-values.js'
 
@@ -61,7 +72,7 @@ async function settleTogether(
 ): Promise<Outcome> {
   const { dialect, prepared, scope } = context
   const keys = entries.map((entry) => readKey(entry.key))
-  const mode = scope.isEnclosing ? 'current' : 'plain'
+  const mode = readModeIn(scope)
   const doing = `reading changed rows of ${nameOf(context)}`
   const found = await withFaultsMended(context, { doing }, (session) =>
     session.run(reading(dialect, scope, rereadRows(dialect, prepared.plan, keys, mode))),
@@ -77,10 +88,7 @@ async function transformAgain(
   rows: readonly PageRow[],
 ): Promise<Changes> {
   const changes = await transformRows(work, rows, context.abort)
-  const unique = new UniqueValues(context.dialect, context.prepared, work)
-  return withFaultsMended(context, { doing: `looking for free values of ${nameOf(context)}` }, (session) =>
-    unique.allot(session, changes, (script) => reading(context.dialect, context.scope, script)),
-  )
+  return allotFree(context, new UniqueValues(context.dialect, context.prepared, work), changes)
 }
 
 function batchOf(context: ShardContext, changes: Changes, entries: readonly FailureRow[], skipped: number): Batch {
@@ -118,7 +126,8 @@ async function settleLocked(context: ShardContext, work: PreparedTransform, entr
       const found = await locking.run(rereadRows(dialect, prepared.plan, [key], 'current'))
       const changes = await withinTime(transformRows(work, found.matching, context.abort))
       if (changes === 'too-slow') return await write(givingUp(context, entry))
-      return await write(batchOf(context, changes, [entry], 1 - found.matching.length))
+      const free = await locking.run(new UniqueValues(dialect, prepared, work).allot(changes, 'current'))
+      return await write(batchOf(context, free, [entry], 1 - found.matching.length))
     } catch (error) {
       // `endWith` has rolled back after an error of its own; a second ROLLBACK finds nothing to do.
       if (!(error instanceof CommitInDoubt)) await locking.run(dialect.rollback()).catch(() => undefined)
@@ -144,7 +153,8 @@ async function settleAtOnce(
     const found = yield* rereadRows(dialect, prepared.plan, [key], 'current')
     const row = found.matching[0]
     const changes = row ? transformRowNow(work, row, context.abort) : { sets: [], left: 0, failures: [] }
-    const batch = changes ? batchOf(context, changes, [entry], row ? 0 : 1) : givingUp(context, entry)
+    const free = changes && (yield* new UniqueValues(dialect, prepared, work).allot(changes, 'current'))
+    const batch = free ? batchOf(context, free, [entry], row ? 0 : 1) : givingUp(context, entry)
     return yield* decided(writeBatch({ ...context, scope: savepoints(dialect) }, batch))
   }
   const outcome = await session.run(scope.wrap(body()))

@@ -66,7 +66,7 @@ function keyOf(row: readonly Cell[], keys: number): Key {
 }
 
 /** The largest key of the table: the bound of a pass. undefined = the table is empty. */
-export function* readLastKey(dialect: Dialect, plan: TablePlan): Script<Key | undefined> {
-  const { rows } = yield dialect.lastKey(plan.info)
+export function* readLastKey(dialect: Dialect, plan: TablePlan, mode: ReadMode): Script<Key | undefined> {
+  const { rows } = yield dialect.lastKey(plan.info, mode)
   return rows[0] && keyOf(rows[0], plan.info.key.length)
 }

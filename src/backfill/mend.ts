@@ -1,5 +1,6 @@
 import type { Session } from '../adapters/database.js'
 import type { Dialect } from '../dialects/dialect.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
 import type { Connections } from './connections.js'
 import { databaseError, faultOf, withRetry } from './retry.js'
 import type { Scope } from './transaction.js'
@@ -46,8 +47,10 @@ export async function withFaultsMended<T>(
     return await withRetry(dialect, attempt, {
       signal: abort,
       async onRetry(error) {
-        if (!session || faultOf(dialect, error) !== 'connection-lost') return
-        if (!(await connections.discard(session))) throw error
+        // The pool has been waited for long enough.
+        if (!session && error instanceof RowshiftError) return 'give-up'
+        if (!session || faultOf(dialect, error) !== 'connection-lost') return 'again'
+        return (await connections.discard(session)) ? 'again' : 'give-up'
       },
     })
   } catch (error) {

@@ -83,6 +83,8 @@ interface Binder {
   /** The same for a property that the definition does not declare. */
   bindUndeclared(property: string): BoundColumn
   requireWritable(bound: { readonly property: string; readonly column: ColumnInfo }): void
+  /** A constant of the definition as text; one that the column cannot hold is refused. */
+  constant(bound: BoundColumn, value: unknown): string | null
 }
 
 function createBinder(
@@ -164,6 +166,18 @@ function createBinder(
       if (mapping) return bind(property, 'mapped', -1)
       return bind(property, { kind: columnOf(property).kind, isNullable: true }, -1)
     },
+    constant(bound, value) {
+      try {
+        return bound.encode(value)
+      } catch (error) {
+        const { name, type } = bound.column
+        return fail(
+          'INVALID_DEFINITION',
+          `a constant for "${bound.property}" is no value of column "${name}" (${type}): ${(error as Error).message}.`,
+          { column: name },
+        )
+      }
+    },
     requireWritable({ property, column }) {
       if (info.key.includes(column)) {
         fail(
@@ -213,7 +227,7 @@ function bindSql(binder: Binder, work: SqlWork): PreparedSql {
     const bound = binder.bindUndeclared(property)
     binder.requireWritable(bound)
     if (isSql(value)) return [bound.column, value] as const
-    const text = bound.encode(value)
+    const text = binder.constant(bound, value)
     return [bound.column, text === null ? sql`null` : binder.dialect.conditionValue(bound.column, text)] as const
   })
   return { form: 'sql', set }
@@ -228,7 +242,8 @@ function whereOf(
   const { work, where } = definition
   const columnOf = (property: string) => {
     const declared = work.form === 'transform' ? (work.select.get(property) ?? work.write.get(property)) : undefined
-    return declared ? binder.bind(property, nullable(declared), -1) : binder.bindUndeclared(property)
+    const bound = declared ? binder.bind(property, nullable(declared), -1) : binder.bindUndeclared(property)
+    return { column: bound.column, encode: (value: unknown) => binder.constant(bound, value) }
   }
   const condition = where && conditionOf(dialect, where.condition, columnOf)
   const wanted = condition && (where.isNegated ? negationOf(condition) : condition)

@@ -16,15 +16,17 @@ export function faultOf(dialect: Dialect, error: unknown): Fault {
 }
 
 export interface RetryOptions {
-  /** Runs before each further attempt, with the error that made it necessary. */
-  readonly onRetry: (error: unknown) => Promise<void>
+  /** Runs before each further attempt, with the error that made it necessary; `give-up` when there is no point in one. */
+  readonly onRetry: (error: unknown) => Promise<'again' | 'give-up'>
   readonly signal: AbortSignal
 }
 
 /** Runs a task again, after a growing and jittered wait, while its errors are transient or its connection is lost. */
 export async function withRetry<T>(dialect: Dialect, task: () => Promise<T>, options: RetryOptions): Promise<T> {
+  let isHopeless = false
   const policy = retry(
     handleWhen((error) => {
+      if (isHopeless) return false
       const fault = faultOf(dialect, error)
       return !options.signal.aborted && (fault === 'transient' || fault === 'connection-lost')
     }),
@@ -32,7 +34,10 @@ export async function withRetry<T>(dialect: Dialect, task: () => Promise<T>, opt
   )
   let previous: { readonly error: unknown } | undefined
   return policy.execute(async () => {
-    if (previous) await options.onRetry(previous.error)
+    if (previous && (await options.onRetry(previous.error)) === 'give-up') {
+      isHopeless = true
+      throw previous.error
+    }
     try {
       return await task()
     } catch (error) {

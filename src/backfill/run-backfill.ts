@@ -3,6 +3,7 @@ import type { QueryResult, Script } from '../adapters/database.js'
 import type { Key, PageRange } from '../dialects/dialect.js'
 import type { Statement } from '../dialects/sql.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
+import { allotFree } from './allot-free.js'
 import { type BatchOutcome, writeRange } from './bulk-writer.js'
 import { newBatchId } from './checkpoint.js'
 import { commit, commitBatch } from './commit-batch.js'
@@ -14,7 +15,7 @@ import { withFaultsMended } from './mend.js'
 import { PageSize } from './pacing.js'
 import type { PreparedSql, PreparedTransform } from './prepare-backfill.js'
 import { nameOf, type ShardContext } from './shard-context.js'
-import { reading } from './transaction.js'
+import { reading, readModeIn } from './transaction.js'
 import { type Changes, transformRows } from './transform.js'
 import { UniqueValues } from './unique-values.js'
 
@@ -85,7 +86,7 @@ async function runTransform(context: ShardContext, work: PreparedTransform, rang
 
 /** Starts reading at once; an error waits until the page is asked for. */
 function readAhead(context: ShardContext, range: PageRange): { page(): Promise<Page> } {
-  const mode = context.scope.isEnclosing ? 'current' : 'plain'
+  const mode = readModeIn(context.scope)
   const doing = `reading a page of ${nameOf(context)}`
   const read = withFaultsMended(context, { doing, connection: 'reader' }, (session) =>
     session.run(inRead(context, readPage(context.dialect, context.prepared.plan, range, mode))),
@@ -112,10 +113,7 @@ async function writePage(
   const changes = await transformRows(work, page.rows, context.abort)
   if (context.abort.aborted) return { status: 'aborted' }
   for (let attempt = 1; ; attempt++) {
-    const doing = `looking for free values of ${nameOf(context)}`
-    const free = await withFaultsMended(context, { doing }, (session) =>
-      unique.allot(session, changes, (script) => inRead(context, script)),
-    )
+    const free = await allotFree(context, unique, changes)
     try {
       return await commitBatch(context, {
         id: newBatchId(),

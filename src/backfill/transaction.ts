@@ -1,5 +1,5 @@
 import type { Script } from '../adapters/database.js'
-import type { Dialect, TransactionLimits } from '../dialects/dialect.js'
+import type { Dialect, ReadMode, TransactionLimits } from '../dialects/dialect.js'
 
 /** How a transaction's body ends: `keep` commits, `undo` rolls back; both return a value. */
 export interface Decision<T> {
@@ -28,6 +28,9 @@ export interface Scope {
   readonly isEnclosing: boolean
   wrap<T>(body: Script<Decision<T>>): Script<T>
 }
+
+/** Inside somebody else's transaction a plain read may show an old snapshot. */
+export const readModeIn = (scope: Scope): ReadMode => (scope.isEnclosing ? 'current' : 'plain')
 
 /** After any error: ROLLBACK, and nothing more is sent in that transaction. */
 export function ownTransactions(dialect: Dialect, limits: TransactionLimits): Scope {

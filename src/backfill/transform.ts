@@ -179,7 +179,8 @@ function isUnchanged(bound: BoundColumn, token: string | null, value: unknown): 
     // What cannot be represented cannot be equal to what was returned.
     return false
   }
-  return stored === value || (typeof stored === 'object' && isDeepStrictEqual(stored, value))
+  // Not ===: 0 and -0 are two values, and NaN is one.
+  return Object.is(stored, value) || (typeof stored === 'object' && isDeepStrictEqual(stored, value))
 }
 
 function describeThrown(error: unknown): string {

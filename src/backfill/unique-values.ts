@@ -1,5 +1,5 @@
-import type { Script, Session } from '../adapters/database.js'
-import type { Dialect, Key } from '../dialects/dialect.js'
+import type { Script } from '../adapters/database.js'
+import type { Dialect, Key, ReadMode } from '../dialects/dialect.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { writeKey } from './cursor.js'
 import type { BoundColumn, PreparedBackfill, PreparedTransform } from './prepare-backfill.js'
@@ -43,13 +43,16 @@ export class UniqueValues {
     this.#known.clear()
   }
 
-  /** The changes with free values, in a number of queries that does not depend on the number of rows. */
-  async allot(session: Session, changes: Changes, read: <T>(script: Script<T>) => Script<T>): Promise<Changes> {
+  /**
+   * The changes with free values, in a number of queries that does not depend on the number of rows. `forget` after a fault: it
+   * counts as given what it was about to give.
+   */
+  *allot(changes: Changes, mode: ReadMode): Script<Changes> {
     if (this.work.work.unique.size === 0 || changes.sets.length === 0) return changes
     const sets = changes.sets.map((set) => ({ ...set, rows: [...set.rows] }))
     for (const [property, next] of this.work.work.unique) {
       const bound = this.work.write.find((column) => column.property === property)!
-      await this.serve(session, bound, this.applicants(sets, bound), next as Next, read)
+      yield* this.serve(bound, this.applicants(sets, bound), next as Next, mode)
     }
     return { ...changes, sets }
   }
@@ -70,13 +73,7 @@ export class UniqueValues {
     })
   }
 
-  private async serve(
-    session: Session,
-    bound: BoundColumn,
-    applicants: readonly Applicant[],
-    next: Next,
-    read: <T>(script: Script<T>) => Script<T>,
-  ): Promise<void> {
+  private *serve(bound: BoundColumn, applicants: readonly Applicant[], next: Next, mode: ReadMode): Script<void> {
     const isTaken = new Map<string, boolean>()
     // Rounds in which a base's suffixes were all taken: each asks about four times as many.
     const misses = new Map<string, number>()
@@ -86,8 +83,7 @@ export class UniqueValues {
       served += round.served
       if (round.questions.size === 0) continue
       const values = [...round.questions].map(([text, key]) => ({ text, key }))
-      const script = this.dialect.takenValues(this.prepared.info, bound.column, values)
-      const taken = new Set(await session.run(read(script)))
+      const taken = new Set(yield* this.dialect.takenValues(this.prepared.info, bound.column, values, mode))
       for (const [i, { text }] of values.entries()) isTaken.set(text, taken.has(i))
     }
   }

@@ -19,7 +19,7 @@ export async function countMatching(
 ): Promise<number> {
   const { limit = Number.POSITIVE_INFINITY, onKeys = () => undefined } = options
   const matchOnly = { ...plan, read: [] }
-  const upTo = await session.run(reading(dialect, scope, readLastKey(dialect, matchOnly)))
+  const upTo = await session.run(reading(dialect, scope, readLastKey(dialect, matchOnly, 'plain')))
   let matching = 0
   let after: Key | undefined
   while (upTo && matching <= limit) {

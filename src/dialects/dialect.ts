@@ -140,7 +140,7 @@ export interface Dialect extends SqlSpelling {
   isDistinct(column: ColumnInfo, text: string): Sql
 
   /** The largest key: one row, one cell a key column. */
-  lastKey(info: TableInfo): Statement
+  lastKey(info: TableInfo, mode?: ReadMode): Statement
   /** One row a key looked at: the key's cells, 1 or 0 for "matches `where`", then a token a read column (if it matches). */
   readPage(plan: TablePlan, range: PageRange, mode: ReadMode): Statement
   /** The same rows by key, in key order; missing keys are left out. */
@@ -158,6 +158,7 @@ export interface Dialect extends SqlSpelling {
     info: TableInfo,
     column: ColumnInfo,
     values: readonly { readonly key: Key; readonly text: string }[],
+    mode?: ReadMode,
   ): Script<readonly number[]>
   /** Rows that match `where`, counted up to a limit. */
   countMatching(plan: TablePlan, limit: number): Statement
@@ -166,4 +167,6 @@ export interface Dialect extends SqlSpelling {
 
   classifyError(error: unknown): ClassifiedError
   readonly state: StateStatements
+  /** The same for somebody else's transaction, where a plain read may show an old snapshot. */
+  readonly enclosedState: StateStatements
 }

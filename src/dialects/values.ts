@@ -22,6 +22,15 @@ export function requireText(value: unknown): string {
   return value
 }
 
+/**
+ * A text of at most `max` characters, as databases count them. They would refuse the whole batch for a longer one, or cut blanks
+ * at its end without a word.
+ */
+export function requireLength(value: string, max: number, type: string): string {
+  const isLonger = value.length > max && [...value].length > max
+  return isLonger ? refuse(`the text is longer than ${type}`) : value
+}
+
 export function typeName(value: unknown): string {
   if (value === null) return 'null'
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
@@ -63,6 +72,11 @@ export function encodeDecimal(value: unknown): string {
   return refuse(
     typeof value === 'string' ? 'the text is no decimal number' : `expected a decimal, got ${typeName(value)}`,
   )
+}
+
+/** A number's shortest exact text; String() would lose the sign of -0. */
+export function doubleText(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value)
 }
 
 export function encodeUuid(value: unknown): string {

@@ -64,7 +64,7 @@ export async function executeRun(options: ExecuteOptions): Promise<RunResult | '
       continue
     }
     if (claim.status === 'all-done') {
-      const end = await transact(() => endPass(database, prepared, options.run.id))
+      const end = await transact(() => endPass(database, scope, prepared, options.run.id))
       if (end === 'verify') return verifyRun(options, sample)
       // Each pass meets every key, so the last one's sample is enough.
       if (end === 'sweep') sample = new KeySample(prepared.definition.verify.sample)

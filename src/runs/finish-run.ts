@@ -3,7 +3,7 @@ import { writeKey } from '../backfill/cursor.js'
 import { readLastKey } from '../backfill/keyset-reader.js'
 import { maxSweeps } from '../backfill/limits.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
-import { type Decision, keep, undo } from '../backfill/transaction.js'
+import { type Decision, keep, readModeIn, type Scope, undo } from '../backfill/transaction.js'
 import type { Verification } from '../backfill/verify.js'
 import type { RunRow, ShardRow } from '../dialects/state-statements.js'
 import { isActive, type RunStatus } from './run-status.js'
@@ -22,7 +22,12 @@ export type PassEnd =
  * What follows when no shard is open: the body of one transaction that locks the run, so that of two workers finishing at once
  * one decides. A pass that wrote nothing is the proof that no row matches any more but those left on purpose.
  */
-export function* endPass(database: Database, prepared: PreparedBackfill, runId: number): Script<Decision<PassEnd>> {
+export function* endPass(
+  database: Database,
+  scope: Scope,
+  prepared: PreparedBackfill,
+  runId: number,
+): Script<Decision<PassEnd>> {
   const { dialect, stateNames } = database
   const run = yield* dialect.state.lockRun(stateNames, runId)
   if (!run || (run.status !== 'running' && run.status !== 'scheduled')) return undo('not-yet')
@@ -46,19 +51,20 @@ export function* endPass(database: Database, prepared: PreparedBackfill, runId: 
     )
     return keep('writers-still-old')
   }
-  yield* startSweep(database, prepared, run, shards)
+  yield* startSweep(database, scope, prepared, run, shards)
   return keep('sweep')
 }
 
 /** The whole key range again, up to the largest key of now. */
 function* startSweep(
   database: Database,
+  scope: Scope,
   prepared: PreparedBackfill,
   run: RunRow,
   shards: readonly ShardRow[],
 ): Script<void> {
   const { dialect, stateNames } = database
-  const last = yield* readLastKey(dialect, prepared.plan)
+  const last = yield* readLastKey(dialect, prepared.plan, readModeIn(scope))
   yield dialect.state.setPass(stateNames, run.id, run.pass + 1)
   for (const [i, shard] of shards.entries()) {
     const upper = i === shards.length - 1 ? last && writeKey(last) : shard.upperKey

@@ -2,9 +2,12 @@ import type { Database, Session } from '../adapters/database.js'
 import { borrowedConnections, type Connections, enclosedConnections, ownConnections } from '../backfill/connections.js'
 import type { BackfillDefinition } from '../backfill/definition.js'
 import { batchLimits, firstConnectionMs } from '../backfill/limits.js'
+import { type Workplace, withFaultsMended } from '../backfill/mend.js'
 import { type PreparedBackfill, prepareBackfill } from '../backfill/prepare-backfill.js'
+import { databaseError } from '../backfill/retry.js'
 import { reverseOf } from '../backfill/reverse-of.js'
 import { keep, ownTransactions, reading, type Scope, savepoints } from '../backfill/transaction.js'
+import type { Dialect } from '../dialects/dialect.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { executeRun } from './execute-run.js'
 import { concludeRun, endPass, move } from './finish-run.js'
@@ -12,18 +15,15 @@ import { requireOpenGate } from './gate.js'
 import { openState, requireVersion } from './open-state.js'
 import { retryFailedRows } from './run-control.js'
 import type { RunResult } from './run-result.js'
-import { startRun } from './start-run.js'
+import { type StartedRun, startRun } from './start-run.js'
 
 /*
  * What migrations call. Inside an ORM's migration anything but success throws, or the ORM would record it as done.
  */
 
 /** A migration's connection, and whether a transaction is open on it: asked of the server, never of the ORM's flag. */
-interface Place {
+interface Place extends Workplace {
   readonly database: Database
-  readonly session: Session
-  readonly connections: Connections
-  readonly scope: Scope
 }
 
 const never = new AbortController().signal
@@ -31,18 +31,27 @@ const never = new AbortController().signal
 /** Marks a transaction in which a run was scheduled, so that its gate can tell. */
 const scheduledMark = 'rowshift_scheduled'
 
-async function inPlace<T>(database: Database, session: Session, task: (place: Place) => Promise<T>): Promise<T> {
-  const { dialect } = database
-  const isEnclosed = await session.run(dialect.isInTransaction())
-  const scope = isEnclosed ? savepoints(dialect) : ownTransactions(dialect, batchLimits)
-  await prepareState(database, session, scope)
-  const connections = await connectionsFor(database, session, isEnclosed)
+async function inPlace<T>(given: Database, session: Session, task: (place: Place) => Promise<T>): Promise<T> {
+  const place = await enter(given, session).catch((error: unknown) => {
+    throw databaseError(given.dialect, error, 'looking at the transaction of the migration')
+  })
   try {
-    return await task({ database, session, connections, scope })
+    return await task(place)
   } finally {
-    await connections.release()
+    await place.connections.release()
   }
 }
+
+async function enter(given: Database, session: Session): Promise<Place> {
+  const isEnclosed = await session.run(given.dialect.isInTransaction())
+  const database = isEnclosed ? { ...given, dialect: enclosed(given.dialect) } : given
+  const { dialect } = database
+  const scope = isEnclosed ? savepoints(dialect) : ownTransactions(dialect, batchLimits)
+  await prepareState(database, session, scope)
+  return { database, dialect, scope, connections: await connectionsFor(database, session, isEnclosed), abort: never }
+}
+
+const enclosed = (dialect: Dialect): Dialect => ({ ...dialect, state: dialect.enclosedState })
 
 async function connectionsFor(database: Database, session: Session, isEnclosed: boolean): Promise<Connections> {
   if (isEnclosed) return enclosedConnections(database, session)
@@ -70,15 +79,18 @@ async function prepareState(database: Database, session: Session, scope: Scope):
  * @throws RowshiftError for every end but a completed and verified run
  */
 export async function runInMigration(
-  database: Database,
+  given: Database,
   session: Session,
   definition: BackfillDefinition,
 ): Promise<RunResult & { status: 'completed' }> {
-  return inPlace(database, session, async (place) => {
+  return inPlace(given, session, async (place) => {
+    const { database, scope } = place
     const prepared = await prepare(place, definition)
-    const writer = await place.connections.writer()
-    const { run } = await startRun(database, writer, place.scope, prepared)
-    if (run.status === 'failed') await writer.run(place.scope.wrap(retryFailedRows(database, run.id)))
+    const { run } = await start(place, prepared)
+    if (run.status === 'failed') {
+      const doing = `trying backfill "${definition.name}" again`
+      await withFaultsMended(place, { doing }, (writer) => writer.run(scope.wrap(retryFailedRows(database, run.id))))
+    }
     const result = await executeRun({
       ...place,
       prepared,
@@ -86,7 +98,6 @@ export async function runInMigration(
       from: ['failed'],
       waitsForOthers: true,
       stop: never,
-      abort: never,
       onProgress: () => undefined,
     })
     if (result.status === 'completed') return result
@@ -94,26 +105,33 @@ export async function runInMigration(
   })
 }
 
-async function prepare(
-  { database, connections, scope }: Place,
-  definition: BackfillDefinition,
-): Promise<PreparedBackfill> {
-  const writer = await connections.writer()
-  return writer.run(reading(database.dialect, scope, prepareBackfill(database, definition)))
+function prepare(place: Place, definition: BackfillDefinition): Promise<PreparedBackfill> {
+  const { database, dialect, scope } = place
+  return withFaultsMended(place, { doing: `preparing backfill "${definition.name}"` }, (writer) =>
+    writer.run(reading(dialect, scope, prepareBackfill(database, definition))),
+  )
+}
+
+function start(place: Place, prepared: PreparedBackfill): Promise<StartedRun> {
+  return withFaultsMended(place, { doing: `starting backfill "${prepared.definition.name}"` }, (writer) =>
+    startRun(place.database, writer, place.scope, prepared),
+  )
 }
 
 /** Failed rows shown in an error: a rollback erases the table that lists them all. */
 const failuresShown = 20
 
 async function unfinished(
-  { database, connections, scope }: Place,
+  place: Place,
   definition: BackfillDefinition,
   result: Exclude<RunResult, { status: 'completed' }>,
 ): Promise<RowshiftError> {
-  const { dialect, stateNames } = database
-  const writer = await connections.writer()
-  const page = dialect.state.failures(stateNames, result.runId, { limit: failuresShown })
-  const failures = await writer.run(reading(dialect, scope, page))
+  const { database, dialect, scope } = place
+  const doing = `reading the failures of backfill "${definition.name}"`
+  const failures = await withFaultsMended(place, { doing }, (writer) => {
+    const page = dialect.state.failures(database.stateNames, result.runId, { limit: failuresShown })
+    return writer.run(reading(dialect, scope, page))
+  })
   const details = {
     backfill: definition.name,
     run: result.runId,
@@ -141,7 +159,7 @@ async function unfinished(
  * @throws RowshiftError SCHEDULE_NEEDS_WHERE and what the checks of the definition throw
  */
 export async function scheduleInMigration(
-  database: Database,
+  given: Database,
   session: Session,
   definition: BackfillDefinition,
 ): Promise<void> {
@@ -151,18 +169,19 @@ export async function scheduleInMigration(
       details: { backfill: definition.name },
     })
   }
-  await inPlace(database, session, async (place) => {
-    const { dialect } = database
+  await inPlace(given, session, async (place) => {
+    const { database, dialect, scope } = place
     const prepared = await prepare(place, definition)
-    const writer = await place.connections.writer()
-    const { run } = await startRun(database, writer, place.scope, prepared)
-    const end = await writer.run(place.scope.wrap(endPass(database, prepared, run.id)))
-    if (end === 'verify') {
-      const nothing = { isPassed: true, remaining: 0, checked: 0, refused: [] }
-      await writer.run(place.scope.wrap(concludeRun(database, run.id, nothing)))
-    } else if (place.scope.isEnclosing) {
-      await writer.run(dialect.savepoint(scheduledMark))
-    }
+    const { run } = await start(place, prepared)
+    await withFaultsMended(place, { doing: `scheduling backfill "${definition.name}"` }, async (writer) => {
+      const end = await writer.run(scope.wrap(endPass(database, scope, prepared, run.id)))
+      if (end === 'verify') {
+        const nothing = { isPassed: true, remaining: 0, checked: 0, refused: [] }
+        await writer.run(scope.wrap(concludeRun(database, run.id, nothing)))
+      } else if (scope.isEnclosing) {
+        await writer.run(dialect.savepoint(scheduledMark))
+      }
+    })
   })
 }
 
@@ -171,12 +190,12 @@ export async function scheduleInMigration(
  * @throws RowshiftError GATE_SHUT with what is left and the command that finishes it; GATE_IN_SAME_TRANSACTION
  */
 export async function requireCompletedInMigration(
-  database: Database,
+  given: Database,
   session: Session,
   definition: BackfillDefinition,
 ): Promise<void> {
-  await inPlace(database, session, async (place) => {
-    const { dialect } = database
+  await inPlace(given, session, async (place) => {
+    const { database, dialect } = place
     const writer = await place.connections.writer()
     if (place.scope.isEnclosing && (await writer.run(dialect.hasSavepoint(scheduledMark)))) {
       throw new RowshiftError('GATE_IN_SAME_TRANSACTION', {
@@ -185,7 +204,9 @@ export async function requireCompletedInMigration(
       })
     }
     const prepared = await prepare(place, definition)
-    await requireOpenGate(database, writer, place.scope, prepared)
+    await withFaultsMended(place, { doing: `checking the gate of backfill "${definition.name}"` }, (session) =>
+      requireOpenGate(database, session, place.scope, prepared),
+    )
   })
 }
 
@@ -194,15 +215,15 @@ export async function requireCompletedInMigration(
  * @throws RowshiftError IRREVERSIBLE before anything is read
  */
 export async function undoInMigration(
-  database: Database,
+  given: Database,
   session: Session,
   definition: BackfillDefinition,
 ): Promise<void> {
   const reverse = reverseOf(definition)
-  if (reverse !== 'not-needed') await runInMigration(database, session, reverse)
-  await inPlace(database, session, async ({ connections, scope }) => {
-    const { dialect, stateNames } = database
-    const writer = await connections.writer()
+  if (reverse !== 'not-needed') await runInMigration(given, session, reverse)
+  await inPlace(given, session, async (place) => {
+    const { database, dialect, scope } = place
+    const { stateNames } = database
     function* mark() {
       const run = yield* dialect.state.latestRun(stateNames, definition.name)
       const locked = run && (yield* dialect.state.lockRun(stateNames, run.id))
@@ -213,6 +234,7 @@ export async function undoInMigration(
       }
       return keep(undefined)
     }
-    await writer.run(scope.wrap(mark()))
+    const doing = `undoing backfill "${definition.name}"`
+    await withFaultsMended(place, { doing }, (writer) => writer.run(scope.wrap(mark())))
   })
 }

@@ -3,7 +3,7 @@ import { writeKey } from '../backfill/cursor.js'
 import { readLastKey } from '../backfill/keyset-reader.js'
 import { leaseMs } from '../backfill/limits.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
-import { keep, reading, type Scope } from '../backfill/transaction.js'
+import { keep, reading, readModeIn, type Scope } from '../backfill/transaction.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { tableText } from '../dialects/table.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
@@ -25,7 +25,7 @@ export async function startRun(
   prepared: PreparedBackfill,
 ): Promise<StartedRun> {
   const { dialect, stateNames } = database
-  const [estimatedRows, upper] = await session.run(reading(dialect, scope, measure(database, prepared)))
+  const [estimatedRows, upper] = await session.run(reading(dialect, scope, measure(database, scope, prepared)))
   function* start() {
     const run = yield* dialect.state.insertRun(stateNames, {
       name: prepared.definition.name,
@@ -53,9 +53,13 @@ export async function startRun(
   return started
 }
 
-function* measure(database: Database, prepared: PreparedBackfill): Script<readonly [number, string | undefined]> {
+function* measure(
+  database: Database,
+  scope: Scope,
+  prepared: PreparedBackfill,
+): Script<readonly [number, string | undefined]> {
   const estimatedRows = yield* database.dialect.estimateRows(prepared.info.table)
-  const upper = yield* readLastKey(database.dialect, prepared.plan)
+  const upper = yield* readLastKey(database.dialect, prepared.plan, readModeIn(scope))
   return [Math.max(estimatedRows, upper === undefined ? 0 : 1), upper && writeKey(upper)]
 }
 

@@ -14,6 +14,7 @@ const transient = new Set([
   1205, // ER_LOCK_WAIT_TIMEOUT: undoes the statement only, so the transaction is rolled back by us
   1206, // ER_LOCK_TABLE_FULL
   1213, // ER_LOCK_DEADLOCK
+  1412, // ER_TABLE_DEF_CHANGED: made after the transaction's snapshot
   1226, // ER_USER_LIMIT_REACHED
   1317, // ER_QUERY_INTERRUPTED: KILL QUERY
   1614, // ER_XA_RBDEADLOCK

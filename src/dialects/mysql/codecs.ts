@@ -3,11 +3,13 @@ import { type Sql, sql } from '../sql.js'
 import type { ColumnInfo, ColumnKind } from '../table.js'
 import {
   commonCodecs,
+  doubleText,
   hexOf,
   isFitting,
   refuse,
   requireBoolean,
   requireBytes,
+  requireLength,
   requireText,
   requireValidDate,
   typeName,
@@ -24,7 +26,7 @@ const double: Codec = {
   decode: Number,
   encode(value) {
     if (typeof value !== 'number') return refuse(`expected a number, got ${typeName(value)}`)
-    return Number.isFinite(value) ? String(value) : refuse(`expected a number, got ${value}`)
+    return Number.isFinite(value) ? doubleText(value) : refuse(`expected a number, got ${value}`)
   },
 }
 
@@ -84,16 +86,53 @@ const codecs: Readonly<Record<ColumnKind, Codec>> = {
   other: text,
 }
 
-/** As an unsigned number a negative one would be a huge one that may even fit. */
-function requireBits(value: string): string {
-  return /^\d+$/.test(value) ? value : refuse('expected a whole number that is not negative')
+/** What an assignment would take for something else, or cut, without a word; the rest is for the database to refuse. */
+function fitOf(column: ColumnInfo): ((value: string) => string) | undefined {
+  const matching = (pattern: RegExp, expected: string) => (value: string) =>
+    pattern.test(value) ? value : refuse(`expected ${expected}`)
+  // As an unsigned number a negative one would be a huge one that may even fit.
+  if (column.castType === 'bit') return matching(/^\d+$/, 'a whole number that is not negative')
+  switch (column.kind) {
+    case 'integer':
+    case 'bigint':
+      return matching(/^[+-]?\d+$/, 'a whole number')
+    case 'date':
+      return matching(/^\d{4}-\d\d-\d\d$/, "a date as 'YYYY-MM-DD'")
+    case 'time':
+      return matching(/^-?\d{1,3}:\d\d(:\d\d(\.\d{1,6})?)?$/, "a time as 'HH:MM:SS'")
+    case 'text':
+      return textFit(column)
+    case 'other':
+      // unhex() makes NULL of anything else.
+      return column.castType === 'binary'
+        ? matching(/^(?:[0-9a-f]{2})*$/i, 'the hex digits of stored bytes')
+        : undefined
+    default:
+      return undefined
+  }
+}
+
+function textFit({ type }: ColumnInfo): ((value: string) => string) | undefined {
+  const [shortType, isVarying, max] = /^(var)?char\((\d+)\)/.exec(type) ?? []
+  if (shortType !== undefined) {
+    return (value) => {
+      // Blanks at the end of a char(20) are not stored.
+      requireLength(isVarying ? value : value.replace(/ +$/, ''), Number(max), shortType)
+      return value
+    }
+  }
+  const [list] = /^(?:enum|set)\(.*\)/s.exec(type) ?? []
+  if (list === undefined) return undefined
+  const labels = new Set([...list.matchAll(/'((?:[^']|'')*)'/g)].map(([, label]) => label!.replaceAll("''", "'")))
+  // A number that is no label would be a place in the list, or the bits of a set.
+  return (value) => (/^\s*[+-]?\d+$/.test(value) && !labels.has(value) ? refuse(`the text is none of ${list}`) : value)
 }
 
 export function codec(column: ColumnInfo, declared: ColumnKind): Codec | undefined {
   if (!isFitting(declared, column.kind)) return undefined
   const found = declared === 'double' && column.castType === 'float' ? float : codecs[declared]
-  if (column.castType === 'bit') return { decode: found.decode, encode: (value) => requireBits(found.encode(value)) }
-  return found
+  const requireFit = fitOf(column)
+  return requireFit ? { decode: found.decode, encode: (value) => requireFit(found.encode(value)) } : found
 }
 
 /** The exact text of a stored value, in utf8mb4: what is read, what keys are and what guards compare. */
@@ -136,14 +175,22 @@ export function assigned(column: ColumnInfo, value: Sql): Sql {
     case 'date':
     case 'timestamp':
       // The pinned mode lets zero dates pass, so that those which are there survive. New ones become what no mode accepts.
-      return notNull(column, sql`case when ${value} like '%-00%' then 'zero date' else ${value} end`)
+      return assignable(column, sql`case when ${value} like '%-00%' then 'zero date' else ${value} end`)
     default:
-      return column.castType === 'binary' || column.castType === 'bit' ? typed(column, value) : value
+      return column.castType === 'binary' || column.castType === 'bit'
+        ? typed(column, value)
+        : assignable(column, value)
   }
 }
 
-/** MariaDB takes NULL for a TIMESTAMP that cannot hold it to be the current time; a text that is no time is refused. */
-export function notNull(column: ColumnInfo, value: Sql): Sql {
+const shortBlob = /^(?:tiny|medium)?(?:text|blob)/
+
+/** A value that an assignment takes as it is, or refuses. */
+export function assignable(column: ColumnInfo, value: Sql): Sql {
+  // MariaDB copies a column into a TEXT or BLOB column that is too short by cutting the length's own bytes: 300 letters become
+  // 44 in a TINYTEXT. What is computed, it measures.
+  if (shortBlob.test(column.type)) return sql`concat(${value})`
+  // And it takes NULL for a TIMESTAMP that cannot hold it to be the current time; a text that is no time is refused.
   return column.type.startsWith('timestamp') && !column.isNullable ? sql`coalesce(${value}, 'NULL')` : value
 }
 

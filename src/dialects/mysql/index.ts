@@ -4,7 +4,7 @@ import { codec, conditionValue, isDistinct } from './codecs.js'
 import { estimateRows, introspect } from './introspect.js'
 import * as rows from './rows.js'
 import { spelling } from './spelling.js'
-import { state } from './state.js'
+import { enclosedState, state } from './state.js'
 import * as transaction from './transaction.js'
 
 /** MySQL 8.0.19 and up, MariaDB 10.6 and up. */
@@ -25,4 +25,5 @@ export const mysql: Dialect = {
   *lockTable() {},
   classifyError,
   state,
+  enclosedState,
 }

@@ -11,7 +11,7 @@ import type {
 } from '../dialect.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
-import { assigned, notNull, textOf, typed } from './codecs.js'
+import { assignable, assigned, textOf, typed } from './codecs.js'
 import { spelling } from './spelling.js'
 
 /*
@@ -37,6 +37,7 @@ const keyTexts = (info: TableInfo): Sql => sql.join(info.key.map((column) => tex
 const orderBy = (info: TableInfo, direction = sql``): Sql =>
   sql.join(info.key.map((column) => sql`${columnOf(info, column)} ${direction}`))
 const lock = (mode: ReadMode): Sql => (mode === 'current' ? sql`for update` : sql``)
+const share = (mode: ReadMode): Sql => (mode === 'current' ? sql`lock in share mode` : sql``)
 
 /** How NULL is written in the parameter: JSON's own null was the text 'null' until MySQL 8.0.21; a list fits no scalar. */
 const absent: readonly never[] = []
@@ -104,10 +105,10 @@ function inRange(info: TableInfo, range: KeyRange): Sql {
   return range.after ? sql`${beyond(info, range.after, '>', '>')} and ${upper}` : upper
 }
 
-export function lastKey(info: TableInfo): Statement {
+export function lastKey(info: TableInfo, mode: ReadMode = 'plain'): Statement {
   return statement(
     'last-key',
-    sql`select ${keyTexts(info)} from ${keyed(info)} order by ${orderBy(info, sql`desc`)} limit 1`,
+    sql`select ${keyTexts(info)} from ${keyed(info)} order by ${orderBy(info, sql`desc`)} limit 1 ${share(mode)}`,
   )
 }
 
@@ -256,7 +257,7 @@ const all = sql.raw('18446744073709551615')
  */
 function updateSql(info: TableInfo, set: Assignments, from: Sql, where: Sql): Statement {
   const assign = (value: (i: number) => Sql) =>
-    sql.join(set.map(([column], i) => sql`${columnOf(info, column)} = ${notNull(column, value(i))}`))
+    sql.join(set.map(([column], i) => sql`${columnOf(info, column)} = ${assignable(column, value(i))}`))
   if (!seesEarlier(set)) {
     return statement('update-range', sql`update ${from} set ${assign((i) => set[i]![1])} where ${where}`)
   }
@@ -309,6 +310,7 @@ export function* takenValues(
   info: TableInfo,
   column: ColumnInfo,
   values: readonly { readonly key: Key; readonly text: string }[],
+  mode: ReadMode = 'plain',
 ): Script<readonly number[]> {
   const keys = info.key.length
   const rows = values.map(({ key, text }) => [...key, text])
@@ -316,7 +318,7 @@ export function* takenValues(
   const found = yield statement(
     'taken-values',
     sql`select rs_v.rs_ord from ${input(rows, columns)} straight_join ${tableSql(info.table)}
-      on ${columnOf(info, column)} = ${typed(column, given('w', 0))} where not (${keyJoin(info)})`,
+      on ${columnOf(info, column)} = ${typed(column, given('w', 0))} where not (${keyJoin(info)}) ${share(mode)}`,
   )
   return positions(found.rows)
 }

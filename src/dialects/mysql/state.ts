@@ -1,5 +1,5 @@
 import { type Sql, sql } from '../sql.js'
-import { type StateTables, sharedState } from '../state/index.js'
+import { type StateSpelling, type StateTables, sharedState } from '../state/index.js'
 import { spelling } from './spelling.js'
 
 /*
@@ -90,16 +90,22 @@ const createTables = (tables: StateTables) => [
   ),
 ]
 
-export const state = sharedState({
+const stateSpelling: StateSpelling = {
   ...spelling,
   now: sql`utc_timestamp(6)`,
   after: (milliseconds) => sql`utc_timestamp(6) + interval 1000 * ${milliseconds} microsecond`,
   timeText: (column) => sql`concat(left(date_format(${column}, '%Y-%m-%dT%H:%i:%s.%f'), 23), 'Z')`,
   forUpdate: sql`for update`,
   forUpdateSkipLocked: sql`for update skip locked`,
+  forRead: sql``,
   keepOnConflict: (column) => sql`on duplicate key update ${column} = ${column}`,
   hasTable: (names, _table, table) =>
     sql`select 1 from information_schema.tables as t
       where t.table_schema = ${names.schema ?? sql`database()`} and t.table_name = ${table}`,
   createTables,
-})
+}
+
+export const state = sharedState(stateSpelling)
+
+/** Under REPEATABLE READ only a locking read sees what others have committed since the transaction's first read. */
+export const enclosedState = sharedState({ ...stateSpelling, forRead: sql`lock in share mode` })

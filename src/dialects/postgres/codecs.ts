@@ -2,12 +2,14 @@ import type { Codec } from '../dialect.js'
 import type { ColumnInfo, ColumnKind } from '../table.js'
 import {
   commonCodecs,
+  doubleText,
   encodeJson,
   hexOf,
   isFitting,
   refuse,
   requireBoolean,
   requireBytes,
+  requireLength,
   requireText,
   requireValidDate,
   typeName,
@@ -22,7 +24,8 @@ const text: Codec = { decode: (value) => value, encode: (value) => requireNoNul(
 
 const double: Codec = {
   decode: Number,
-  encode: (value) => (typeof value === 'number' ? String(value) : refuse(`expected a number, got ${typeName(value)}`)),
+  encode: (value) =>
+    typeof value === 'number' ? doubleText(value) : refuse(`expected a number, got ${typeName(value)}`),
 }
 
 const decimal: Codec = {
@@ -57,13 +60,13 @@ const bytes: Codec = {
   encode: (value) => `\\x${hexOf(requireBytes(value))}`,
 }
 
-/** jsonb refuses an escaped NUL; json would keep it and fail on the first use. */
+/** jsonb refuses these escapes; json would keep them and fail on the first use. */
 const json: Codec = {
   decode: commonCodecs.json.decode,
   encode(value) {
     const encoded = encodeJson(value)
-    return /(?<!\\)(?:\\\\)*\\u0000/.test(encoded)
-      ? refuse('the JSON has a NUL character, which PostgreSQL cannot hold')
+    return /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/.test(encoded)
+      ? refuse('the JSON has a NUL character or a lone surrogate, which PostgreSQL cannot hold')
       : encoded
   },
 }
@@ -80,6 +83,21 @@ const codecs: Readonly<Record<ColumnKind, Codec>> = {
   other: text,
 }
 
+/** Not of domains and arrays, whose types have names of their own. */
+const limitedText = /^character( varying)?\((\d+)\)$/
+
 export function codec(column: ColumnInfo, declared: ColumnKind): Codec | undefined {
-  return isFitting(declared, column.kind) ? codecs[declared] : undefined
+  if (!isFitting(declared, column.kind)) return undefined
+  const { decode, encode } = codecs[declared]
+  const [, isVarying, max] = limitedText.exec(column.type) ?? []
+  if (max === undefined) return codecs[declared]
+  return {
+    decode,
+    encode(value) {
+      const encoded = encode(value)
+      // Blanks at the end of a char(20) are padding.
+      requireLength(isVarying ? encoded : encoded.replace(/ +$/, ''), Number(max), column.type)
+      return encoded
+    },
+  }
 }

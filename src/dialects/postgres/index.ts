@@ -25,4 +25,5 @@ export const postgres: Dialect = {
   },
   classifyError,
   state,
+  enclosedState: state,
 }

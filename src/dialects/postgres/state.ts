@@ -77,6 +77,7 @@ export const state = sharedState({
   timeText: (column) => sql`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
   forUpdate: sql`for update`,
   forUpdateSkipLocked: sql`for update skip locked`,
+  forRead: sql``,
   keepOnConflict: () => sql`on conflict do nothing`,
   hasTable: (_names, table) => {
     const path = (table.holes[0] as { identifier: string[] }).identifier.map(spelling.quote).join('.')

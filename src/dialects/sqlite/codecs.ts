@@ -7,6 +7,7 @@ import {
   refuse,
   requireBoolean,
   requireBytes,
+  requireLength,
   requireText,
   requireValidDate,
   typeName,
@@ -223,7 +224,7 @@ function fitOf(column: ColumnInfo): (value: string) => string {
         return value
       }
     case 'text':
-      return requireLength(column)
+      return lengthFit(column)
     case 'uuid':
     case 'other':
       return storageOf(column) === 'number' ? requireTextKept : (value) => value
@@ -233,10 +234,9 @@ function fitOf(column: ColumnInfo): (value: string) => string {
 }
 
 /** varchar(20): SQLite would keep the 21st character, and the next database would not. */
-function requireLength(column: ColumnInfo): (value: string) => string {
-  const max = Number(/\((\d+)\)/.exec(column.type)?.[1] ?? Infinity)
-  const isLonger = (value: string) => value.length > max && [...value].length > max
-  return (value) => (isLonger(value) ? refuse(`the text is longer than ${column.type}`) : value)
+function lengthFit({ type }: ColumnInfo): (value: string) => string {
+  const max = Number(/\((\d+)\)/.exec(type)?.[1] ?? Infinity)
+  return (value) => requireLength(value, max, type)
 }
 
 /** A type such as STRING has numeric affinity: '007' would become 7. */

@@ -23,4 +23,5 @@ export const sqlite: Dialect = {
   *lockTable() {},
   classifyError,
   state,
+  enclosedState: state,
 }

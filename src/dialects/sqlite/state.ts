@@ -80,6 +80,7 @@ export const state = sharedState({
   // A transaction that writes is alone.
   forUpdate: sql``,
   forUpdateSkipLocked: sql``,
+  forRead: sql``,
   keepOnConflict: () => sql`on conflict do nothing`,
   hasTable: ({ schema = 'main' }, _table, name) =>
     sql`select 1 from ${sql.id(schema, 'sqlite_master')} where type = 'table' and name = ${name}`,

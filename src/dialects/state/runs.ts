@@ -60,14 +60,17 @@ export function stateOfRuns(
 
     *activeRun(names, name) {
       const { run } = stateTables(names)
-      return yield* oneRun('read-run', sql`select ${runColumns} from ${run} where active_name = ${name}`)
+      return yield* oneRun(
+        'read-run',
+        sql`select ${runColumns} from ${run} where active_name = ${name} ${spelling.forRead}`,
+      )
     },
 
     *latestRun(names, name) {
       const { run } = stateTables(names)
       return yield* oneRun(
         'read-run',
-        sql`select ${runColumns} from ${run} where name = ${name} order by id desc limit 1`,
+        sql`select ${runColumns} from ${run} where name = ${name} order by id desc limit 1 ${spelling.forRead}`,
       )
     },
 

@@ -86,7 +86,7 @@ export function stateOfShards(
       const { checkpoint } = stateTables(names)
       const { rows } = yield statement(
         'read-shards',
-        sql`select ${shardColumns} from ${checkpoint} where run_id = ${runId} order by shard`,
+        sql`select ${shardColumns} from ${checkpoint} where run_id = ${runId} order by shard ${spelling.forRead}`,
       )
       return rows.map(readShard)
     },

@@ -12,6 +12,8 @@ export interface StateSpelling extends SqlSpelling {
   /** Row locks; empty where a writing transaction already is alone. */
   readonly forUpdate: Sql
   readonly forUpdateSkipLocked: Sql
+  /** Ends a read of runs and shards that must not be of an old snapshot. */
+  readonly forRead: Sql
   /** Ends an INSERT that keeps the present row when a unique `column` clashes. */
   keepOnConflict(column: Sql): Sql
   hasTable(names: StateNames, table: Sql, name: string): Sql

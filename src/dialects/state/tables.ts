@@ -19,7 +19,7 @@ export function stateOfTables(spelling: StateSpelling): Pick<StateStatements, 'v
       if (present.rows.length === 0) return undefined
       const { rows } = yield statement(
         'state-version',
-        sql`select version from ${schemaVersion} where table_name = ${ownVersionRow}`,
+        sql`select version from ${schemaVersion} where table_name = ${ownVersionRow} ${spelling.forRead}`,
       )
       return rows[0] && Number(rows[0][0])
     },
