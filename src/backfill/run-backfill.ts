@@ -84,15 +84,21 @@ async function runTransform(context: ShardContext, work: PreparedTransform, rang
   }
 }
 
-/** Starts reading at once; an error waits until the page is asked for. */
+/**
+ * Starts reading at once; an error waits until the page is asked for. Not in an enclosing transaction, where the same connection
+ * would read, and where nothing may follow an error.
+ */
 function readAhead(context: ShardContext, range: PageRange): { page(): Promise<Page> } {
   const mode = readModeIn(context.scope)
   const doing = `reading a page of ${nameOf(context)}`
-  const read = withFaultsMended(context, { doing, connection: 'reader' }, (session) =>
-    session.run(inRead(context, readPage(context.dialect, context.prepared.plan, range, mode))),
-  )
-  read.catch(() => undefined)
-  return { page: () => read }
+  const read = () =>
+    withFaultsMended(context, { doing, connection: 'reader' }, (session) =>
+      session.run(inRead(context, readPage(context.dialect, context.prepared.plan, range, mode))),
+    )
+  if (context.scope.isEnclosing) return { page: read }
+  const page = read()
+  page.catch(() => undefined)
+  return { page: () => page }
 }
 
 function inRead<T>(context: ShardContext, script: Script<T>): Script<T> {

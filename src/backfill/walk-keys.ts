@@ -1,7 +1,7 @@
 import type { Session } from '../adapters/database.js'
 import type { Dialect, Key, TablePlan } from '../dialects/dialect.js'
 import { readLastKey, readPage } from './keyset-reader.js'
-import { reading, type Scope } from './transaction.js'
+import { reading, readModeIn, type Scope } from './transaction.js'
 
 /** Keys a statement looks at: many, as nothing but the match is read, and few enough for any time limit. */
 const keysPerPage = 10_000
@@ -19,12 +19,14 @@ export async function countMatching(
 ): Promise<number> {
   const { limit = Number.POSITIVE_INFINITY, onKeys = () => undefined } = options
   const matchOnly = { ...plan, read: [] }
-  const upTo = await session.run(reading(dialect, scope, readLastKey(dialect, matchOnly, 'plain')))
+  // On MySQL this locks the rows, which keeps writers out until the contract that follows, as LOCK TABLE does elsewhere.
+  const mode = readModeIn(scope)
+  const upTo = await session.run(reading(dialect, scope, readLastKey(dialect, matchOnly, mode)))
   let matching = 0
   let after: Key | undefined
   while (upTo && matching <= limit) {
     const range = { after, upTo, limit: keysPerPage }
-    const page = await session.run(reading(dialect, scope, readPage(dialect, matchOnly, range, 'plain')))
+    const page = await session.run(reading(dialect, scope, readPage(dialect, matchOnly, range, mode)))
     matching += page.rows.length
     onKeys(page.keys)
     if (page.isLast) break
