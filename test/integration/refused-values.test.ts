@@ -14,6 +14,7 @@ const refusedByEncoder: readonly (readonly [title: string, kind: Kind, value: un
   ['text for a whole number', 'integer', 'abc', /whole number, got string/],
   ['a number beyond 2^53', 'integer', 2 ** 60, /beyond 2\^53/],
   ['a lone surrogate', 'text', 'a\ud800b', /lone surrogate/],
+  ['text that is too long', 'text', 'abcdef', /longer than/],
   ['a number for text', 'text', 7, /expected a string, got number/],
   ['text that is no decimal', 'decimal', '1,5', /no decimal number/],
   ['an invalid Date', 'timestamp', new Date(Number.NaN), /Date is invalid/],
@@ -23,7 +24,7 @@ const refusedByEncoder: readonly (readonly [title: string, kind: Kind, value: un
 
 const types: Record<Kind, { readonly sqlite: string; readonly postgres: string; readonly mariadb: string }> = {
   integer: { sqlite: 'integer', postgres: 'integer', mariadb: 'int' },
-  text: { sqlite: 'text', postgres: 'varchar(3)', mariadb: 'varchar(3)' },
+  text: { sqlite: 'varchar(3)', postgres: 'varchar(3)', mariadb: 'varchar(3)' },
   double: { sqlite: 'double', postgres: 'double precision', mariadb: 'double' },
   timestamp: { sqlite: 'datetime', postgres: 'timestamptz', mariadb: 'datetime(3)' },
   decimal: { sqlite: 'decimal', postgres: 'numeric(4,2)', mariadb: 'decimal(4,2)' },
@@ -67,7 +68,6 @@ for (const [title, kind, value, reason] of refusedByEncoder) {
 
 /** What only the database can refuse: nothing is cut or clamped, and nothing of the batch is kept. */
 const refusedByDatabase: readonly (readonly [title: string, kind: Kind, value: unknown])[] = [
-  ['text that is too long', 'text', 'abcdef'],
   ['a number out of range', 'integer', 3_000_000_000],
   ['a decimal out of range', 'decimal', '12345.6'],
   ['a day that is not in the calendar', 'date', '2021-02-30'],
