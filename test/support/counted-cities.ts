@@ -41,6 +41,8 @@ export interface CountedSlugOptions {
   readonly batchRows?: number
   /** Sees each key before its row is transformed. */
   readonly onRow?: (id: number) => void
+  /** What the transform waits for. */
+  readonly during?: () => Promise<unknown> | undefined
 }
 
 /**
@@ -67,6 +69,7 @@ async function migrate(
   { key: [id] }: { readonly key: readonly string[] },
 ) {
   options.onRow?.(Number(id))
+  await options.during?.()
   if (app && isRenamed(Number(id)) && row.name !== renamed(row.name))
     await app.query(`update city set name = '${renamed(row.name)}' where id = ${id}`)
   return { slug: row.name.toLowerCase(), touched: row.touched + 1 }

@@ -52,6 +52,20 @@ export function testOn(names: readonly DatabaseName[], title: string, body: Data
   }
 }
 
+/**
+ * A test on every database, titled `<database>/typeorm: <title>`, that runs beside the other waiting tests of its file: for
+ * tests that pass the time. What it calls must not use vitest's own `onTestFinished`, which knows one test at a time.
+ */
+export function waitingTestEachDatabase(title: string, body: DatabaseTest): void {
+  for (const name of plan) {
+    test.runIf(databases.includes(name)).concurrent(`${name}/typeorm: ${title}`, async (context) => {
+      const database = await target(name).createDatabase()
+      context.onTestFinished(() => database.drop())
+      await body(database, target(name))
+    })
+  }
+}
+
 /** A test on every database, titled `<database>/typeorm: <title>`. */
 export function testEachDatabase(title: string, body: DatabaseTest, timeoutMs?: number): void {
   testOn(plan, title, body, timeoutMs)

@@ -1,0 +1,144 @@
+import { expect } from 'vitest'
+import { controlRun } from '../../src/runs/run-control.js'
+import { portTo, runBackfill } from '../support/backfills.js'
+import { countWhere } from '../support/city-table.js'
+import { countedSlug, createCountedCities, expireLease, readCheckpoint } from '../support/counted-cities.js'
+import { testEachDatabase, testOn, waitingTestEachDatabase } from '../support/databases.js'
+import { atPoint } from '../support/die-at.js'
+import { expectMigratedOnce } from '../support/expect-migrated.js'
+
+/* Who may write a shard's rows, and for how long. A lease is 5 s by the database's clock. */
+
+const leaseMs = 5_000
+
+const rows = 40
+
+const completed = { status: 'completed', counts: { scanned: 2 * rows, written: rows, failures: 0 } }
+
+for (const action of ['pause', 'cancel'] as const) {
+  testEachDatabase(`writes nothing of a batch that was being transformed at the ${action}`, async (database) => {
+    const app = await database.connect()
+    await createCountedCities(app, database.name, rows)
+    const controlled: Promise<unknown>[] = []
+    const backfill = countedSlug(undefined, {
+      onRow: (id) => id === 15 && controlled.push(controlRun(portTo(app), 'city.slug', action)),
+      during: () => Promise.all(controlled),
+    })
+    const result = await runBackfill(await database.connect(), backfill)
+    expect(controlled).toHaveLength(1)
+    expect(result).toMatchObject({
+      status: 'unfinished',
+      reason: action === 'pause' ? 'paused' : 'cancelled',
+      counts: { scanned: 10, written: 10 },
+    })
+    expect(await countWhere(app, 'slug is not null')).toBe(10)
+
+    if (action === 'pause') await controlRun(portTo(app), 'city.slug', 'resume')
+    expect(await runBackfill(await database.connect(), countedSlug(undefined))).toMatchObject({ status: 'completed' })
+    await expectMigratedOnce(app)
+  })
+}
+
+testOn(['postgres', 'mariadb'], 'ends a pause only when no batch is in flight', async (database) => {
+  const app = await database.connect()
+  await createCountedCities(app, database.name, rows)
+  const other = app.createQueryRunner()
+  await other.startTransaction()
+  await other.query('update city set touched = touched where id = 18')
+  let isReleased = false
+  let atPause: unknown
+  let pausing: Promise<void> | undefined
+  const pause = async () => {
+    await controlRun(portTo(await database.connect()), 'city.slug', 'pause')
+    atPause = { isReleased, migrated: await countWhere(app, 'slug is not null') }
+  }
+  const release = async () => {
+    isReleased = true
+    await other.commitTransaction()
+    await other.release()
+  }
+  const result = await runBackfill(await database.connect(), countedSlug(undefined), {
+    hooks: atPoint({ label: 'fence', when: 'after', nth: 2 }, () => {
+      pausing = pause()
+      setTimeout(() => void release(), 700)
+    }),
+  })
+  await pausing
+  expect(result).toMatchObject({ status: 'unfinished', reason: 'paused' })
+  expect(atPause).toEqual({ isReleased: true, migrated: result.counts.written })
+  expect(await countWhere(app, 'slug is not null')).toBe(result.counts.written)
+})
+
+testEachDatabase('writes nothing for a worker whose shard was taken over meanwhile', async (database) => {
+  const app = await database.connect()
+  await createCountedCities(app, database.name, rows)
+  let takenOver: Promise<unknown> | undefined
+  const takeOver = async () => {
+    await expireLease(app)
+    expect(await runBackfill(await database.connect(), countedSlug(undefined))).toMatchObject(completed)
+  }
+  const stale = countedSlug(undefined, {
+    onRow(id) {
+      if (id === 15) takenOver ??= takeOver()
+    },
+    during: () => takenOver,
+  })
+  expect(await runBackfill(await database.connect(), stale)).toMatchObject(completed)
+  await takenOver
+  await expectMigratedOnce(app)
+})
+
+waitingTestEachDatabase('keeps its shard through a transform that outlasts the lease', async (database) => {
+  const app = await database.connect()
+  await createCountedCities(app, database.name, rows)
+  let isSlow = true
+  const slow = countedSlug(undefined, {
+    async during() {
+      if (!isSlow) return
+      isSlow = false
+      await new Promise((resolve) => setTimeout(resolve, leaseMs + 2_000))
+    },
+  })
+  const other: number[] = []
+  const working = runBackfill(await database.connect(), slow)
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  const waiting = runBackfill(await database.connect(), countedSlug(undefined, { onRow: (id) => other.push(id) }))
+  await new Promise((resolve) => setTimeout(resolve, leaseMs + 1_000))
+  expect(other).toEqual([])
+  expect(await readCheckpoint(app)).toMatchObject({ epoch: 1 })
+  expect(await working).toMatchObject(completed)
+  expect(await waiting).toMatchObject(completed)
+  await expectMigratedOnce(app)
+})
+
+waitingTestEachDatabase('takes a shard over whose worker fell silent, in under twice the lease', async (database) => {
+  const app = await database.connect()
+  await createCountedCities(app, database.name, rows)
+  // A worker that hangs for ever, and whose heartbeats do not arrive any more.
+  let silentSince = 0
+  const silent = countedSlug(undefined, {
+    onRow: (id) => {
+      if (id === 15) silentSince = performance.now()
+    },
+    during: () => (silentSince > 0 ? new Promise(() => undefined) : undefined),
+  })
+  void runBackfill(await database.connect(), silent, {
+    hooks: {
+      before({ label }) {
+        if (label === 'heartbeat' && silentSince > 0) throw new Error('lost on the way')
+      },
+    },
+  }).catch(() => undefined)
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+
+  let takenOverAt = 0
+  const heir = countedSlug(undefined, {
+    onRow: () => {
+      takenOverAt ||= performance.now()
+    },
+  })
+  expect(await runBackfill(await database.connect(), heir)).toMatchObject(completed)
+  expect(takenOverAt - silentSince).toBeLessThan(2 * leaseMs)
+  expect(takenOverAt - silentSince).toBeGreaterThan(leaseMs / 2)
+  await expectMigratedOnce(app)
+})
