@@ -105,14 +105,20 @@ export class UniqueValues {
     let served = 0
     for (const applicant of applicants) {
       let n = begin.get(applicant.baseText) ?? (this.#known.get(applicant.baseText) ?? 0) + 1
-      let text = textOf(bound, applicant, next, n)
+      let text = this.textOf(bound, applicant, next, n)
       while (isTaken.get(text) === true || assumed.has(text)) {
         if (++n > maxSuffix) throw this.exhausted(bound, applicant)
-        text = textOf(bound, applicant, next, n)
+        text = this.textOf(bound, applicant, next, n)
       }
       if (isTaken.get(text) === undefined) {
         const missed = begin.has(applicant.baseText) ? 0 : (misses.get(applicant.baseText) ?? 0)
-        for (let i = n; i < n + 4 ** missed; i++) questions.set(textOf(bound, applicant, next, i), applicant.key)
+        questions.set(text, applicant.key)
+        for (let i = n + 1; i < n + 4 ** missed; i++) {
+          const further = candidate(bound, applicant, next, i)
+          // Not yet a fault: it may not come to this one.
+          if (further instanceof Error) break
+          questions.set(further, applicant.key)
+        }
         if (!begin.has(applicant.baseText)) misses.set(applicant.baseText, missed + 1)
       } else if (questions.size === 0) {
         applicant.set.rows[applicant.row] = applicant.set.rows[applicant.row]!.with(applicant.cell, text)
@@ -126,9 +132,19 @@ export class UniqueValues {
     return { served, questions }
   }
 
-  private exhausted(bound: BoundColumn, applicant: Applicant): RowshiftError {
+  private textOf(bound: BoundColumn, applicant: Applicant, next: Next, n: number): string {
+    const text = candidate(bound, applicant, next, n)
+    if (text instanceof Error) throw this.exhausted(bound, applicant, text)
+    return text
+  }
+
+  private exhausted(bound: BoundColumn, applicant: Applicant, fault?: Error): RowshiftError {
+    const found = `\`unique\` on "${bound.property}" found no free value for the row with key ${writeKey(applicant.key)}`
+    const why = fault
+      ? `: its next one is none of the column's: ${fault.message}. Shorten what it adds to.`
+      : ` in ${maxSuffix} tries. Check that it uses its second argument.`
     return new RowshiftError('UNIQUE_EXHAUSTED', {
-      message: `backfill "${this.prepared.definition.name}": \`unique\` on "${bound.property}" found no free value for the row with key ${writeKey(applicant.key)} in ${maxSuffix} tries. Check that it uses its second argument.`,
+      message: `backfill "${this.prepared.definition.name}": ${found}${why}`,
       details: { key: applicant.key },
     })
   }
@@ -139,7 +155,12 @@ export class UniqueValues {
   }
 }
 
-function textOf(bound: BoundColumn, applicant: Applicant, next: Next, n: number): string {
+/** The text of the n-th value, or why there is none. */
+function candidate(bound: BoundColumn, applicant: Applicant, next: Next, n: number): string | Error {
   if (n === 1) return applicant.baseText
-  return bound.encode(next(applicant.base, n)) ?? applicant.baseText
+  try {
+    return bound.encode(next(applicant.base, n)) ?? applicant.baseText
+  } catch (error) {
+    return error instanceof Error ? error : new TypeError('`unique` threw something that is no error')
+  }
 }

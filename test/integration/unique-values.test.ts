@@ -101,6 +101,30 @@ testEachDatabase('asks for a unique index', async (database) => {
   expect(await codeOf(runBackfill(dataSource, citySlug(10)))).toBe('UNIQUE_NEEDS_INDEX')
 })
 
+testEachDatabase('says so when no value is left that the column can hold', async (database) => {
+  const dataSource = await database.connect()
+  await dataSource.query('create table item (id int not null primary key, slug varchar(3))')
+  const ids = Array.from({ length: 11 }, (_, i) => i + 1)
+  await dataSource.query(`insert into item (id) values ${ids.map((id) => `(${id})`).join()}`)
+  await dataSource.query('create unique index item_slug on item (slug)')
+  const short = defineBackfill({
+    name: 'item.slug',
+    table: 'item',
+    select: { id: 'integer' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    batchRows: 9,
+    transform: () => ({ slug: 'x' }),
+    // 'x-10' is longer than the column.
+    unique: { slug: (slug, n) => `${slug}-${n}` },
+  })
+  const error = await runBackfill(dataSource, short).catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ code: 'UNIQUE_EXHAUSTED', message: expect.stringContaining('longer than') })
+  // The first batch needed no more than 'x-9', whatever it asked about.
+  const [{ n }] = await dataSource.query('select count(*) as n from item where slug is not null')
+  expect(Number(n)).toBe(9)
+})
+
 testEachDatabase('says so when the function never gives another value', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 3)
