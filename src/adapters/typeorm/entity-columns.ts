@@ -2,8 +2,10 @@ import type { Dialect } from '../../dialects/dialect.js'
 import { driverValue as sqliteValue } from '../../dialects/sqlite/codecs.js'
 import { sqlite } from '../../dialects/sqlite/index.js'
 import type { ColumnInfo } from '../../dialects/table.js'
+import { requireValidDate } from '../../dialects/values.js'
 import type { MappedColumn } from '../database.js'
 import type { ColumnMetadataLike, DataSourceLike } from './data-source.js'
+import { fromWallClock, toWallClock, wallClockZone } from './wall-clock.js'
 
 /** What rowshift uses of a TypeORM driver: its conversions, which apply the user's column transformers. */
 interface DriverLike {
@@ -21,12 +23,17 @@ export function entityColumn(dataSource: DataSourceLike, dialect: Dialect, metad
   const driver = dataSource.driver as DriverLike
   return {
     column: metadata.databaseName,
-    decode: (text, column) =>
-      driver.prepareHydratedValue(text === null ? null : driverValue(driver, dialect, column, text), metadata),
+    decode(text, column) {
+      if (text === null) return driver.prepareHydratedValue(null, metadata)
+      const zone = driver.postgres ? undefined : wallClockZone(dataSource, column)
+      const moment = zone && fromWallClock(text, zone)
+      return driver.prepareHydratedValue(moment ?? driverValue(driver, dialect, column, text), metadata)
+    },
     encode(value, column) {
       const prepared = driver.preparePersistentValue(value, metadata)
       if (prepared === null || prepared === undefined) return null
-      const text = driverText(dialect, column, prepared)
+      const zone = prepared instanceof Date ? wallClockZone(dataSource, column) : undefined
+      const text = zone ? toWallClock(requireValidDate(prepared), zone) : driverText(dialect, column, prepared)
       // TypeORM prints what it is given; whether the column can hold it is for the dialect to say.
       return dialect.codec(column, 'text')?.encode(text) ?? text
     },
