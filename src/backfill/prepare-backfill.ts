@@ -17,6 +17,8 @@ export interface BoundColumn {
   readonly column: ColumnInfo
   /** Where its token stands among `plan.read`. */
   readonly position: number
+  /** A key or generated column: it can be given back unchanged only. */
+  readonly isReadOnly: boolean
   /** @throws Error whose message carries no contents */
   decode(text: string | null): unknown
   /** @throws Error whose message carries no contents */
@@ -113,6 +115,7 @@ function createBinder(
 
   const bind = (property: string, declared: DeclaredColumn, position: number): BoundColumn => {
     const column = columnOf(property)
+    const isReadOnly = info.key.includes(column) || column.isGenerated
     if (declared === 'mapped') {
       const mapped = mapping?.columns.get(property)
       if (!mapped) return fail('COLUMN_NOT_FOUND', `the entity has no column "${property}".`, { column: property })
@@ -120,6 +123,7 @@ function createBinder(
         property,
         column,
         position,
+        isReadOnly,
         decode: (text) => mapped.decode(text, column),
         encode: (value) => mapped.encode(value ?? null, column),
       }
@@ -138,6 +142,7 @@ function createBinder(
       property,
       column,
       position,
+      isReadOnly,
       decode(text) {
         if (text !== null) return codec.decode(text)
         if (requiresValues && !holdsNull)
@@ -208,7 +213,8 @@ function bindTransform(binder: Binder, work: TransformWork, read: ColumnInfo[]):
   }
   const select = [...work.select].map(([property, declared]) => place(property, declared))
   const write = [...work.write].map(([property, declared]) => place(property, declared))
-  for (const bound of write) binder.requireWritable(bound)
+  // Taking back may return any column that was read, the key as well; a row that would change it is refused by itself.
+  if (!work.isPartial) for (const bound of write) binder.requireWritable(bound)
   for (const property of work.unique.keys()) {
     const { column } = write.find((bound) => bound.property === property)!
     if (!binder.info.uniqueIndexes.some((index) => index.length === 1 && index[0] === column.name)) {

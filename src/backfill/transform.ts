@@ -142,6 +142,7 @@ function createCollector(prepared: PreparedTransform) {
         if (isUnchanged(bound, token, value)) continue
         text = bound.encode(value)
         if (text === token) continue
+        if (bound.isReadOnly) throw new TypeError('the column is part of the key or generated, and cannot be changed')
         if (text === null && !bound.column.isNullable) throw new TypeError('the column is NOT NULL')
       } catch (error) {
         return fail(row.key, 'INVALID_VALUE', `"${bound.property}": ${(error as Error).message}`)

@@ -296,6 +296,25 @@ testEachDatabase('refuses declarations that do not fit the column', async (datab
   }
 })
 
+testEachDatabase('refuses constants that are no value of their column', async (database) => {
+  const dataSource = await database.connect()
+  await createItems(dataSource, database.name)
+  const setting = (set: Record<string, string | number | Date>) =>
+    defineBackfill.sql({ name: 'item.set', table: 'item', set })
+  const constants = [
+    setting({ n: 'seven' }),
+    setting({ n: 1.5 }),
+    setting({ name: 'a name that is longer than twenty' }),
+    setting({ at: 'soon' }),
+    declared({ where: { name: 'a name that is longer than twenty' } }),
+    declared({ where: { slug: ['ok', 'a\ud800'] } }),
+  ]
+  for (const [i, backfill] of constants.entries()) {
+    expect([i, await refusalOf(dataSource, backfill)]).toEqual([i, 'INVALID_DEFINITION'])
+  }
+  expect(await codeOf(runBackfill(dataSource, setting({ n: 7, name: 'short' })))).toBeUndefined()
+})
+
 testEachDatabase('refuses unique values where no index makes them so', async (database) => {
   const dataSource = await database.connect()
   await createItems(dataSource, database.name)

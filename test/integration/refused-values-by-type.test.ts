@@ -1,9 +1,20 @@
 import type { DataSource } from 'typeorm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Backfill, type ColumnWord, defineBackfill, RowshiftError } from '../../src/index.js'
+import { backfill } from '../../src/adapters/typeorm/index.js'
+import { definitionOf } from '../../src/backfill/definition.js'
+import { reverseOf } from '../../src/backfill/reverse-of.js'
+import { type Backfill, type ColumnWord, defineBackfill, RowshiftError, sql } from '../../src/index.js'
 import { readFailures } from '../../src/runs/read-status.js'
-import { portTo, runBackfill } from '../support/backfills.js'
-import { type DatabaseName, describeEachDatabase, type TestDatabase } from '../support/databases.js'
+import { runInForeground } from '../../src/runs/run-in-foreground.js'
+import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { bySql } from '../support/by-sql.js'
+import {
+  type DatabaseName,
+  describeEachDatabase,
+  type TestDatabase,
+  testEachDatabase,
+  testOn,
+} from '../support/databases.js'
 
 /*
  * A value that its column cannot hold is never cut, clamped, taken for another one or turned into NULL. Either rowshift knows, and
@@ -238,4 +249,112 @@ describeEachDatabase((target) => {
       }
     })
   }
+})
+
+testOn(
+  ['postgres', 'mariadb'],
+  'keeps nothing of a batch with a computed value that does not fit',
+  async (database) => {
+    const dataSource = await connectCarelessly(database)
+    await dataSource.query('create table t (id int primary key, long_text text, n bigint, short varchar(3), tiny int)')
+    const types = bySql(database.name, { sqlite: [], postgres: [], mariadb: ['tinytext', 'tinyblob', 'mediumtext'] })
+    for (const [i, type] of types.entries()) await dataSource.query(`alter table t add blob${i} ${type}`)
+    await dataSource.query(
+      `insert into t (id, long_text, n) values (1, 'abc', 7), (2, '${'a'.repeat(300)}', 3000000000)`,
+    )
+    const set: [string, string][] = [
+      ['short', 'long_text'],
+      ['tiny', 'n'],
+      ...types.slice(0, 2).map((_, i): [string, string] => [`blob${i}`, 'long_text']),
+    ]
+    for (const [to, from] of set) {
+      const copy = defineBackfill.sql({ name: `t.${to}`, table: 't', set: { [to]: sql`${sql.id(from)}` } })
+      expect([to, await codeOf(runBackfill(dataSource, copy))]).toEqual([to, 'ROW_REFUSED'])
+      const [{ n }] = await dataSource.query(`select count(*) as n from t where ${to} is not null`)
+      expect([to, Number(n)]).toEqual([to, 0])
+    }
+  },
+)
+
+testOn(
+  ['postgres', 'mariadb'],
+  'keeps values that do not fit out of a table in an enclosing transaction',
+  async (database) => {
+    const dataSource = await connectCarelessly(database)
+    await dataSource.query('create table t (id int primary key, v smallint)')
+    await dataSource.query('insert into t (id) values (1), (2)')
+    const tooLarge = defineBackfill({
+      name: 't.v',
+      table: 't',
+      select: { id: 'integer' },
+      write: { v: 'integer' },
+      where: { v: null },
+      transform: (row) => ({ v: row.id * 20_000 }),
+    })
+    await withQueryRunner(dataSource, async (queryRunner) => {
+      await queryRunner.startTransaction()
+      expect(await codeOf(backfill(queryRunner, tooLarge))).toBe('ROW_REFUSED')
+      await queryRunner.rollbackTransaction()
+    })
+    const [{ n }] = await dataSource.query('select count(*) as n from t where v is not null')
+    expect(Number(n)).toBe(0)
+  },
+)
+
+testOn(['postgres', 'mariadb'], 'rounds decimals and times to their column as every INSERT does', async (database) => {
+  const dataSource = await connectCarelessly(database)
+  const moment = bySql(database.name, { sqlite: '', postgres: 'timestamp(0)', mariadb: 'datetime' })
+  const columns = `price decimal(10, 2), at ${moment}`
+  await dataSource.query(`create table t (id int primary key, ${columns})`)
+  await dataSource.query(`create table by_insert (id int primary key, ${columns})`)
+  await dataSource.query(`insert into by_insert values (1, '1.005', '2024-01-01 12:00:00.700')`)
+  await dataSource.query('insert into t (id) values (1)')
+  const finer = defineBackfill({
+    name: 't.finer',
+    table: 't',
+    select: { id: 'integer' },
+    write: { price: 'decimal', at: 'timestamp' },
+    where: { price: null },
+    transform: () => ({ price: '1.005', at: new Date('2024-01-01T12:00:00.700Z') }),
+  })
+  expect(await runBackfill(dataSource, finer)).toMatchObject({ status: 'completed' })
+  expect(await dataSource.query('select * from t')).toEqual(await dataSource.query('select * from by_insert'))
+})
+
+testEachDatabase('takes back the columns that a row names, and no others', async (database) => {
+  const dataSource = await database.connect()
+  await dataSource.query('create table t (id int not null primary key, a varchar(9), b varchar(9), done int)')
+  await dataSource.query(
+    `insert into t values (1, 'a1', 'b1', 1), (2, 'a2', null, 1), (3, null, 'b3', 1), (4, 'a4', 'b4', 1), (5, 'a5', 'b5', 1)`,
+  )
+  // What a row does not name stays, and what it names as null becomes NULL. The key may be named, but not changed.
+  const before = [
+    { done: null, a: 'x' },
+    { done: null, b: 'x' },
+    { done: null, id: 3 },
+    { done: null, a: null, b: 'x' },
+    { done: null, id: 50 },
+  ]
+  const definition = defineBackfill({
+    name: 't.done',
+    table: 't',
+    select: { id: 'integer', a: 'text?', b: 'text?' },
+    write: { done: 'integer' },
+    where: { done: null },
+    transform: () => ({ done: 1 }),
+    reverse: (row) => before[row.id - 1],
+  })
+  const back = reverseOf(definitionOf(definition))
+  if (back === 'not-needed') throw new Error('it has a reverse')
+  const result = await runInForeground({ database: portTo(dataSource), definition: back })
+  expect(result).toMatchObject({ status: 'failed', counts: { written: 4, failures: 1 } })
+  const { failures } = await readFailures(portTo(dataSource), back.name, { limit: 10 })
+  expect(failures).toMatchObject([{ key: '["5"]', code: 'INVALID_VALUE', message: expect.stringContaining('the key') }])
+  expect((await dataSource.query('select * from t order by id')).map((row: object) => Object.values(row))).toEqual([
+    [1, 'x', 'b1', null],
+    [2, 'a2', 'x', null],
+    [3, null, 'b3', null],
+    [4, null, 'x', null],
+    [5, 'a5', 'b5', 1],
+  ])
 })
