@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Script, Session } from '../adapters/database.js'
+import type { Script } from '../adapters/database.js'
 import type { Key } from '../dialects/dialect.js'
 import type { FailureRow } from '../dialects/state-statements.js'
 import { allotFree } from './allot-free.js'
@@ -8,7 +8,7 @@ import { newBatchId } from './checkpoint.js'
 import { commit, commitBatch } from './commit-batch.js'
 import { readKey } from './cursor.js'
 import { type PageRow, rereadRows } from './keyset-reader.js'
-import { batchLimits, conflictAttempts, lockedTransformMs } from './limits.js'
+import { batchLimits, conflictAttempts, lockedTransformMs, unlockedAttempts } from './limits.js'
 import { withFaultsMended } from './mend.js'
 import type { PreparedTransform } from './prepare-backfill.js'
 import { nameOf, type ShardContext } from './shard-context.js'
@@ -113,8 +113,9 @@ async function settleLocked(context: ShardContext, work: PreparedTransform, entr
   const session = await context.connections.writer()
   const { dialect, prepared, scope } = context
   const key = readKey(entry.key)
-  // Where other code shares the connection, or a transaction encloses it, the transaction is one script.
-  if (session.isShared || scope.isEnclosing) return settleAtOnce(context, session, work, entry, key)
+  // Where other code shares the connection or the lock, or a transaction encloses it, the transaction is one script.
+  const isAlone = !session.isShared && !scope.isEnclosing && !dialect.locksWholeDatabase
+  if (!isAlone) return settleAtOnce(context, work, entry, key)
 
   const id = newBatchId()
   const limits = { ...batchLimits, idleTimeoutMs: 2 * lockedTransformMs }
@@ -141,25 +142,28 @@ function* decided(script: Script<BatchOutcome>): Script<Decision<BatchOutcome>> 
   return outcome.status === 'fenced' ? undo(outcome) : keep(outcome)
 }
 
+/** A synchronous transform can have no writer come between; an asynchronous one is given further attempts without a lock. */
 async function settleAtOnce(
   context: ShardContext,
-  session: Session,
   work: PreparedTransform,
   entry: FailureRow,
   key: Key,
 ): Promise<Outcome> {
   const { dialect, prepared, scope } = context
-  function* body() {
+  const id = newBatchId()
+  let isPostponed = false
+  function* body(): Script<Decision<BatchOutcome>> {
     const found = yield* rereadRows(dialect, prepared.plan, [key], 'current')
     const row = found.matching[0]
     const changes = row ? transformRowNow(work, row, context.abort) : { sets: [], left: 0, failures: [] }
+    isPostponed = changes === undefined && entry.attempts < unlockedAttempts
+    if (isPostponed) return undo({ status: 'fenced' })
     const free = changes && (yield* new UniqueValues(dialect, prepared, work).allot(changes, 'current'))
     const batch = free ? batchOf(context, free, [entry], row ? 0 : 1) : givingUp(context, entry)
-    return yield* decided(writeBatch({ ...context, scope: savepoints(dialect) }, batch))
+    return yield* decided(writeBatch({ ...context, scope: savepoints(dialect) }, { ...batch, id }))
   }
-  const outcome = await session.run(scope.wrap(body()))
-  if (outcome.status === 'written') context.hold.committed()
-  return outcome
+  const outcome = await commit(context, id, (session) => session.run(scope.wrap(body())))
+  return isPostponed ? settleTogether(context, work, [entry]) : outcome
 }
 
 /** A row that could not be had: listed as a failure, with the number of attempts. */

@@ -26,6 +26,9 @@ export const maxLeaseMs = 80_000
 /** Times a changed row is read again before its row is locked for the last attempt. */
 export const conflictAttempts = 5
 
+/** The same where no row can be locked while an asynchronous transform runs: it then fails. */
+export const unlockedAttempts = 20
+
 /** How long a row may stay locked while its transform runs, in that last attempt. */
 export const lockedTransformMs = 5_000
 

@@ -122,6 +122,8 @@ export interface Dialect extends SqlSpelling {
   hasSavepoint(name: string): Script<boolean>
   /** Whether settings live in transactions only, so that reads need one too. */
   readonly readsNeedTransaction: boolean
+  /** Whether a transaction that writes keeps all other writers out, so that it must never wait for the process it is in. */
+  readonly locksWholeDatabase: boolean
   /** Whether state tables can be created inside an enclosing transaction without committing it. */
   readonly hasTransactionalDdl: boolean
   /** @throws RowshiftError READ_REPLICA */

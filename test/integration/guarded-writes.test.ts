@@ -130,7 +130,8 @@ testEachDatabase('locks a row that keeps changing for its last attempt', async (
       write: { slug: 'text' },
       where: { slug: null },
       async transform(row) {
-        if (row.name.startsWith('City 2')) {
+        // SQLite locks no single row, so there the application has to come to an end.
+        if (row.name.startsWith('City 2') && (database.name !== 'sqlite' || version < 9)) {
           // Does not wait for the answer of the last one: the row is locked against it.
           const write = app.query(`update city set name = 'City 2 v${++version}' where id = 2`).catch(() => undefined)
           await Promise.race([write, new Promise((resolve) => setTimeout(resolve, 300))])

@@ -1,10 +1,11 @@
 import type { QueryRunner } from 'typeorm'
 import { expect, onTestFinished } from 'vitest'
+import { defineBackfill } from '../../src/index.js'
 import { controlRun } from '../../src/runs/run-control.js'
 import { portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
-import { countedSlug, createCountedCities } from '../support/counted-cities.js'
-import { type TestDatabase, testOn } from '../support/databases.js'
+import { countedSlug, createCountedCities, readCounted } from '../support/counted-cities.js'
+import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
 import { atPoint } from '../support/die-at.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 
@@ -124,4 +125,31 @@ testOn(['postgres', 'mariadb'], 'notes conflicts while somebody pauses the run',
   await controlRun(portTo(dataSource), 'city.slug', 'resume')
   expect(await runBackfill(dataSource, countedSlug(app))).toMatchObject(completed)
   await expectMigratedOnce(app)
+})
+
+testEachDatabase('gives a free value to a row that is had at its last attempt only', async (database) => {
+  const app = await database.connect()
+  await createCountedCities(app, database.name, 3)
+  await app.query('create unique index city_slug on city (slug)')
+  await app.query(`update city set slug = 'taken' where id = 1`)
+  let attempts = 0
+  const unique = defineBackfill({
+    name: 'city.unique',
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    async transform(_, { key: [id] }) {
+      if (id === '2' && attempts++ < 5) await app.query(`update city set name = 'change ${attempts}' where id = 2`)
+      return { slug: 'taken' }
+    },
+    unique: { slug: (slug, n) => `${slug}-${n}` },
+  })
+  expect(await runBackfill(await database.connect(), unique)).toMatchObject({
+    status: 'completed',
+    counts: { written: 2, conflicts: 1 },
+  })
+  expect(attempts).toBeGreaterThan(5)
+  const slugs = (await readCounted(app)).cities.map((city) => city.slug)
+  expect(slugs.sort()).toEqual(['taken', 'taken-2', 'taken-3'])
 })

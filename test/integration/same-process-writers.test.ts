@@ -1,7 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { DataSource, type DataSourceOptions } from 'typeorm'
 import { expect, onTestFinished } from 'vitest'
+import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
+import { countWhere, createCities } from '../support/city-table.js'
 import { countedSlug, createCountedCities, readCounted } from '../support/counted-cities.js'
 import { type TestDatabase, testOn } from '../support/databases.js'
 
@@ -66,6 +68,60 @@ for (const [kind, optionsOf] of Object.entries(kinds)) {
     },
   )
 }
+
+/** A backfill whose second row is changed by the application in each of its first attempts. */
+const restless = (app: DataSource, changes: number) => {
+  let attempts = 0
+  return defineBackfill({
+    name: 'city.restless',
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    async transform(row, { key: [id] }) {
+      if (id === '2' && attempts++ < changes) {
+        await app.query(`update city set name = 'City 2, change ${attempts}' where id = 2`)
+        await turn()
+      }
+      return { slug: row.name }
+    },
+  })
+}
+
+testOn(
+  ['sqlite'],
+  'holds no lock while an asynchronous transform runs, however often its row has changed',
+  async (database) => {
+    const app = await database.connect()
+    await createCities(app, database.name, 5)
+    let isOver = false
+    const waits: number[] = []
+    const writing = (async () => {
+      while (!isOver) {
+        const startedAt = performance.now()
+        await app.query('update city set touched = touched + 1 where id = 5')
+        waits.push(performance.now() - startedAt)
+        await turn()
+      }
+    })()
+    const result = await runBackfill(await database.connect(), restless(app, 12))
+    isOver = true
+    await writing
+    expect(result).toMatchObject({ status: 'completed', counts: { written: 5, conflicts: 1, failures: 0 } })
+    expect(Math.max(...waits)).toBeLessThan(1_000)
+    expect(await countWhere(app, `slug = 'City 2, change 12'`)).toBe(1)
+  },
+)
+
+testOn(['sqlite'], 'lists a row in the end that an asynchronous transform never gets hold of', async (database) => {
+  const app = await database.connect()
+  await createCities(app, database.name, 5)
+  expect(await runBackfill(await database.connect(), restless(app, Number.POSITIVE_INFINITY))).toMatchObject({
+    status: 'failed',
+    code: 'ROWS_FAILED',
+    counts: { written: 4, failures: 1 },
+  })
+})
 
 /** A transaction of the application that it takes back itself. */
 async function undoneTransaction(dataSource: DataSource, id: number): Promise<void> {

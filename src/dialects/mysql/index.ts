@@ -15,6 +15,7 @@ export const mysql: Dialect = {
   ...rows,
   hasTransactionalDdl: false,
   readsNeedTransaction: false,
+  locksWholeDatabase: false,
   introspect,
   estimateRows,
   codec,

@@ -16,6 +16,7 @@ export const postgres: Dialect = {
   ...rows,
   hasTransactionalDdl: true,
   readsNeedTransaction: true,
+  locksWholeDatabase: false,
   introspect,
   estimateRows,
   codec,

@@ -14,6 +14,7 @@ export const sqlite: Dialect = {
   ...transaction,
   ...rows,
   readsNeedTransaction: false,
+  locksWholeDatabase: true,
   hasTransactionalDdl: true,
   introspect,
   estimateRows,
