@@ -1,5 +1,5 @@
 import type { DatabaseSource } from './adapters/database.js'
-import type { Backfill } from './backfill/define-backfill.js'
+import type { Backfill } from './backfill/definition/define-backfill.js'
 
 /**
  * What `rowshift.config.ts` exports as its default. Its folder is the working directory of every command, wherever that was

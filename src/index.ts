@@ -13,7 +13,7 @@ export type {
   SetValues,
   SqlBackfillOptions,
   Where,
-} from './backfill/backfill-options.js'
+} from './backfill/definition/backfill-options.js'
 export {
   type Cell,
   type CheckedSelection,
@@ -31,14 +31,14 @@ export {
   type Source,
   type TypedColumn,
   type ValueOf,
-} from './backfill/columns.js'
+} from './backfill/definition/columns.js'
 export {
   type Backfill,
   type ChangesOf,
   type DefineBackfill,
   defineBackfill,
   type RowOf,
-} from './backfill/define-backfill.js'
+} from './backfill/definition/define-backfill.js'
 export type { Progress } from './backfill/progress.js'
 export type { Verification } from './backfill/verify.js'
 export { type Config, defineConfig } from './config.js'

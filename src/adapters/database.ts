@@ -1,22 +1,7 @@
 import type { Dialect } from '../dialects/dialect.js'
-import type { Statement } from '../dialects/sql.js'
+import type { Script } from '../dialects/script.js'
 import type { StateNames } from '../dialects/state-statements.js'
 import type { ColumnInfo, TableName } from '../dialects/table.js'
-
-/** A value as it comes out of a driver. Everything the engine reads is asked for as text, so rows are cheap to hold. */
-export type Cell = string | number | bigint | boolean | null | Uint8Array
-
-export interface QueryResult {
-  readonly rows: readonly (readonly Cell[])[]
-  /** Rows matched by an UPDATE, DELETE or INSERT; 0 for reads. */
-  readonly affected: number
-}
-
-/**
- * A conversation with one connection: yields statements, is given their results, returns a value. It contains no `await`, so
- * nothing but statements can happen inside a transaction, and an in-process database can run it in one synchronous go.
- */
-export type Script<T> = Generator<Statement, T, QueryResult>
 
 /** One held connection. Scripts run one after another, never interleaved. */
 export interface Session {

@@ -1,5 +1,5 @@
+import type { QueryResult, Script } from '../dialects/script.js'
 import type { Statement } from '../dialects/sql.js'
-import type { QueryResult, Script } from './database.js'
 
 /** Runs a script over a connection that answers later. Errors are thrown into the script, which may roll back. */
 export async function driveScript<T>(

@@ -1,5 +1,5 @@
-import type { Script } from '../adapters/database.js'
 import type { Dialect, Key, UpdateOutcome, UpdateRow } from '../dialects/dialect.js'
+import type { Script } from '../dialects/script.js'
 import type { NewFailure, StateNames } from '../dialects/state-statements.js'
 import { tableText } from '../dialects/table.js'
 import { RowshiftError } from '../errors/rowshift-error.js'

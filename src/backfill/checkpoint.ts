@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Script } from '../adapters/database.js'
 import type { Dialect, Key } from '../dialects/dialect.js'
+import type { Script } from '../dialects/script.js'
 import type { Counters, Hold, ShardRow, StateNames } from '../dialects/state-statements.js'
 import { writeKey } from './cursor.js'
 

@@ -45,8 +45,10 @@ function termOf(
 ): Sql {
   const name = sql.id(column.name)
   const isNull = sql`${name} is null`
+  // Null is NULL, whatever a column transformer makes of it.
+  const textOf = (value: unknown): string | null => (value === null ? null : encode(value))
   const equals = (value: unknown): Sql => {
-    const text = encode(value)
+    const text = textOf(value)
     return text === null ? isNull : sql`${name} = ${dialect.conditionValue(column, text)}`
   }
   if (Array.isArray(comparison)) {
@@ -57,7 +59,7 @@ function termOf(
   if (!isOperators(comparison)) return equals(comparison)
   const terms: Sql[] = []
   if ('not' in comparison) {
-    const text = encode(comparison.not)
+    const text = textOf(comparison.not)
     terms.push(text === null ? sql`${name} is not null` : dialect.isDistinct(column, text))
   }
   for (const [operator, symbol] of Object.entries(comparisons)) {

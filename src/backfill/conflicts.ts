@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Script } from '../adapters/database.js'
 import type { Key } from '../dialects/dialect.js'
+import type { Script } from '../dialects/script.js'
 import type { FailureRow } from '../dialects/state-statements.js'
 import { allotFree } from './allot-free.js'
 import { type Batch, type BatchOutcome, writeBatch } from './bulk-writer.js'

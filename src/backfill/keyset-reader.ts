@@ -1,5 +1,5 @@
-import type { Cell, Script } from '../adapters/database.js'
 import type { Dialect, Key, PageRange, ReadMode, TablePlan } from '../dialects/dialect.js'
+import type { Cell, Script } from '../dialects/script.js'
 
 /** A row as read: its key, and a token (exact text or null) for each column of `plan.read`. */
 export interface PageRow {

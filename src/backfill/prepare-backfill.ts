@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
-import type { Database, MappedTable, Script } from '../adapters/database.js'
+import type { Database, MappedTable } from '../adapters/database.js'
 import type { Dialect, TablePlan } from '../dialects/dialect.js'
+import type { Script } from '../dialects/script.js'
 import { isSql, type Sql, sql } from '../dialects/sql.js'
 import { type ColumnInfo, type TableInfo, tableText } from '../dialects/table.js'
 import type { ErrorCode } from '../errors/codes.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { conditionOf, negationOf } from './condition.js'
-import type { BackfillDefinition, DeclaredColumn, SqlWork, TransformWork } from './definition.js'
-import { definitionFingerprint, transformText } from './definition-fingerprint.js'
-import { parseTableName } from './table-name.js'
+import type { BackfillDefinition, DeclaredColumn, SqlWork, TransformWork } from './definition/definition.js'
+import { definitionFingerprint, transformText } from './definition/definition-fingerprint.js'
+import { parseTableName } from './definition/table-name.js'
 
 /** A column of a definition, tied to the table: how its values come and go. */
 export interface BoundColumn {
@@ -233,7 +234,7 @@ function bindSql(binder: Binder, work: SqlWork): PreparedSql {
     const bound = binder.bindUndeclared(property)
     binder.requireWritable(bound)
     if (isSql(value)) return [bound.column, value] as const
-    const text = binder.constant(bound, value)
+    const text = value === null ? null : binder.constant(bound, value)
     return [bound.column, text === null ? sql`null` : binder.dialect.conditionValue(bound.column, text)] as const
   })
   return { form: 'sql', set }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { QueryResult, Script } from '../adapters/database.js'
 import type { Key, PageRange } from '../dialects/dialect.js'
+import type { QueryResult, Script } from '../dialects/script.js'
 import type { Statement } from '../dialects/sql.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { allotFree } from './allot-free.js'

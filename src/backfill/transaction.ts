@@ -1,5 +1,5 @@
-import type { Script } from '../adapters/database.js'
 import type { Dialect, ReadMode, TransactionLimits } from '../dialects/dialect.js'
+import type { Script } from '../dialects/script.js'
 
 /** How a transaction's body ends: `keep` commits, `undo` rolls back; both return a value. */
 export interface Decision<T> {

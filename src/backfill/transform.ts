@@ -105,6 +105,7 @@ function createCollector(prepared: PreparedTransform) {
   const sets = new Map<string, UpdateSet>()
   const failures: RowFailure[] = []
   const known = new Set(prepared.write.map((bound) => bound.property))
+  const seen = new Set(prepared.select.map((bound) => bound.property))
   let left = 0
 
   const fail = (key: Key, code: ErrorCode, message: string) => {
@@ -139,7 +140,7 @@ function createCollector(prepared: PreparedTransform) {
       let text: string | null
       try {
         const token = row.tokens[bound.position] ?? null
-        if (isUnchanged(bound, token, value)) continue
+        if (isUnchanged(bound, token, value, seen.has(bound.property))) continue
         text = bound.encode(value)
         if (text === token) continue
         if (bound.isReadOnly) throw new TypeError('the column is part of the key or generated, and cannot be changed')
@@ -171,8 +172,9 @@ function createCollector(prepared: PreparedTransform) {
  * A value that was passed through must be left alone even where its text would differ: a Date holds milliseconds, the column
  * may hold microseconds.
  */
-function isUnchanged(bound: BoundColumn, token: string | null, value: unknown): boolean {
-  if (token === null) return value === null && bound.encode(null) === null
+function isUnchanged(bound: BoundColumn, token: string | null, value: unknown, isSeen: boolean): boolean {
+  // A column transformer may show NULL as something else; to write just that into a column that was not read is a change.
+  if (token === null && (value === null || !isSeen)) return value === null && bound.encode(null) === null
   let stored: unknown
   try {
     stored = bound.decode(token)

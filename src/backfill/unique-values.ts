@@ -1,5 +1,5 @@
-import type { Script } from '../adapters/database.js'
 import type { Dialect, Key, ReadMode } from '../dialects/dialect.js'
+import type { Script } from '../dialects/script.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { writeKey } from './cursor.js'
 import type { BoundColumn, PreparedBackfill, PreparedTransform } from './prepare-backfill.js'

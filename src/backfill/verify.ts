@@ -1,6 +1,6 @@
 import type { Session } from '../adapters/database.js'
 import type { Dialect, Key } from '../dialects/dialect.js'
-import type { CheckFunction } from './definition.js'
+import type { CheckFunction } from './definition/definition.js'
 import { type PageRow, rereadRows } from './keyset-reader.js'
 import type { BoundColumn, PreparedBackfill } from './prepare-backfill.js'
 import { reading, type Scope } from './transaction.js'

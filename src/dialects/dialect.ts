@@ -1,4 +1,4 @@
-import type { Script } from '../adapters/database.js'
+import type { Script } from './script.js'
 import type { Sql, SqlSpelling, Statement } from './sql.js'
 import type { StateStatements } from './state-statements.js'
 import type { ColumnInfo, ColumnKind, TableInfo, TableName } from './table.js'
@@ -162,8 +162,6 @@ export interface Dialect extends SqlSpelling {
     values: readonly { readonly key: Key; readonly text: string }[],
     mode?: ReadMode,
   ): Script<readonly number[]>
-  /** Rows that match `where`, counted up to a limit. */
-  countMatching(plan: TablePlan, limit: number): Statement
   /** Keeps other writers out of the table until the enclosing transaction ends, where that is possible. */
   lockTable(table: TableName, lockTimeoutMs: number): Script<void>
 

@@ -1,4 +1,4 @@
-import type { Script } from '../adapters/database.js'
+import type { Script } from './script.js'
 import type { Statement } from './sql.js'
 
 /** Where the state tables are: `"shop"."rowshift_run"` for `{ schema: 'shop', prefix: 'rowshift_' }`. */

@@ -31,7 +31,7 @@ export interface ColumnInfo {
   readonly isNullable: boolean
   /** Computed or identity-always columns cannot be written. */
   readonly isGenerated: boolean
-  /** PostgreSQL's type id, for the driver's own parsers. */
+  /** PostgreSQL's type id, of a domain its base type's, for the driver's own parsers. */
   readonly typeId?: number
   /** MySQL: character set and collation of a text column. */
   readonly charset?: string

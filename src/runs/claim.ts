@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Database, Script } from '../adapters/database.js'
+import type { Database } from '../adapters/database.js'
 import { ShardHold } from '../backfill/checkpoint.js'
 import { maxLeaseMs } from '../backfill/limits.js'
 import { type Decision, keep, undo } from '../backfill/transaction.js'
+import type { Script } from '../dialects/script.js'
 import type { RunRow, ShardRow } from '../dialects/state-statements.js'
 import { isClaimable, type RunStatus } from './run-status.js'
 

@@ -1,10 +1,11 @@
-import type { Database, Script } from '../adapters/database.js'
+import type { Database } from '../adapters/database.js'
 import { writeKey } from '../backfill/cursor.js'
 import { readLastKey } from '../backfill/keyset-reader.js'
 import { maxSweeps } from '../backfill/limits.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import { type Decision, keep, readModeIn, type Scope, undo } from '../backfill/transaction.js'
 import type { Verification } from '../backfill/verify.js'
+import type { Script } from '../dialects/script.js'
 import type { RunRow, ShardRow } from '../dialects/state-statements.js'
 import { isActive, type RunStatus } from './run-status.js'
 

@@ -1,11 +1,11 @@
 import type { Database, Session } from '../adapters/database.js'
 import { borrowedConnections, type Connections, enclosedConnections, ownConnections } from '../backfill/connections.js'
-import type { BackfillDefinition } from '../backfill/definition.js'
+import type { BackfillDefinition } from '../backfill/definition/definition.js'
+import { reverseOf } from '../backfill/definition/reverse-of.js'
 import { batchLimits, firstConnectionMs } from '../backfill/limits.js'
 import { type Workplace, withFaultsMended } from '../backfill/mend.js'
 import { type PreparedBackfill, prepareBackfill } from '../backfill/prepare-backfill.js'
 import { databaseError } from '../backfill/retry.js'
-import { reverseOf } from '../backfill/reverse-of.js'
 import { keep, ownTransactions, reading, type Scope, savepoints } from '../backfill/transaction.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
@@ -43,6 +43,7 @@ async function inPlace<T>(given: Database, session: Session, task: (place: Place
 }
 
 async function enter(given: Database, session: Session): Promise<Place> {
+  await session.run(given.dialect.requirePrimary())
   const isEnclosed = await session.run(given.dialect.isInTransaction())
   const database = isEnclosed ? { ...given, dialect: enclosed(given.dialect) } : given
   const { dialect } = database

@@ -1,6 +1,7 @@
-import type { Database, Script } from '../adapters/database.js'
+import type { Database } from '../adapters/database.js'
 import type { Progress } from '../backfill/progress.js'
 import { reading } from '../backfill/transaction.js'
+import type { Script } from '../dialects/script.js'
 import type { Counters, FailureCount, FailureRow, RunRow, ShardRow } from '../dialects/state-statements.js'
 import { withSession } from './run-control.js'
 

@@ -1,4 +1,4 @@
-import type { Database, Script, Session } from '../adapters/database.js'
+import type { Database, Session } from '../adapters/database.js'
 import { ownConnections } from '../backfill/connections.js'
 import { batchLimits } from '../backfill/limits.js'
 import { type MendOptions, withFaultsMended } from '../backfill/mend.js'
@@ -12,6 +12,7 @@ import {
   type Scope,
   undo,
 } from '../backfill/transaction.js'
+import type { Script } from '../dialects/script.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { move } from './finish-run.js'

@@ -1,6 +1,6 @@
 import type { Database, Session } from '../adapters/database.js'
 import { ownConnections } from '../backfill/connections.js'
-import type { BackfillDefinition } from '../backfill/definition.js'
+import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import { batchLimits } from '../backfill/limits.js'
 import { withFaultsMended } from '../backfill/mend.js'
 import { prepareBackfill } from '../backfill/prepare-backfill.js'

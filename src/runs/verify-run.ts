@@ -1,6 +1,6 @@
 import type { Database } from '../adapters/database.js'
 import { ownConnections } from '../backfill/connections.js'
-import type { BackfillDefinition } from '../backfill/definition.js'
+import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import { batchLimits } from '../backfill/limits.js'
 import { prepareBackfill } from '../backfill/prepare-backfill.js'
 import { ownTransactions, reading } from '../backfill/transaction.js'

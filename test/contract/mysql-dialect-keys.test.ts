@@ -182,8 +182,6 @@ testMysql('shows tokens of matching rows only, and counts the keys looked at', a
   expect(await rowsOf(session, mysql.readPage(plan, range, 'plain'))).toEqual(rows)
   expect(await rowsOf(session, mysql.readPage(plan, range, 'current'))).toEqual(rows)
   expect(await rowsOf(session, mysql.readKeys(plan, [['3'], ['7'], ['1']], 'plain'))).toEqual([rows[0], rows[2]])
-  expect(await rowsOf(session, mysql.countMatching(plan, 10))).toEqual([['2']])
-  expect(await rowsOf(session, mysql.countMatching(plan, 1))).toEqual([['1']])
 })
 
 testMysql('reads the newest rows and locks them inside an older snapshot', async (test) => {

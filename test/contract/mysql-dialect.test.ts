@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import type { Cell, Script } from '../../src/adapters/database.js'
 import { batchLimits } from '../../src/backfill/limits.js'
 import type { TransactionLimits } from '../../src/dialects/dialect.js'
 import { mysql } from '../../src/dialects/mysql/index.js'
+import type { Cell, Script } from '../../src/dialects/script.js'
 import type { Statement } from '../../src/dialects/sql.js'
 import { codeOf, errorOf, one, rowsOf, testMysql } from './mysql-sessions.js'
 

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
-import type { Cell, Script, Session } from '../../src/adapters/database.js'
+import type { Session } from '../../src/adapters/database.js'
 import type { UpdateRow } from '../../src/dialects/dialect.js'
+import type { Cell, Script } from '../../src/dialects/script.js'
 import { sqlite } from '../../src/dialects/sqlite/index.js'
 import { column, inTransaction, planOf, rowsOf, tableInfo, testSqlite } from './sqlite-sessions.js'
 

@@ -2,8 +2,8 @@ import { type DataSource, EntitySchema, type EntitySchemaColumnOptions } from 't
 import { expect } from 'vitest'
 import type { DataSourceLike } from '../../src/adapters/typeorm/data-source.js'
 import { databaseOf } from '../../src/adapters/typeorm/database.js'
-import { defineBackfill } from '../../src/backfill/define-backfill.js'
-import { definitionOf } from '../../src/backfill/definition.js'
+import { defineBackfill } from '../../src/backfill/definition/define-backfill.js'
+import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { runInForeground } from '../../src/runs/run-in-foreground.js'
 import { testSqlite } from './sqlite-sessions.js'
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DataSource, EntitySchema } from 'typeorm'
 import { expect, onTestFinished } from 'vitest'
-import type { Script, Session } from '../../src/adapters/database.js'
+import type { Session } from '../../src/adapters/database.js'
 import type { DataSourceLike, QueryRunnerLike } from '../../src/adapters/typeorm/data-source.js'
 import {
   borrowSqliteSession,
@@ -11,6 +11,7 @@ import {
   openSqliteSession,
 } from '../../src/adapters/typeorm/sqlite-session.js'
 import { batchLimits } from '../../src/backfill/limits.js'
+import type { Script } from '../../src/dialects/script.js'
 import { sqlite } from '../../src/dialects/sqlite/index.js'
 import { codeOf, errorOf, rowsOf, type SqliteDriverName, type SqliteTest, testSqlite } from './sqlite-sessions.js'
 

@@ -1,12 +1,11 @@
-import { expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { typeorm } from '../../src/adapters/typeorm/index.js'
 import { defineBackfill } from '../../src/index.js'
 import { readStatus } from '../../src/runs/read-status.js'
 import { codeOf, portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
-import { hasPgBouncer, startPgBouncer } from '../support/pgbouncer.js'
+import { testEachDatabase, testOn } from '../support/databases.js'
 
 const citySlug = defineBackfill({
   name: 'city.slug',
@@ -43,43 +42,6 @@ testOn(['postgres', 'mariadb'], 'reads from the primary, whatever its replicas h
     await replica.drop()
   }
 })
-
-test.runIf(hasPgBouncer || process.env.CI !== undefined)(
-  'postgres/typeorm: works through PgBouncer in transaction mode, which loses what a session was told',
-  async () => {
-    const server = inject('servers').postgres
-    if ('unavailable' in server) return
-    const database = await TestDatabase.create('postgres', server.url)
-    const bouncer = await startPgBouncer(database.url)
-    try {
-      const direct = await database.connect()
-      await createCities(direct, database.name, 200)
-      await direct.query(
-        `alter table city add at timestamptz not null default '2026-03-29 02:30:00.123456+01', add day text`,
-      )
-      const dataSource = await database.connect({ host: '127.0.0.1', port: bouncer.port, poolSize: 4 })
-      // Whoever gets these server connections next finds another time zone, unless it pins its own.
-      await Promise.all(Array.from({ length: 4 }, () => dataSource.query(`set time zone 'Asia/Tokyo'`)))
-      const result = await runBackfill(
-        dataSource,
-        defineBackfill({
-          name: 'city.day',
-          table: 'city',
-          select: { at: 'text' },
-          write: { day: 'text' },
-          where: { day: null },
-          batchRows: 10,
-          transform: (row) => ({ day: row.at }),
-        }),
-      )
-      expect(result).toMatchObject({ status: 'completed', counts: { written: 200, conflicts: 0 } })
-      expect(await countWhere(direct, `day = '2026-03-29 01:30:00.123456+00'`)).toBe(200)
-    } finally {
-      await database.drop()
-      await bouncer.stop()
-    }
-  },
-)
 
 testEachDatabase('creates its tables once when two start for the first time at once', async (database) => {
   const dataSources = await Promise.all([database.connect(), database.connect(), database.connect()])

@@ -5,7 +5,7 @@ import { type ServerProcess, startServer } from './servers/server-process.js'
 declare module 'vitest' {
   interface ProvidedContext {
     /** The database servers of this run: where each one is, or why there is none. */
-    readonly servers: Readonly<Record<'postgres' | 'mariadb', Announcement>>
+    readonly servers: Readonly<Record<'postgres' | 'mariadb' | 'pgbouncer', Announcement>>
   }
 }
 
@@ -15,9 +15,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const teardown = async () => {
     await Promise.all(started.map((server) => server.stop()))
   }
-  const serverFor = async (script: 'postgres' | 'mariadb', url: string | undefined): Promise<Announcement> => {
+  const serverFor = async (
+    script: 'postgres' | 'mariadb' | 'pgbouncer',
+    url: string | undefined,
+    args: readonly string[] = [],
+  ): Promise<Announcement> => {
     if (url) return { url }
-    const { stop, ...announcement } = await startServer(script)
+    const { stop, ...announcement } = await startServer(script, args)
     started.push({ stop, ...announcement })
     return announcement
   }
@@ -28,7 +32,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
     serverFor('mariadb', process.env.ROWSHIFT_TEST_MYSQL_URL),
   ])
   try {
-    project.provide('servers', { postgres: orThrow(postgres), mariadb: orThrow(mariadb) })
+    const servers = { postgres: orThrow(postgres), mariadb: orThrow(mariadb) }
+    const behind = 'url' in servers.postgres ? servers.postgres.url : undefined
+    const pgbouncer = behind
+      ? await serverFor('pgbouncer', undefined, [behind])
+      : { unavailable: 'there is no PostgreSQL behind it' }
+    project.provide('servers', { ...servers, pgbouncer })
   } catch (error) {
     await teardown()
     throw error

@@ -1,4 +1,5 @@
-import type { Database, QueryResult, Script, Session } from '../../src/adapters/database.js'
+import type { Database, Session } from '../../src/adapters/database.js'
+import type { QueryResult, Script } from '../../src/dialects/script.js'
 import type { Statement } from '../../src/dialects/sql.js'
 
 /** What a test does around the statements of rowshift, by their label. Synchronous, as scripts are. */

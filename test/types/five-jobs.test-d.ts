@@ -1,6 +1,6 @@
 /** The most common jobs, as users type them. They also have to compile with `declaration`: see messages.test.ts. */
-import { json } from '../../src/backfill/columns.js'
-import { defineBackfill } from '../../src/backfill/define-backfill.js'
+import { json } from '../../src/backfill/definition/columns.js'
+import { defineBackfill } from '../../src/backfill/definition/define-backfill.js'
 import { sql } from '../../src/dialects/sql.js'
 
 declare function slugify(text: string): string

@@ -1,5 +1,10 @@
-import type { Json, json, Model, ValueOf } from '../../src/backfill/columns.js'
-import { type Backfill, type ChangesOf, defineBackfill, type RowOf } from '../../src/backfill/define-backfill.js'
+import type { Json, json, Model, ValueOf } from '../../src/backfill/definition/columns.js'
+import {
+  type Backfill,
+  type ChangesOf,
+  defineBackfill,
+  type RowOf,
+} from '../../src/backfill/definition/define-backfill.js'
 import { sql } from '../../src/dialects/sql.js'
 import type { Equal, Expect } from './expect.js'
 import type { citySlug, citySlugInSql, postStatus, SettingsV1, SettingsV2, userEmail } from './five-jobs.test-d.js'

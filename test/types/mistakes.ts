@@ -2,7 +2,7 @@
  * Mistakes, with what the compiler says about each. A comment above a line holds the whole message, elaboration included:
  * messages.test.ts compares them, so that a change that makes a message worse is seen.
  */
-import { defineBackfill } from '../../src/backfill/define-backfill.js'
+import { defineBackfill } from '../../src/backfill/definition/define-backfill.js'
 import { sql } from '../../src/dialects/sql.js'
 
 class City {

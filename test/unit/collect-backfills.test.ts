@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { collectBackfills } from '../../src/backfill/collect-backfills.js'
-import { type Backfill, defineBackfill } from '../../src/backfill/define-backfill.js'
-import { definitionOf } from '../../src/backfill/definition.js'
+import { collectBackfills } from '../../src/backfill/definition/collect-backfills.js'
+import { type Backfill, defineBackfill } from '../../src/backfill/definition/define-backfill.js'
+import { definitionOf } from '../../src/backfill/definition/definition.js'
 
 class City {
   name!: string

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Column, columnProblem, json, parseColumn } from '../../src/backfill/columns.js'
+import { type Column, columnProblem, json, parseColumn } from '../../src/backfill/definition/columns.js'
 
 test.each<[string, Column, object]>([
   ['a word', 'integer', { kind: 'integer', isNullable: false }],

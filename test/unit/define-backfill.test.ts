@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { json } from '../../src/backfill/columns.js'
-import { type Backfill, defineBackfill } from '../../src/backfill/define-backfill.js'
-import { type BackfillDefinition, definitionOf, isBackfill } from '../../src/backfill/definition.js'
+import { json } from '../../src/backfill/definition/columns.js'
+import { type Backfill, defineBackfill } from '../../src/backfill/definition/define-backfill.js'
+import { type BackfillDefinition, definitionOf, isBackfill } from '../../src/backfill/definition/definition.js'
 import { sql } from '../../src/dialects/sql.js'
 
 class City {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { type Backfill, defineBackfill } from '../../src/backfill/define-backfill.js'
-import { definitionOf } from '../../src/backfill/definition.js'
-import { definitionFingerprint, transformText } from '../../src/backfill/definition-fingerprint.js'
-import { reverseOf } from '../../src/backfill/reverse-of.js'
+import { type Backfill, defineBackfill } from '../../src/backfill/definition/define-backfill.js'
+import { definitionOf } from '../../src/backfill/definition/definition.js'
+import { definitionFingerprint, transformText } from '../../src/backfill/definition/definition-fingerprint.js'
+import { reverseOf } from '../../src/backfill/definition/reverse-of.js'
 import { sql } from '../../src/dialects/sql.js'
 
 class City {

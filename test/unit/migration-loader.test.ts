@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { importClassesFromDirectories } from 'typeorm/util/DirectoryExportedClassesLoader.js'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { defineBackfill } from '../../src/backfill/define-backfill.js'
+import { defineBackfill } from '../../src/backfill/definition/define-backfill.js'
 import { sql } from '../../src/dialects/sql.js'
 
 /*

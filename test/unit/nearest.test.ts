@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { didYouMean, nearest } from '../../src/backfill/nearest.js'
+import { didYouMean, nearest } from '../../src/backfill/definition/nearest.js'
 
 const columns = ['slug', 'name', 'first_name', 'id']
 

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { neverReturns } from '../../src/backfill/never-returns.js'
+import { neverReturns } from '../../src/backfill/definition/never-returns.js'
 
 // As text, because a compiler may rewrite what is written here.
 const compile = (text: string) => new Function(`return (${text})`)() as () => unknown

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { type Backfill, defineBackfill } from '../../src/backfill/define-backfill.js'
-import { type BackfillDefinition, definitionOf } from '../../src/backfill/definition.js'
-import { reverseOf } from '../../src/backfill/reverse-of.js'
+import { type Backfill, defineBackfill } from '../../src/backfill/definition/define-backfill.js'
+import { type BackfillDefinition, definitionOf } from '../../src/backfill/definition/definition.js'
+import { reverseOf } from '../../src/backfill/definition/reverse-of.js'
 import { sql } from '../../src/dialects/sql.js'
 
 const define = defineBackfill as unknown as (options: unknown) => Backfill

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseTableName, tableNameProblem } from '../../src/backfill/table-name.js'
+import { parseTableName, tableNameProblem } from '../../src/backfill/definition/table-name.js'
 import type { TableName } from '../../src/dialects/table.js'
 
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`

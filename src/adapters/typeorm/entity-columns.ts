@@ -1,4 +1,5 @@
 import type { Dialect } from '../../dialects/dialect.js'
+import { bitBytes } from '../../dialects/mysql/codecs.js'
 import { driverValue as sqliteValue } from '../../dialects/sqlite/codecs.js'
 import { sqlite } from '../../dialects/sqlite/index.js'
 import type { ColumnInfo } from '../../dialects/table.js'
@@ -45,6 +46,7 @@ function driverValue(driver: DriverLike, dialect: Dialect, column: ColumnInfo, t
   if (driver.postgres && column.typeId !== undefined)
     return driver.postgres.types.getTypeParser(column.typeId, 'text')(text)
   if (dialect === sqlite) return sqliteValue(column, text)
+  if (column.castType === 'bit') return bitBytes.from(column, text)
   const value = codecOf(dialect, column).decode(text)
   // The drivers give these as the text or number that TypeORM's own conversion expects.
   if (typeof value === 'bigint') return value.toString()
@@ -69,8 +71,11 @@ function driverText(dialect: Dialect, column: ColumnInfo, value: unknown): strin
       break
   }
   if (value instanceof Date) return dialect.codec(column, 'timestamp')?.encode(value) ?? value.toISOString()
-  if (value instanceof Uint8Array) return codec.encode(value)
-  if (Array.isArray(value) && column.kind !== 'json') return arrayText(value)
+  if (value instanceof Uint8Array) return column.castType === 'bit' ? bitBytes.to(value) : codec.encode(value)
+  if (Array.isArray(value) && column.kind !== 'json') return arrayText(value, column)
+  // An interval, as `pg` reads it.
+  const { toPostgres } = value as { toPostgres?(): unknown }
+  if (typeof toPostgres === 'function') return driverText(dialect, column, toPostgres.call(value))
   return JSON.stringify(value)
 }
 
@@ -80,14 +85,18 @@ function codecOf(dialect: Dialect, column: ColumnInfo) {
   return codec
 }
 
+const wallClockArray = /^(?:timestamp\S* without time zone|date)\[/
+
 /** A PostgreSQL array: {"a","b\"c",NULL} */
-function arrayText(values: readonly unknown[]): string {
+function arrayText(values: readonly unknown[], column: ColumnInfo): string {
+  const momentText = (moment: Date) =>
+    wallClockArray.test(column.type) ? toWallClock(moment, 'local') : moment.toISOString()
   const items = values.map((item) => {
     if (item === null || item === undefined) return 'NULL'
-    if (Array.isArray(item)) return arrayText(item)
+    if (Array.isArray(item)) return arrayText(item, column)
     const text =
       item instanceof Date
-        ? item.toISOString()
+        ? momentText(item)
         : item instanceof Uint8Array
           ? `\\x${Buffer.from(item).toString('hex')}`
           : typeof item === 'object'

@@ -1,5 +1,5 @@
-import type { Backfill } from '../../backfill/define-backfill.js'
-import { definitionOf } from '../../backfill/definition.js'
+import type { Backfill } from '../../backfill/definition/define-backfill.js'
+import { definitionOf } from '../../backfill/definition/definition.js'
 import {
   requireCompletedInMigration,
   runInMigration,

@@ -1,4 +1,5 @@
-import type { Cell, QueryResult, Session } from '../database.js'
+import type { Cell, QueryResult } from '../../dialects/script.js'
+import type { Session } from '../database.js'
 import { createQueue, driveScript } from '../drive-script.js'
 import type { QueryRunnerLike } from './data-source.js'
 

@@ -1,7 +1,7 @@
+import type { Cell, QueryResult } from '../../dialects/script.js'
 import type { Statement } from '../../dialects/sql.js'
 import { codeOfMessage } from '../../dialects/sqlite/classify-error.js'
 import { timestampText } from '../../dialects/sqlite/codecs.js'
-import type { Cell, QueryResult } from '../database.js'
 
 /** What a session needs of a connection, whatever its driver. */
 export interface SqliteConnection {

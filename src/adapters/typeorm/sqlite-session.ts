@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import type { QueryResult, Script } from '../../dialects/script.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
-import type { QueryResult, Script, Session } from '../database.js'
+import type { Session } from '../database.js'
 import { createQueue } from '../drive-script.js'
 import type { DataSourceLike, QueryRunnerLike } from './data-source.js'
 import {

@@ -135,6 +135,20 @@ export function codec(column: ColumnInfo, declared: ColumnKind): Codec | undefin
   return requireFit ? { decode: found.decode, encode: (value) => requireFit(found.encode(value)) } : found
 }
 
+/** The bytes of a BIT column's number, as drivers give them and take them. */
+export const bitBytes = {
+  from({ type }: ColumnInfo, text: string): Buffer {
+    const bytes = Math.ceil(Number(/\d+/.exec(type)?.[0] ?? 1) / 8)
+    return Buffer.from(
+      BigInt(text)
+        .toString(16)
+        .padStart(2 * bytes, '0'),
+      'hex',
+    )
+  },
+  to: (bytes: Uint8Array): string => BigInt(`0x0${hexOf(bytes)}`).toString(),
+}
+
 /** The exact text of a stored value, in utf8mb4: what is read, what keys are and what guards compare. */
 export function textOf(column: ColumnInfo, value: Sql): Sql {
   switch (column.castType) {

@@ -1,6 +1,6 @@
-import type { Cell, Script } from '../../adapters/database.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { requireKey, type UniqueIndex } from '../key.js'
+import type { Cell, Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import { type ColumnInfo, type ColumnKind, type TableInfo, type TableName, tableText } from '../table.js'
 import { spelling } from './spelling.js'

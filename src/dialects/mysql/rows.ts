@@ -1,4 +1,3 @@
-import type { Script } from '../../adapters/database.js'
 import type {
   Key,
   KeyRange,
@@ -9,6 +8,7 @@ import type {
   UpdateOutcome,
   UpdateRow,
 } from '../dialect.js'
+import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
 import { assignable, assigned, textOf, typed } from './codecs.js'
@@ -321,12 +321,4 @@ export function* takenValues(
       on ${columnOf(info, column)} = ${typed(column, given('w', 0))} where not (${keyJoin(info)}) ${share(mode)}`,
   )
   return positions(found.rows)
-}
-
-export function countMatching(plan: TablePlan, limit: number): Statement {
-  const where = plan.where ? sql`where (${plan.where})` : sql``
-  return statement(
-    'count-matching',
-    sql`select count(*) from (select 1 from ${tableSql(plan.info.table)} ${where} limit ${number(limit)}) as rs_matching`,
-  )
 }

@@ -1,6 +1,6 @@
-import type { Script } from '../../adapters/database.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { requireKey, type UniqueIndex } from '../key.js'
+import type { Script } from '../script.js'
 import { render, sql } from '../sql.js'
 import { type ColumnInfo, type ColumnKind, type TableInfo, type TableName, tableText } from '../table.js'
 import { spelling } from './spelling.js'
@@ -72,7 +72,7 @@ export function* introspect(table: TableName): Script<TableInfo> {
   const attributes = yield render(
     sql`select a.attname::text, coalesce(b.typname, t.typname)::text, format_type(a.atttypid, a.atttypmod),
         format_type(coalesce(b.oid, t.oid), -1), a.attnotnull or (t.typtype = 'd' and t.typnotnull), a.attgenerated <> '' or a.attidentity = 'a',
-        a.atttypid::int8, t.typtype::text
+        coalesce(b.oid, t.oid)::int8, t.typtype::text
       from pg_attribute a join pg_type t on t.oid = a.atttypid left join pg_type b on b.oid = nullif(t.typbasetype, 0)
       where a.attrelid = ${oid} and a.attnum > 0 and not a.attisdropped order by a.attnum`,
     spelling,

@@ -1,4 +1,3 @@
-import type { Script } from '../../adapters/database.js'
 import type {
   Key,
   KeyRange,
@@ -9,6 +8,7 @@ import type {
   UpdateOutcome,
   UpdateRow,
 } from '../dialect.js'
+import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
 import { spelling } from './spelling.js'
@@ -26,7 +26,14 @@ const cast = (value: Sql, column: ColumnInfo): Sql => sql`cast(${value} as ${sql
 /** "city"."id": qualified, because the parameter's columns stand beside the table's. */
 const columnOf = (info: TableInfo, column: ColumnInfo): Sql => sql`${sql.id(info.table.name)}.${sql.id(column.name)}`
 
-const token = (column: Sql): Sql => sql`cast(${column} as text) collate "C"`
+/** A cast would drop the blanks of a char(20) and add the mask of a host; drivers and applications see neither. */
+const printedOtherwise = new Set(['bpchar', 'inet'])
+
+/** A value as the server prints it. */
+const textOf = (column: ColumnInfo, value: Sql): Sql =>
+  printedOtherwise.has(column.castType)
+    ? sql`case when ${value} is not null then concat(${value}) end`
+    : sql`cast(${value} as text)`
 
 /** An array literal: '{"1","it\"s",NULL}'. One parameter a column, whatever the number of rows. */
 function arrayLiteral(rows: readonly UpdateRow[], position: number): string {
@@ -64,7 +71,8 @@ function keyJoin(info: TableInfo): Sql {
 
 function guard(plan: TablePlan): Sql {
   const tokens = plan.read.map(
-    (column, i) => sql`${token(columnOf(plan.info, column))} is not distinct from v.${sql.id(`rs_t${i}`)} collate "C"`,
+    (column, i) =>
+      sql`${textOf(column, columnOf(plan.info, column))} collate "C" is not distinct from v.${sql.id(`rs_t${i}`)} collate "C"`,
   )
   const where = plan.where ? [sql`(${plan.where})`] : []
   return sql.join([keyJoin(plan.info), ...tokens, ...where], ' and ')
@@ -95,7 +103,7 @@ export function lastKey(info: TableInfo): Statement {
 /** Of an inner row `p` with the raw columns and rs_m: key texts, match, tokens. */
 function outputOf(plan: TablePlan): Sql {
   const tokens = plan.read.map((column) => {
-    const text = sql`cast(p.${sql.id(column.name)} as text)`
+    const text = textOf(column, sql`p.${sql.id(column.name)}`)
     return plan.where ? sql`case when p.rs_m = 1 then ${text} end` : text
   })
   return sql.join([keyTexts(plan.info, sql`p`), sql`p.rs_m`, ...tokens])
@@ -253,15 +261,6 @@ export function* takenValues(
     'taken-values',
   )
   return result.rows.map((row) => Number(row[0]) - 1)
-}
-
-export function countMatching(plan: TablePlan, limit: number): Statement {
-  const where = plan.where ? sql`where (${plan.where})` : sql``
-  return render(
-    sql`select count(*) from (select 1 from ${tableSql(plan.info.table)} ${where} limit ${sql.raw(String(limit))}) as matching`,
-    spelling,
-    'count-matching',
-  )
 }
 
 export const conditionValue = (column: ColumnInfo, text: string): Sql => cast(sql`${text}`, column)

@@ -1,6 +1,6 @@
-import type { Script } from '../../adapters/database.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import type { SessionSettings, TransactionLimits } from '../dialect.js'
+import type { Script } from '../script.js'
 import { render, type Statement, sql } from '../sql.js'
 import { spelling } from './spelling.js'
 

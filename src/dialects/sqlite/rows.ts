@@ -1,5 +1,5 @@
-import type { Script } from '../../adapters/database.js'
 import type { Key, KeyRange, PageRange, RangeOutcome, TablePlan, UpdateOutcome, UpdateRow } from '../dialect.js'
+import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
 import type { SqliteTable } from './introspect.js'
@@ -296,14 +296,6 @@ export function* takenValues(
       select 1 from ${from} where ${held} = ${value} and not (${keyJoin(info, rows)}))`,
   )
   return result.rows.map((row) => Number(row[0]))
-}
-
-export function countMatching(plan: TablePlan, limit: number): Statement {
-  const where = plan.where ? sql`where (${plan.where})` : sql``
-  return statement(
-    'count-matching',
-    sql`select count(*) from (select 1 from ${tableSql(plan.info.table)} ${where} limit ${number(limit)}) as matching`,
-  )
 }
 
 /** Bare, so that it takes the affinity of the column it is compared with. */

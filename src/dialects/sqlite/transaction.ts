@@ -1,5 +1,5 @@
-import type { Script } from '../../adapters/database.js'
 import type { SessionSettings, TransactionLimits } from '../dialect.js'
+import type { Script } from '../script.js'
 import type { Statement } from '../sql.js'
 import { spelling } from './spelling.js'
 

@@ -1,4 +1,4 @@
-import type { Cell } from '../../adapters/database.js'
+import type { Cell } from '../script.js'
 
 /** A cell of the state tables as text; NULL as undefined. */
 export const text = (cell: Cell | undefined): string | undefined =>

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Script } from '../../adapters/database.js'
+import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { FailureRow, StateNames, StateStatements } from '../state-statements.js'
 import { type StateSpelling, stateTables } from './spelling.js'

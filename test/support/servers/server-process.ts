@@ -10,8 +10,11 @@ const stopTimeoutMs = 20_000
 export type ServerProcess = Announcement & { stop(): Promise<void> }
 
 /** Runs one of the scripts beside this file (see `serve`) until `stop`. */
-export async function startServer(script: 'postgres' | 'mariadb'): Promise<ServerProcess> {
-  const child = spawnTypeScript(join(__dirname, `${script}.ts`), [], {
+export async function startServer(
+  script: 'postgres' | 'mariadb' | 'pgbouncer',
+  args: readonly string[] = [],
+): Promise<ServerProcess> {
+  const child = spawnTypeScript(join(__dirname, `${script}.ts`), args, {
     // Out of reach of a terminal's Ctrl-C: it is this process that decides when the server goes.
     detached: true,
   })

@@ -1,4 +1,4 @@
-import type { Sql } from '../dialects/sql.js'
+import type { Sql } from '../../dialects/sql.js'
 import type { Cell, ColumnName, Row, Source } from './columns.js'
 
 /** A value that every database can compare and store as a constant. */

@@ -1,4 +1,4 @@
-import { isSql, type Sql } from '../dialects/sql.js'
+import { isSql, type Sql } from '../../dialects/sql.js'
 import type { Comparison, Scalar, WhereRecord } from './backfill-options.js'
 import type { ParsedColumn } from './columns.js'
 import type { DeclaredColumn } from './definition.js'

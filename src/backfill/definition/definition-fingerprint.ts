@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { describeSql, isSql } from '../dialects/sql.js'
+import { describeSql, isSql } from '../../dialects/sql.js'
 import type { BackfillDefinition, DeclaredColumn } from './definition.js'
 import { parseTableName } from './table-name.js'
 

@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../errors/codes.js'
-import { RowshiftError } from '../errors/rowshift-error.js'
+import type { ErrorCode } from '../../errors/codes.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
 
 /** Throws what is wrong with an option, `select.id`, and how to mend it. The problem continues a sentence: `is "int", ...`. */
 export type Refuse = (option: string, problem: string, code?: ErrorCode) => never

@@ -1,5 +1,5 @@
-import type { ColumnKind } from '../dialects/table.js'
-import { RowshiftError } from '../errors/rowshift-error.js'
+import type { ColumnKind } from '../../dialects/table.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
 import { didYouMean } from './nearest.js'
 
 /** A JSON value. */

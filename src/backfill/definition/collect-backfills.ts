@@ -1,4 +1,4 @@
-import { RowshiftError } from '../errors/rowshift-error.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
 import type { Backfill } from './define-backfill.js'
 import { type BackfillDefinition, definitionOf } from './definition.js'
 import { definitionFingerprint } from './definition-fingerprint.js'

@@ -1,5 +1,5 @@
-import type { TableName } from '../dialects/table.js'
-import { RowshiftError } from '../errors/rowshift-error.js'
+import type { TableName } from '../../dialects/table.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
 
 // Quotes, dots, spaces and punctuation in a name have to be quoted, so that a slip is not taken for an odd name.
 const part = /"((?:[^"]|"")+)"|([\p{L}\p{N}\p{M}_$#@-]+)/uy

@@ -1,4 +1,4 @@
-import { RowshiftError } from '../errors/rowshift-error.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
 import type { BackfillDefinition, DeclaredColumn, RowFunction, TransformWork } from './definition.js'
 
 /** Ends the name of a definition that takes another one back, and of no other. */

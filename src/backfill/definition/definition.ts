@@ -1,5 +1,5 @@
-import type { Sql } from '../dialects/sql.js'
-import { RowshiftError } from '../errors/rowshift-error.js'
+import type { Sql } from '../../dialects/sql.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
 import type { RowContext, Scalar, WhereRecord } from './backfill-options.js'
 import type { ParsedColumn } from './columns.js'
 import type { Backfill } from './define-backfill.js'

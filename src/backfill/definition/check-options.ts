@@ -1,5 +1,5 @@
-import { isSql } from '../dialects/sql.js'
-import { RowshiftError } from '../errors/rowshift-error.js'
+import { isSql } from '../../dialects/sql.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
 import { checkWhere, copyOf, type Declarations, scalarProblem } from './check-where.js'
 import { type Column, columnProblem, parseColumn } from './columns.js'
 import type {
