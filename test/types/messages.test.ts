@@ -67,7 +67,7 @@ test('declarations of a definition name its row and its changes, and no other ty
     const text = readFileSync(join(directory, 'test/types/five-jobs.test-d.d.ts'), 'utf8')
     const declared = text.replaceAll(/\s+/g, ' ')
     expect(declared).toContain(
-      'const citySlug: import("../../src/backfill/define-backfill.js").Backfill<{ name: string; }, { slug: string; }>;',
+      'const citySlug: import("../../src/backfill/definition/define-backfill.js").Backfill<{ name: string; }, { slug: string; }>;',
     )
     const imported = [...declared.matchAll(/import\("[^"]*"\)\.(\w+)/g)].map((match) => match[1])
     expect(new Set(imported)).toEqual(new Set(['Backfill']))
