@@ -22,9 +22,7 @@ export class RunView {
 
   constructor(private readonly output: Output) {
     this.#endWarnings = listenForWarnings((message) => {
-      // On a line of its own: the bar's has no end yet.
-      this.#display?.stop()
-      if (this.#display) this.#display = createProgressDisplay(output)
+      this.#endLine()
       output.note(`  warning: ${message}\n`)
     })
     this.interrupts = listenForInterrupts({
@@ -67,6 +65,12 @@ export class RunView {
     if (!this.#isQuiet) this.#display?.update(progress)
   }
 
+  /** A line between the progress. */
+  tell(line: string): void {
+    this.#endLine()
+    this.output.line(line)
+  }
+
   /** The run has come to an end of some kind, which is told after this. */
   end(isDone: boolean): void {
     if (!this.#isQuiet) this.#display?.stop(isDone ? 'done' : undefined)
@@ -80,6 +84,12 @@ export class RunView {
     this.#endWarnings()
   }
 
+  /** What follows stands on a line of its own: the bar's has no end yet. */
+  #endLine(): void {
+    this.#display?.stop()
+    if (this.#display) this.#display = createProgressDisplay(this.output)
+  }
+
   #quiet(): void {
     if (!this.#isQuiet) this.#display?.stop()
     this.#isQuiet = true
@@ -90,6 +100,9 @@ export class RunView {
 export function headlineOf({ paint }: Output, backfill: string, runId: number): string {
   return `${paint.bold(backfill)} · run ${runId}`
 }
+
+/** Who worked on a run before, and does no more. */
+export const takenOver = (worker: string): string => `taken over from ${worker}, which fell silent`
 
 /** How a run ended, as lines for people. */
 export function describeResult({ paint }: Output, result: RunResult, share: number): readonly string[] {

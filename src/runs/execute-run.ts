@@ -12,7 +12,7 @@ import type { Script } from '../dialects/script.js'
 import type { Counters, RunRow } from '../dialects/state-statements.js'
 import type { ErrorCode } from '../errors/codes.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
-import { type Claim, claimShard } from './claim.js'
+import { type Claim, claimShard, workerName } from './claim.js'
 import { concludeRun, endPass, move } from './finish-run.js'
 import type { RunCounts, RunResult } from './run-result.js'
 import type { RunStatus } from './run-status.js'
@@ -35,6 +35,8 @@ export interface ExecuteOptions {
   readonly stop: AbortSignal
   /** Aborted: give up the batch in hand too. */
   readonly abort: AbortSignal
+  /** A shard was free because its holder, named, let the lease run out. */
+  readonly onTakeOver?: ((worker: string) => void) | undefined
   readonly onProgress: (progress: Progress) => void
 }
 
@@ -72,6 +74,8 @@ export async function executeRun(options: ExecuteOptions): Promise<RunResult | '
       if (end === 'rows-failed' || end === 'writers-still-old') return resultOf(options)
       continue
     }
+    const { worker: silent } = claim.shard
+    if (silent !== undefined && silent !== workerName) options.onTakeOver?.(silent)
     const { outcome, batches } = await work(options, claim, sample, batchRows)
     // Fenced before its first commit, a worker is too slow for the lease: smaller batches, and a longer lease.
     isTooSlow = outcome === 'claim-lost' && batches === 0

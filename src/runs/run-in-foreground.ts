@@ -22,6 +22,8 @@ export interface ForegroundOptions {
   /** Aborted: give up the batch in hand too. */
   readonly abort?: AbortSignal
   readonly onProgress?: (progress: Progress) => void
+  /** A worker, named, let its lease run out: this call goes on with its shard. */
+  readonly onTakeOver?: (worker: string) => void
   /** Where the run stands before the first batch. */
   readonly onStart?: (start: RunStart) => void
 }
@@ -29,7 +31,7 @@ export interface ForegroundOptions {
 /** A run that is about to be worked on. */
 export interface RunStart {
   readonly runId: number
-  /** False for a run that this call made. */
+  /** True for a run that somebody has worked on before; merely scheduled, it starts here. */
   readonly isResumed: boolean
   /** What the run is found in; a paused one is left alone. */
   readonly status: RunStatus
@@ -63,7 +65,8 @@ export async function runInForeground(options: ForegroundOptions): Promise<RunRe
       const checkpoints = report.shards.filter((shard) => shard.cursorKey !== undefined).map((shard) => shard.updatedAt)
       const checkpointAt = checkpoints.sort().at(-1)
       const status = run.status as RunStatus
-      options.onStart({ runId: run.id, isResumed: !isNew, status, progress: progressOf(report), checkpointAt })
+      const isResumed = !isNew && (status !== 'scheduled' || checkpointAt !== undefined)
+      options.onStart({ runId: run.id, isResumed, status, progress: progressOf(report), checkpointAt })
     }
     if (run.status === 'failed') await mended((session) => session.run(scope.wrap(retryFailedRows(database, run.id))))
     return await executeRun({
@@ -74,6 +77,7 @@ export async function runInForeground(options: ForegroundOptions): Promise<RunRe
       from: ['failed'],
       waitsForOthers: true,
       stop: options.stop ?? never,
+      onTakeOver: options.onTakeOver,
       onProgress,
     })
   } finally {

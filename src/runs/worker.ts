@@ -13,6 +13,7 @@ import type { RunRow } from '../dialects/state-statements.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { executeRun } from './execute-run.js'
 import { openState } from './open-state.js'
+import { Rests } from './rests.js'
 import type { RunResult } from './run-result.js'
 import { isClaimable, type RunStatus } from './run-status.js'
 
@@ -28,8 +29,16 @@ export type WorkerEvent =
   | { readonly type: 'ended'; readonly result: RunResult }
   /** Others hold what is left of a run: looked at again and again, and taken over from those that die. */
   | { readonly type: 'held'; readonly backfill: string }
+  /** A shard was held by a worker that has been silent for longer than its lease. */
+  | { readonly type: 'taken-over'; readonly backfill: string; readonly runId: number; readonly worker: string }
   /** A run that this process must not touch: another definition, a changed table. It goes on to the next. */
   | { readonly type: 'declined'; readonly backfill: string; readonly error: RowshiftError }
+  /** A run that cannot be worked on, or no further. It goes on to the next, and comes back to this one after a while. */
+  | { readonly type: 'stopped'; readonly backfill: string; readonly error: RowshiftError }
+  /** The database is out of reach, for longer than retries last: looked for again and again. */
+  | { readonly type: 'unavailable'; readonly error: RowshiftError }
+  /** The database is there again. */
+  | { readonly type: 'available' }
 
 export interface WorkerOptions {
   readonly database: DatabaseSource
@@ -42,7 +51,10 @@ export interface WorkerOptions {
 export interface BackfillWorker extends AsyncDisposable {
   /** Begins to work in the background; resolves when the database is open. */
   start(): Promise<void>
-  /** Resolves when no run of its definitions is left to work on: finished, failed or paused. Rejects with what stopped it. */
+  /**
+   * Resolves when no run of its definitions is left to work on: finished, failed or paused. Rejects with what stopped it, or with
+   * the error of a run that it could not work on; such a run is tried again later all the same.
+   */
   untilIdle(): Promise<void>
   /** Finishes the batch in hand, leaves runs resumable, closes its connections. */
   stop(): Promise<void>
@@ -61,15 +73,23 @@ export function createWorker(options: WorkerOptions): BackfillWorker {
   const definitions = collectBackfills(options.backfills)
   const stopping = new AbortController()
   let working: Promise<void> = Promise.resolve()
-  const waiting: (() => void)[] = []
+  const waiting: { readonly resolve: () => void; readonly reject: (error: RowshiftError) => void }[] = []
 
   async function workOn(database: Database): Promise<void> {
-    const onIdle = () => {
-      for (const resolve of waiting.splice(0)) resolve()
-      return 'wait' as const
+    const onIdle = (errors: readonly RowshiftError[]) => {
+      for (const { resolve, reject } of waiting.splice(0)) errors[0] ? reject(errors[0]) : resolve()
     }
+    const { onEvent } = options
     try {
-      await workUntil({ database, definitions, stop: stopping.signal, abort: never, onEvent: options.onEvent, onIdle })
+      await workUntil({
+        database,
+        definitions,
+        stop: stopping.signal,
+        abort: never,
+        onEvent,
+        onIdle,
+        isWatching: true,
+      })
     } finally {
       await database.close()
     }
@@ -83,7 +103,7 @@ export function createWorker(options: WorkerOptions): BackfillWorker {
       working.catch(() => undefined)
     },
     async untilIdle() {
-      await Promise.race([working, new Promise<void>((resolve) => waiting.push(resolve))])
+      await Promise.race([working, new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }))])
     },
     async stop() {
       stopping.abort()
@@ -104,25 +124,57 @@ export interface WorkOptions {
   readonly onEvent?: ((event: WorkerEvent) => void) | undefined
 }
 
-/** Works until it is stopped, or nothing is left to do and `onIdle` does not want to wait for more. */
-export async function workUntil(options: WorkOptions & { readonly onIdle: () => 'wait' | 'end' }): Promise<void> {
-  while (!options.stop.aborted) {
-    if ((await workOnce(options)) === 'worked') continue
-    if (options.onIdle() === 'end') return
-    await sleep(idlePollMs, undefined, { signal: options.stop }).catch(() => undefined)
+interface WatchOptions extends WorkOptions {
+  /** Whether to wait for new runs, and for a database that is out of reach. */
+  readonly isWatching: boolean
+  /** Nothing is left to do but what these errors stand in the way of. */
+  readonly onIdle?: (errors: readonly RowshiftError[]) => void
+}
+
+/**
+ * Works until it is stopped or, unless it is watching, nothing is left to do.
+ * @throws RowshiftError what the database says to the search for runs; while watching only what does not pass by itself
+ */
+export async function workUntil(options: WatchOptions): Promise<void> {
+  const { stop, isWatching, onIdle, onEvent } = options
+  const pause = (ms: number) => sleep(ms, undefined, { signal: stop }).catch(() => undefined)
+  const rests = new Rests()
+  let isOutOfReach = false
+  while (!stop.aborted) {
+    let runs: readonly RunRow[]
+    try {
+      runs = await claimableRuns(options)
+    } catch (error) {
+      if (!isWatching || !(error instanceof RowshiftError && error.retryable)) throw error
+      if (!isOutOfReach) onEvent?.({ type: 'unavailable', error })
+      isOutOfReach = true
+      // The search has been retried for some seconds already, so there is no need for a wait that grows.
+      await pause(idlePollMs)
+      continue
+    }
+    if (isOutOfReach) onEvent?.({ type: 'available' })
+    isOutOfReach = false
+    if ((await workOnce(options, runs, rests)) === 'worked') continue
+    onIdle?.(rests.errors(runs))
+    if (!isWatching) return
+    await pause(idlePollMs)
   }
 }
 
-/** Works on every claimable run of the definitions once; `idle` when there was none. */
-export async function workOnce(options: WorkOptions): Promise<'worked' | 'idle'> {
-  const runs = await claimableRuns(options)
+/** Works on each of the runs once; `idle` when there was none to work on. */
+async function workOnce(options: WorkOptions, runs: readonly RunRow[], rests: Rests): Promise<'worked' | 'idle'> {
   let declined = 0
   let held = 0
   for (const run of runs) {
     if (options.stop.aborted) return 'worked'
+    if (rests.isResting(run.id)) {
+      declined++
+      continue
+    }
     const definition = options.definitions.get(run.name)!
     try {
       const result = await workOnRun(options, definition, run)
+      rests.end(run.id)
       if (result === 'held') {
         held++
         options.onEvent?.({ type: 'held', backfill: run.name })
@@ -130,11 +182,11 @@ export async function workOnce(options: WorkOptions): Promise<'worked' | 'idle'>
       }
       options.onEvent?.({ type: 'ended', result })
     } catch (error) {
-      const isDeclined =
-        error instanceof RowshiftError && (error.code === 'DEFINITION_CHANGED' || error.code === 'TABLE_CHANGED')
-      if (!isDeclined) throw error
+      if (!(error instanceof RowshiftError)) throw error
       declined++
-      options.onEvent?.({ type: 'declined', backfill: run.name, error })
+      const isDeclined = error.code === 'DEFINITION_CHANGED' || error.code === 'TABLE_CHANGED'
+      if (!isDeclined) rests.begin(run.id, error)
+      options.onEvent?.({ type: isDeclined ? 'declined' : 'stopped', backfill: run.name, error })
     }
   }
   if (declined === runs.length) return 'idle'
@@ -185,6 +237,7 @@ async function workOnRun(
       from: [],
       waitsForOthers: false,
       stop: options.stop,
+      onTakeOver: (worker) => options.onEvent?.({ type: 'taken-over', backfill: run.name, runId: run.id, worker }),
       onProgress: (progress) => options.onEvent?.({ type: 'progress', progress }),
     })
   })

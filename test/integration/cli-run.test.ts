@@ -45,7 +45,7 @@ testEachDatabase(
       code: 0,
       // A line of progress only when it takes longer than five seconds.
       stdout: expect.stringMatching(
-        /^city\.slug · run \d+\n(city\.slug {2,}.*\n)* {2}completed: 1,000 rows written\n$/,
+        /^city\.slug · run \d+ · started\n(city\.slug {2,}.*\n)* {2}completed: 1,000 rows written\n$/,
       ),
       stderr: '',
     })

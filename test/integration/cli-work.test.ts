@@ -4,7 +4,8 @@ import { defineBackfill } from '../../src/index.js'
 import { withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities, readCities } from '../support/city-table.js'
 import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
-import { type TestDatabase, testEachDatabase } from '../support/databases.js'
+import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 
 beforeAllCompilePackage()
 
@@ -64,6 +65,9 @@ testEachDatabase('of two workers one waits and takes over when the other is kill
     backfills: [{ status: 'running', workers: [{ shard: 0, worker: expect.stringMatching(/:\d+$/), isAlive: true }] }],
   })
   await first.kill()
+  expect(await second.line('taken over')).toMatch(
+    new RegExp(`^city\\.slug · run \\d+ · taken over from \\S+:${first.pid}, which fell silent$`),
+  )
   await project.write({ go: '' })
   expect(await second.exited).toEqual({ code: 0, signal: null })
   expect(second.lines.slice(-2)).toEqual(['  completed: 1,000 rows written', 'Nothing is left to do.'])
@@ -133,4 +137,62 @@ testEachDatabase('rowshift work exits with 1 when rows fail, and leaves a failed
   expect((await project.json(['work'])).code).toBe(1)
   expect((await project.json(['run', 'city.slug'])).code).toBe(0)
   expect((await project.json(['work'])).code).toBe(0)
+})
+
+testEachDatabase('a run whose table is gone does not keep rowshift work from the others', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 1)
+  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug('city.gone')))
+  await dataSource.query('drop table city')
+  await createCities(dataSource, database.name, rows)
+  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug()))
+  const project = await CliProject.create(database, {
+    'rowshift.config.ts': configText,
+    'backfills/gone.ts': citySlugText({ name: 'city.gone' }).replace(`table: 'city'`, `table: 'town'`),
+    'backfills/city-slug.ts': citySlugText(),
+  })
+  const { code, document } = await project.json(['work'])
+  expect({ code, document }).toMatchObject({
+    code: 1,
+    document: {
+      runs: [
+        { backfill: 'city.gone', status: 'scheduled' },
+        { backfill: 'city.slug', status: 'completed', written: rows },
+      ],
+      declined: [],
+      stopped: [{ backfill: 'city.gone', error: { code: 'TABLE_NOT_FOUND' } }],
+    },
+  })
+  const told = await project.run(['work'])
+  expect(told.stdout).toMatch(
+    /^city\.gone · stopped: TABLE_NOT_FOUND: .*\nLeft:\n {2}city\.gone {2}scheduled: TABLE_NOT_FOUND: /m,
+  )
+})
+
+testOn(['postgres', 'mariadb'], 'rowshift work --watch outlasts a restart of the database', async (database) => {
+  const { dataSource, project } = await createScheduled(database)
+  const proxy = await new TcpProxy(database.server).listen()
+  const { port } = proxy
+  const options = JSON.stringify({ ...database.dataSourceOptions(), port })
+  await project.write({
+    'src/data-source.ts': `import { DataSource } from 'typeorm'\nexport const dataSource = new DataSource(${options})\n`,
+  })
+  const worker = project.start(['work', '--watch'])
+  await worker.line('completed: 1,000 rows written')
+  await proxy.close()
+  await worker.line('database out of reach, waiting: DATABASE_UNAVAILABLE: ')
+  await dataSource.query(`update city set slug = null`)
+  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug()))
+  await proxy.listen(port)
+  await worker.line('database in reach again')
+  await expect.poll(() => worker.lines.filter((line) => line.includes('completed')).length, patiently).toBe(2)
+  worker.signal('SIGTERM')
+  expect(await worker.exited).toEqual({ code: 0, signal: null })
+  await proxy.close()
+})
+
+testEachDatabase('rowshift run starts what was merely scheduled, and resumes only what was begun', async (database) => {
+  const { project } = await createScheduled(database)
+  const { stdout } = await project.run(['run', 'city.slug'])
+  expect(stdout).toMatch(/^city\.slug · run \d+ · started\n/)
 })

@@ -20,8 +20,9 @@ export class TcpProxy {
     this.#server = createServer((client) => this.#join(client, createConnection(target)))
   }
 
-  async listen(): Promise<this> {
-    this.#server.listen(0, '127.0.0.1')
+  /** @param port that of a proxy that was closed, for a server that comes back. */
+  async listen(port = 0): Promise<this> {
+    this.#server.listen(port, '127.0.0.1')
     await once(this.#server, 'listening')
     return this
   }

@@ -6,7 +6,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { clock, percent } from '../format.js'
 import { definitionNamed, loadConfig, loadDefinitions, withDatabase } from '../load-config.js'
 import type { Output } from '../output.js'
-import { describeResult, headlineOf, nextCommand, RunView } from '../run-view.js'
+import { describeResult, headlineOf, nextCommand, RunView, takenOver } from '../run-view.js'
 
 export const run: CommandSpec = {
   usage: 'run <name>',
@@ -40,9 +40,11 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
           onStart({ runId, status, progress, checkpointAt, ...start }) {
             isResumed = start.isResumed && status !== 'paused'
             const at = checkpointAt === undefined ? '' : ` (checkpoint ${clock(checkpointAt)})`
-            const resumed = isResumed ? ` · resumed at ${percent(shareDone(progress))}${at}` : ''
-            view.begin(`${headlineOf(output, name, runId)}${resumed}`, progress, status !== 'paused')
+            const resumed = isResumed ? `resumed at ${percent(shareDone(progress))}${at}` : 'started'
+            const begun = status === 'paused' ? '' : ` · ${resumed}`
+            view.begin(`${headlineOf(output, name, runId)}${begun}`, progress, status !== 'paused')
           },
+          onTakeOver: (worker) => view.tell(`  ${takenOver(worker)}`),
           onProgress: (progress) => view.update(progress),
         })
         view.end(result.status === 'completed')

@@ -6,7 +6,7 @@ import { exitCodes } from '../exit-codes.js'
 import { counted } from '../format.js'
 import { type Definitions, loadConfig, loadDefinitions, requireDefinitions, withDatabase } from '../load-config.js'
 import type { Answer, Output } from '../output.js'
-import { describeResult, headlineOf, RunView, reasonOf } from '../run-view.js'
+import { describeResult, headlineOf, RunView, reasonOf, takenOver } from '../run-view.js'
 import { nextStep, type StatusEntry, statusEntries } from '../status-entries.js'
 
 export const work: CommandSpec<{ readonly watch?: boolean }> = {
@@ -16,18 +16,24 @@ export const work: CommandSpec<{ readonly watch?: boolean }> = {
 is left to do. Where other workers hold what is left, it waits and takes over from those that die (after 5 s of silence).
 
 Start as many as you like, on as many machines; kill any at any moment. Ctrl-C or SIGTERM finishes the batch in hand, a
-second one gives it up. A run whose definition or table differs from what it was started with is declined, not touched.`,
+second one gives it up. A run whose definition or table differs from what it was started with is declined, not touched. One that
+cannot be worked on (its table is gone, the disk is full) does not keep it from the others. With --watch it outlasts
+restarts of the database.`,
   examples: [
     ['rowshift work', 'finish what is scheduled, then exit'],
     ['rowshift work --watch', 'go on waiting for new runs: a service'],
   ],
-  exitCodes: ['0  every run is completed', '1  a run failed', '3  a run is paused, was declined or is not finished'],
+  exitCodes: [
+    '0  every run is completed',
+    '1  a run failed or cannot be worked on',
+    '3  a run is paused, was declined or is not finished',
+  ],
   options: (command) => command.option('-w, --watch', 'wait for new runs instead of exiting'),
   async run({ options, output }) {
     const project = await loadConfig(options.config)
     const definitions = requireDefinitions(project, await loadDefinitions(project))
     const view = new RunView(output)
-    const met: Met = { declined: new Map(), held: new Set() }
+    const met: Met = { declined: new Map(), stopped: new Map(), held: new Set() }
     try {
       return await withDatabase(project, async (database) => {
         const until = options.watch ? 'and waits for new runs' : 'until nothing is left to do'
@@ -37,7 +43,7 @@ second one gives it up. A run whose definition or table differs from what it was
           definitions,
           stop: view.interrupts.stop,
           abort: view.interrupts.abort,
-          onIdle: () => (options.watch ? 'wait' : 'end'),
+          isWatching: options.watch === true,
           onEvent: (event) => show(event, output, view, met),
         })
         const reports = (await readStatus(database)).filter(({ run }) => definitions.has(run.name))
@@ -52,6 +58,7 @@ second one gives it up. A run whose definition or table differs from what it was
 /** What the worker has met so far: it meets some of it again every moment, and people want to read it once. */
 interface Met {
   readonly declined: Map<string, ErrorDocument>
+  readonly stopped: Map<string, ErrorDocument>
   readonly held: Set<string>
 }
 
@@ -77,25 +84,38 @@ function show(event: WorkerEvent, output: Output, view: RunView, met: Met): void
       view.end(false)
       output.line(`${paint.bold(event.backfill)} · held by other workers, waiting`)
       break
-    case 'declined': {
-      const { backfill, error } = event
-      const isNews = !met.declined.has(backfill)
-      met.declined.set(backfill, describeError(error))
-      if (isNews) output.line(`${paint.bold(backfill)} · ${paint.yellow('declined')}: ${error.message}`)
+    case 'taken-over':
+      view.tell(`${headlineOf(output, event.backfill, event.runId)} · ${takenOver(event.worker)}`)
+      break
+    case 'declined':
+    case 'stopped': {
+      const { type, backfill, error } = event
+      const isNews = met[type].get(backfill)?.message !== error.message
+      met[type].set(backfill, describeError(error))
+      view.end(false)
+      const mark = type === 'declined' ? paint.yellow : paint.red
+      if (isNews) output.line(`${paint.bold(backfill)} · ${mark(type)}: ${error.message}`)
       break
     }
+    case 'unavailable':
+      output.line(`${paint.yellow('database out of reach')}, waiting: ${event.error.message}`)
+      break
+    case 'available':
+      output.line(paint.green('database in reach again'))
+      break
   }
 }
 
 function forget(met: Met, backfill: string): void {
   met.declined.delete(backfill)
+  met.stopped.delete(backfill)
   met.held.delete(backfill)
 }
 
 function conclude(
   reports: readonly RunReport[],
   definitions: Definitions,
-  { declined }: Met,
+  { declined, stopped }: Met,
   { paint }: Output,
 ): Answer {
   const entries = statusEntries(
@@ -106,12 +126,14 @@ function conclude(
   const failed = entries.filter(({ status }) => status === 'failed')
   const open = entries.filter(isOpen)
   const left = [...failed, ...open].map(({ backfill, status, reason }) => {
-    const why = declined.has(backfill) ? 'declined by this code' : reasonOf(reason?.code, reason?.message ?? undefined)
+    const told = reason ?? stopped.get(backfill)
+    const why = declined.has(backfill) ? 'declined by this code' : reasonOf(told?.code, told?.message ?? undefined)
     return `  ${backfill}  ${status}${why && `: ${why}`}`
   })
   const next = nextStep(entries.filter((entry) => !declined.has(entry.backfill))) ?? 'rowshift status'
   return {
-    exitCode: failed.length > 0 ? exitCodes.failed : open.length > 0 ? exitCodes.unfinished : exitCodes.done,
+    exitCode:
+      failed.length + stopped.size > 0 ? exitCodes.failed : open.length > 0 ? exitCodes.unfinished : exitCodes.done,
     json: {
       runs: entries.map((entry) => ({
         backfill: entry.backfill,
@@ -122,6 +144,7 @@ function conclude(
         failed: entry.failed,
       })),
       declined: [...declined].map(([backfill, error]) => ({ backfill, error })),
+      stopped: [...stopped].map(([backfill, error]) => ({ backfill, error })),
       neverRun: [...definitions.keys()].filter((name) => !reports.some(({ run }) => run.name === name)),
     },
     lines:
