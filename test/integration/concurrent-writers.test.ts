@@ -1,78 +1,121 @@
+import { join } from 'node:path'
+import type { DataSource } from 'typeorm'
 import { expect } from 'vitest'
 import { defineBackfill } from '../../src/index.js'
-import { runBackfill } from '../support/backfills.js'
-import { createCities, readCities } from '../support/city-table.js'
-import { testEachDatabase } from '../support/databases.js'
+import { controlRun } from '../../src/runs/run-control.js'
+import { AppAccount, type AppWrite } from '../support/app-account.js'
+import { portTo, runBackfill } from '../support/backfills.js'
+import { bySql } from '../support/by-sql.js'
+import { runChild } from '../support/child.js'
+import { createCities } from '../support/city-table.js'
+import { type DatabaseName, testEachDatabase } from '../support/databases.js'
+
+const writingApp = join(__dirname, 'fixtures/writing-app.ts')
 
 const rows = 400
+/** Between two ids there is room for rows of the application. */
+const idStep = 4
+const batchRows = 20
+/** Writes of the application that each page waits for, after it was read and before it is written. */
+const writesAPage = 15
 
-testEachDatabase('loses no write of an application that writes to the same rows all the while', async (database) => {
-  const app = await database.connect()
-  const dataSource = await database.connect()
-  await createCities(app, database.name, rows)
+testEachDatabase(
+  'loses no write of another process that writes to the same rows all the while, and writes no row twice',
+  async (database) => {
+    const dataSource = await database.connect()
+    const account = await createCountedWrites(dataSource, database.name)
 
-  // What each row must be in the end, by the application's own account.
-  const names = new Map(Array.from({ length: rows }, (_, i) => [i + 1, `City ${i + 1}`]))
-  const ownSlugs = new Map<number, string>()
-  let isOver = false
-  let writes = 0
-
-  async function write(): Promise<void> {
-    const id = 1 + Math.floor(Math.random() * rows)
-    const kind = writes % 5
-    if (!names.has(id)) return
-    if (kind === 0 && !ownSlugs.has(id)) {
-      await app.query(`update city set slug = 'own-${writes}' where id = ${id}`)
-      ownSlugs.set(id, `own-${writes}`)
-    } else if (kind === 1) {
-      // New code writes both: the derived column never goes stale.
-      await app.query(`update city set name = 'New ${writes}', slug = 'new-${writes}' where id = ${id}`)
-      names.set(id, `New ${writes}`)
-      ownSlugs.set(id, `new-${writes}`)
-    } else if (kind === 2) {
-      await app.query(`update city set touched = touched + 1 where id = ${id}`)
-    } else if (kind === 3) {
-      await app.query(`insert into city (id, name) values (${1000 + writes}, 'Ahead ${writes}')`)
-      names.set(1000 + writes, `Ahead ${writes}`)
-    } else if (id % 10 === 0) {
-      await app.query(`delete from city where id = ${id}`)
-      names.delete(id)
-    }
-    writes++
-  }
-
-  const writing = (async () => {
-    while (!isOver) {
-      await write()
-      await new Promise((resolve) => setTimeout(resolve, 2))
-    }
-  })()
-  const result = await runBackfill(
-    dataSource,
-    defineBackfill({
+    const app = runChild(writingApp, [JSON.stringify(database), String(rows * idStep)])
+    await app.line('#1 ')
+    const met = new Set<string>()
+    let isWriting = true
+    const citySlug = defineBackfill({
       name: 'city.slug',
       table: 'city',
-      select: { name: 'text' },
-      write: { slug: 'text' },
+      select: { name: 'text', touched: 'integer' },
+      write: { slug: 'text', touched: 'integer' },
       where: { slug: null },
-      batchRows: 25,
-      async transform(row) {
-        await new Promise((resolve) => setTimeout(resolve, 3))
-        return { slug: `slug of ${row.name}` }
+      batchRows,
+      async transform(row, { key: [id] }) {
+        // Rows that are read again do not wait: one of them may be locked.
+        if (isWriting && !met.has(id!) && met.add(id!).size % batchRows === 1)
+          await app.line(`#${app.lines.length + writesAPage} `)
+        return { slug: `slug of ${row.name}`, touched: row.touched + 1 }
       },
-    }),
-  )
-  isOver = true
-  await writing
-  expect(writes).toBeGreaterThan(20)
-  // It may have been paused by a writer that never stopped; nothing may be lost either way.
-  expect(['completed', 'unfinished']).toContain(result.status)
+    })
+    const under = await runBackfill(dataSource, citySlug)
+    expect(under.counts.conflicts).toBeGreaterThan(0)
+    isWriting = false
+    app.send('stop')
+    expect(await app.exited, app.output()).toEqual({ code: 0, signal: null })
 
-  const cities = await readCities(app)
-  expect(cities.map((city) => city.id)).toEqual([...names.keys()].sort((a, b) => a - b))
-  for (const { id, name, slug } of cities) {
-    expect(name).toBe(names.get(id))
-    if (ownSlugs.has(id)) expect(slug).toBe(ownSlugs.get(id))
-    else if (slug !== null || id <= rows) expect(slug).toBe(`slug of ${names.get(id)}`)
-  }
-})
+    // An application that never stops inserting the old way outlasts the sweeps; now it has stopped.
+    if (under.status !== 'completed') {
+      expect(under).toMatchObject({ status: 'unfinished', reason: 'writers-still-old' })
+      await controlRun(portTo(dataSource), 'city.slug', 'resume')
+    }
+    const end = await runBackfill(dataSource, citySlug)
+    expect(end).toMatchObject({ status: 'completed', coverage: 'every-match', counts: { failures: 0 } })
+
+    for (const line of app.lines)
+      for (const write of JSON.parse(line.slice(line.indexOf(' '))) as AppWrite[]) account.apply(write)
+    const cities = await readCities(dataSource)
+    expect(cities.map(({ id }) => id)).toEqual([...account.rows.keys()].sort((a, b) => a - b))
+    for (const { id, touched, ...city } of cities) {
+      const { name, ownSlug, visits, counted, mayBeOurs } = account.rows.get(id)!
+      expect({ id, ...city }).toEqual({ id, name, slug: ownSlug ?? `slug of ${name}`, visits })
+      const isMigrated = touched - 1000 * counted
+      if (mayBeOurs) expect({ id, isMigrated }).toEqual({ id, isMigrated: 1 })
+      else expect([0, 1], `row ${id}`).toContain(isMigrated)
+    }
+    const [{ n }] = await dataSource.query('select count(*) as n from city_write')
+    expect(Number(n)).toBe(
+      under.counts.written +
+        (end.runId === under.runId ? end.counts.written - under.counts.written : end.counts.written),
+    )
+  },
+)
+
+/** Cities whose every migration is noted by a trigger, of rows that are deleted afterwards too. */
+async function createCountedWrites(dataSource: DataSource, name: DatabaseName): Promise<AppAccount> {
+  await createCities(dataSource, name, rows)
+  await dataSource.query(`update city set id = -${idStep} * id`)
+  await dataSource.query('update city set id = -id')
+  await dataSource.query('alter table city add visits integer not null default 0')
+  await dataSource.query('create table city_write (city_id integer not null)')
+  for (const statement of bySql(name, noteMigrations)) await dataSource.query(statement)
+  const account = new AppAccount()
+  for (let id = 1; id <= rows; id++) account.insert(idStep * id, `City ${id}`)
+  return account
+}
+
+/** The application adds thousands, the backfill ones. */
+const noteMigrations = {
+  sqlite: [
+    `create trigger city_migrated after update on city when old.touched % 1000 <> new.touched % 1000
+      begin insert into city_write values (new.id); end`,
+  ],
+  postgres: [
+    `create function note_migration() returns trigger language plpgsql as
+      $$ begin insert into city_write values (new.id); return null; end $$`,
+    `create trigger city_migrated after update on city for each row
+      when (old.touched % 1000 <> new.touched % 1000) execute function note_migration()`,
+  ],
+  mariadb: [
+    `create trigger city_migrated after update on city for each row
+      if old.touched % 1000 <> new.touched % 1000 then insert into city_write values (new.id); end if`,
+  ],
+}
+
+async function readCities(dataSource: DataSource) {
+  const cities: Record<string, unknown>[] = await dataSource.query(
+    'select id, name, slug, touched, visits from city order by id',
+  )
+  return cities.map(({ id, name, slug, touched, visits }) => ({
+    id: Number(id),
+    name,
+    slug,
+    touched: Number(touched),
+    visits: Number(visits),
+  }))
+}
