@@ -29,6 +29,18 @@ function short(value: number): string {
   return value < 9.95 ? value.toFixed(1).replace(/\.0$/, '') : value.toFixed(0)
 }
 
+/** `512 B`, `9.5 MB`, `212 GB` */
+export function bytes(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  let size = value
+  let unit = 0
+  while (size >= 999.5 && unit < units.length - 1) {
+    size /= 1000
+    unit++
+  }
+  return `${short(size)} ${units[unit]}`
+}
+
 /** `59s`, `2m59s`, `3h12m`, `2d4h`: the two largest units, rounded up. */
 export function duration(seconds: number): string {
   const s = Math.ceil(seconds)

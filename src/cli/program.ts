@@ -7,6 +7,7 @@ import { cancel } from './commands/cancel.js'
 import { failures } from './commands/failures.js'
 import { init } from './commands/init.js'
 import { pause } from './commands/pause.js'
+import { plan } from './commands/plan.js'
 import { resume } from './commands/resume.js'
 import { run } from './commands/run.js'
 import { status } from './commands/status.js'
@@ -23,6 +24,7 @@ moment and resumed by anybody. Definitions and the database are named in rowshif
 const epilogue = `
 A first run:
   $ rowshift init                    write rowshift.config.ts
+  $ rowshift plan city.slug          see what a run would do
   $ rowshift run city.slug           run a backfill; Ctrl-C interrupts, the same command resumes
   $ rowshift status                  see what is done, what failed and what is next
 
@@ -76,7 +78,10 @@ function createProgram(output: Output, onExit: (code: ExitCode) => void): Comman
     .addHelpText('after', epilogue)
     .configureHelp({
       subcommandTerm: (command) =>
-        [command.name(), ...command.registeredArguments.map((a) => `<${a.name()}>`)].join(' '),
+        [
+          command.name(),
+          ...command.registeredArguments.map((a) => (a.required ? `<${a.name()}>` : `[${a.name()}]`)),
+        ].join(' '),
     })
     .exitOverride()
     // Errors are printed by whoever catches them, once, and as JSON if asked for.
@@ -84,6 +89,7 @@ function createProgram(output: Output, onExit: (code: ExitCode) => void): Comman
   addCommonOptions(program)
   const add = <O>(spec: CommandSpec<O>) => addCommand(program, spec, output, onExit)
   add(init)
+  add(plan)
   add(run)
   add(work)
   add(status)

@@ -64,6 +64,26 @@ export interface RangeOutcome {
   readonly stillMatching: Key | undefined
 }
 
+/** How the database would carry out a statement. */
+export interface Explanation {
+  /** A line a step, as the database tells it. */
+  readonly lines: readonly string[]
+  /** Whether the rows of the table are found by a range or a look-up of an index: else the table is scanned. */
+  readonly isByIndex: boolean
+}
+
+/** What a write to some columns of a table brings along. */
+export interface WriteEffects {
+  /** Indexes that contain one of the columns: each written row is entered there anew. */
+  readonly indexes: readonly string[]
+  /** Triggers that such a write fires. */
+  readonly triggers: readonly string[]
+  /** Foreign keys that a value of the columns is checked by. */
+  readonly foreignKeys: readonly string[]
+  /** About how much the database writes to its log for each row, in bytes; undefined = no statistics. */
+  readonly logBytesPerRow: number | undefined
+}
+
 /** What an error means for the batch that met it. */
 export type ErrorClass =
   /** Deadlock, serialization failure, lock timeout, busy: the same batch may succeed. */
@@ -162,6 +182,9 @@ export interface Dialect extends SqlSpelling {
     values: readonly { readonly key: Key; readonly text: string }[],
     mode?: ReadMode,
   ): Script<readonly number[]>
+  /** How a statement about the table would be carried out. It is not run, and takes no locks. */
+  explain(info: TableInfo, statement: Statement): Script<Explanation>
+  writeEffects(info: TableInfo, written: readonly ColumnInfo[]): Script<WriteEffects>
   /** Keeps other writers out of the table until the enclosing transaction ends, where that is possible. */
   lockTable(table: TableName, lockTimeoutMs: number): Script<void>
 

@@ -29,6 +29,7 @@ export const errorCodes = {
   KEY_NOT_UNIQUE: 'the table has no primary key and no unique index to page by',
   KEY_NULLABLE: 'the only unique index may hold NULL, so pages would miss rows',
   KEY_UNSUPPORTED: 'the type of the key cannot be ordered and compared exactly',
+  PAGE_NOT_A_RANGE: 'a page would scan the table instead of a range of its key',
   KEY_WRITTEN: 'a definition writes a key column',
   UNIQUE_NEEDS_INDEX: '`unique` needs a unique index on the column to be safe against other writers',
   READ_REPLICA: 'the connection leads to a read replica',

@@ -2,6 +2,7 @@ import type { Database, Session } from '../adapters/database.js'
 import { writeKey } from '../backfill/cursor.js'
 import { readLastKey } from '../backfill/keyset-reader.js'
 import { leaseMs } from '../backfill/limits.js'
+import { requireRangePages } from '../backfill/page-range.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import { keep, reading, readModeIn, type Scope } from '../backfill/transaction.js'
 import type { Script } from '../dialects/script.js'
@@ -17,7 +18,8 @@ export interface StartedRun {
 
 /**
  * The active run of a definition, made if there is none; of two callers at once one makes it and both are given it.
- * @throws RowshiftError DEFINITION_CHANGED, TABLE_CHANGED when there is one that was started with something else
+ * @throws RowshiftError DEFINITION_CHANGED, TABLE_CHANGED when there is one that was started with something else;
+ * PAGE_NOT_A_RANGE
  */
 export async function startRun(
   database: Database,
@@ -61,6 +63,7 @@ function* measure(
 ): Script<readonly [number, string | undefined]> {
   const estimatedRows = yield* database.dialect.estimateRows(prepared.info.table)
   const upper = yield* readLastKey(database.dialect, prepared.plan, readModeIn(scope))
+  if (upper) yield* requireRangePages(database.dialect, prepared.plan, upper)
   return [Math.max(estimatedRows, upper === undefined ? 0 : 1), upper && writeKey(upper)]
 }
 

@@ -1,14 +1,16 @@
+import type { BackfillDefinition } from '../../backfill/definition/definition.js'
 import { shareDone } from '../../backfill/progress.js'
+import { dryRun } from '../../runs/dry-run.js'
 import { runInForeground } from '../../runs/run-in-foreground.js'
 import type { RunResult } from '../../runs/run-result.js'
 import type { CommandSpec } from '../command.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
-import { clock, percent } from '../format.js'
-import { definitionNamed, loadConfig, loadDefinitions, withDatabase } from '../load-config.js'
-import type { Output } from '../output.js'
+import { clock, count, counted, key, percent } from '../format.js'
+import { definitionNamed, loadConfig, loadDefinitions, type Project, withDatabase } from '../load-config.js'
+import type { Answer, Output } from '../output.js'
 import { describeResult, headlineOf, nextCommand, RunView, takenOver } from '../run-view.js'
 
-export const run: CommandSpec = {
+export const run: CommandSpec<{ readonly dryRun?: boolean }> = {
   usage: 'run <name>',
   summary: 'run a backfill here and now, or go on where it stopped',
   description: `Runs one backfill to its end in this process: a new run, or the unfinished one from its last checkpoint. A run that
@@ -18,16 +20,23 @@ Ctrl-C finishes the batch in hand and leaves the run resumable; a second Ctrl-C 
 lost, and nothing is done twice: a batch and its checkpoint are one transaction.`,
   examples: [
     ['rowshift run city.slug', 'run it, or resume it'],
+    ['rowshift run city.slug --dry-run', 'try one batch and roll it back'],
     ['rowshift run city.slug --json | jq .counts', 'the counts, for a script'],
   ],
   exitCodes: [
-    '0  completed and verified',
+    '0  completed and verified; with --dry-run: every row of the batch could be migrated',
     '1  failed: see `rowshift failures <name>`',
     '3  interrupted or paused: the same command goes on',
   ],
+  options: (command) =>
+    command.option(
+      '--dry-run',
+      'do the first batch with matching rows, roll it back and tell what it would have written',
+    ),
   async run({ name, options, output }) {
     const project = await loadConfig(options.config)
     const definition = definitionNamed(project, await loadDefinitions(project), name)
+    if (options.dryRun) return tryBatch(project, definition, output)
     const view = new RunView(output)
     try {
       return await withDatabase(project, async (database) => {
@@ -59,6 +68,36 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
     }
   },
 }
+
+async function tryBatch(project: Project, definition: BackfillDefinition, output: Output): Promise<Answer> {
+  const { paint } = output
+  const { name } = definition
+  const report = await withDatabase(project, (database) => dryRun(database, definition, { abort: never }))
+  const { scanned, written, left, conflicts, failures, seconds } = report
+  const parts = [
+    `${counted(written, 'row')} of ${counted(scanned, 'key')} would be written`,
+    ...(left > 0 ? [`${count(left)} left as they are`] : []),
+    ...(conflicts > 0 ? [`${counted(conflicts, 'conflict')}`] : []),
+    ...(failures.length > 0 ? [paint.red(`${counted(failures.length, 'failure')}`)] : []),
+  ]
+  return {
+    exitCode: failures.length === 0 ? exitCodes.done : exitCodes.failed,
+    json: { dryRun: true, ...report, failures: failures.map((row) => ({ ...row, key: JSON.parse(row.key) })) },
+    lines: [
+      `${paint.bold(name)} · one batch, rolled back`,
+      `  ${scanned === 0 ? 'no row matches' : `${parts.join(', ')} in ${seconds.toFixed(2)}s`}`,
+      ...failures.slice(0, failuresShown).map(({ key: of, code, message }) => `  ${key(of)}  ${code}: ${message}`),
+      ...(failures.length > failuresShown
+        ? [paint.dim(`  ${count(failures.length - failuresShown)} more: --json`)]
+        : []),
+      `Nothing was written.  ${paint.dim('Next:')} rowshift run ${name}`,
+    ],
+  }
+}
+
+const failuresShown = 20
+
+const never = new AbortController().signal
 
 function nextLine({ paint }: Output, result: RunResult): readonly string[] {
   const next = nextCommand(result)

@@ -2,6 +2,7 @@ import type { Dialect } from '../dialect.js'
 import { classifyError } from './classify-error.js'
 import { codec, conditionValue, isDistinct } from './codecs.js'
 import { estimateRows, introspect } from './introspect.js'
+import * as preflight from './preflight.js'
 import * as rows from './rows.js'
 import { spelling } from './spelling.js'
 import { enclosedState, state } from './state.js'
@@ -13,6 +14,7 @@ export const mysql: Dialect = {
   ...spelling,
   ...transaction,
   ...rows,
+  ...preflight,
   hasTransactionalDdl: false,
   readsNeedTransaction: false,
   locksWholeDatabase: false,

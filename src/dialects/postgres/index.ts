@@ -3,6 +3,7 @@ import { render, sql } from '../sql.js'
 import { classifyError } from './classify-error.js'
 import { codec } from './codecs.js'
 import { estimateRows, introspect } from './introspect.js'
+import * as preflight from './preflight.js'
 import * as rows from './rows.js'
 import { spelling } from './spelling.js'
 import { state } from './state.js'
@@ -14,6 +15,7 @@ export const postgres: Dialect = {
   ...spelling,
   ...transaction,
   ...rows,
+  ...preflight,
   hasTransactionalDdl: true,
   readsNeedTransaction: true,
   locksWholeDatabase: false,

@@ -2,6 +2,7 @@ import type { Dialect } from '../dialect.js'
 import { classifyError } from './classify-error.js'
 import { codec } from './codecs.js'
 import { estimateRows, introspect } from './introspect.js'
+import * as preflight from './preflight.js'
 import * as rows from './rows.js'
 import { spelling } from './spelling.js'
 import { state } from './state.js'
@@ -13,6 +14,7 @@ export const sqlite: Dialect = {
   ...spelling,
   ...transaction,
   ...rows,
+  ...preflight,
   readsNeedTransaction: false,
   locksWholeDatabase: true,
   hasTransactionalDdl: true,

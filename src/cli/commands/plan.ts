@@ -1,0 +1,153 @@
+import { InvalidArgumentError } from 'commander'
+import { type PlannedColumn, type PlanReport, planRun } from '../../runs/plan-run.js'
+import type { CommandSpec } from '../command.js'
+import { exitCodes } from '../exit-codes.js'
+import { bytes, columns, count, counted, duration, key, rate } from '../format.js'
+import { definitionNamed, loadConfig, loadDefinitions, requireDefinitions, withDatabase } from '../load-config.js'
+import type { Output } from '../output.js'
+
+/** Rows that are tried where nobody asks to see any. */
+const triedRows = 20
+
+export const plan: CommandSpec<{ readonly sample?: number }> = {
+  usage: 'plan [name]',
+  summary: 'show what a run would do; writes nothing',
+  description: `Shows what a run of a backfill would do: the table, its key, how many rows match (counted up to 100,000 keys, beyond that
+estimated), the queries and how the database would carry them out, what each write brings along, and about how long it would
+take and how much it would log. Refuses a table of which a page would be no range of an index. Without a name: of every backfill
+of the config.
+
+It tries the transform on a page. With \`--sample\` it prints rows as they are and as they would be: the only place where
+rowshift shows the contents of rows. Nothing is written, no state table is made; values that the database computes
+(\`defineBackfill.sql\`) are tried in a transaction that is rolled back.`,
+  examples: [
+    ['rowshift plan city.slug', 'the plan'],
+    ['rowshift plan city.slug --sample 20', 'with 20 rows before and after'],
+    ['rowshift plan --json', 'of every backfill, for a script'],
+  ],
+  exitCodes: ['0  it can be run', '1  the table or the definition is refused, or a row tried could not be migrated'],
+  options: (command) =>
+    command.option('-n, --sample <rows>', 'show the contents of this many rows, before and after', wholeNumber),
+  async run({ name, options, output }) {
+    const project = await loadConfig(options.config)
+    const definitions = requireDefinitions(project, await loadDefinitions(project))
+    const chosen = name === '' ? [...definitions.values()] : [definitionNamed(project, definitions, name)]
+    return withDatabase(project, async (database) => {
+      const reports: PlanReport[] = []
+      const sampleRows = Math.max(options.sample ?? triedRows, 1)
+      for (const definition of chosen) reports.push(await planRun(database, definition, { sampleRows }))
+      const documents = reports.map((report) => documentOf(report, options.sample))
+      const isSound = reports.every(({ sample }) => sample.every(({ failure }) => failure === null))
+      return {
+        exitCode: isSound ? exitCodes.done : exitCodes.failed,
+        json: name === '' ? { plans: documents } : documents[0],
+        lines: [
+          ...reports.flatMap((report) => linesOf(report, options.sample, output)),
+          `Nothing was written.  ${output.paint.dim('Next:')} rowshift run ${name || reports[0]!.backfill} --dry-run`,
+        ],
+      }
+    })
+  },
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('Give a whole number.')
+  return value
+}
+
+/** Contents of rows only where they were asked for. */
+function documentOf({ sample, ...report }: PlanReport, shown: number | undefined) {
+  const failed = sample.filter(({ failure }) => failure !== null)
+  return {
+    ...report,
+    tried: {
+      rows: sample.length,
+      changed: sample.filter(isChanged).length,
+      failures: failed.map(({ key, failure }) => ({ key, ...failure })),
+    },
+    ...(shown === undefined ? {} : { sample: sample.slice(0, shown) }),
+  }
+}
+
+const isChanged = ({ after }: PlanReport['sample'][number]): boolean => Object.keys(after).length > 0
+
+function linesOf(report: PlanReport, shown: number | undefined, { paint }: Output): readonly string[] {
+  const { rows, key: index, reads, writes, queries, time, volume } = report
+  const page = queries.find(({ purpose }) => purpose === 'page')
+  const matching = rows.isCounted
+    ? `${count(rows.matching)} of ${count(rows.estimated)} match, counted`
+    : `about ${count(rows.matching)} of ${count(rows.estimated)} match, by the first ${count(rows.keysLooked)}`
+  const table = columns([
+    ['  rows', matching, ''],
+    ['  key', described(index.columns), `by ${index.index}`],
+    ['  reads', described(reads), page ? (page.isByIndex ? 'each page is an index range' : 'few rows: scanned') : ''],
+    ['  writes', described(writes), effectsOf(report)],
+    ['  volume', volume.logBytes === null ? 'unknown: no statistics' : `~${bytes(volume.logBytes)} log`, ''],
+    ['  time', timeOf(time), measuredBy[time.measured]],
+    [
+      '  locks',
+      report.locksWholeDatabase
+        ? 'a batch keeps all other writers out until its commit'
+        : 'the rows of a batch, until its commit',
+      '',
+    ],
+  ])
+  return [
+    `${paint.bold(report.backfill)}   ${report.database} · ${report.table}`,
+    ...table,
+    ...queries.flatMap(({ purpose, sql, explain }) => [
+      paint.dim(`  ${purpose}: ${sql.replace(/\s+/g, ' ')}`),
+      ...explain.map((line) => `    ${line}`),
+    ]),
+    ...sampleLines(report, shown, paint),
+  ]
+}
+
+const measuredBy: Readonly<Record<PlanReport['time']['measured'], string>> = {
+  'read-and-transform': 'reading and transforming, measured; writing comes on top: --dry-run measures it',
+  'batch-rolled-back': 'by a batch that was rolled back',
+  'reading-keys': 'no row matches in what was looked at',
+}
+
+function timeOf({ seconds, rowsPerSecond }: PlanReport['time']): string {
+  return `~${duration(seconds)}${rowsPerSecond === null ? '' : ` at ${rate(rowsPerSecond)}`}`
+}
+
+const described = (of: readonly PlannedColumn[]): string =>
+  of.length === 0 ? 'nothing' : of.map(({ name, type }) => `${name} ${type}`).join(', ')
+
+function effectsOf({ effects }: PlanReport): string {
+  const { indexes, triggers, foreignKeys } = effects
+  const said = (names: readonly string[], one: string, many: string) =>
+    names.length === 0 ? [] : [`${names.length === 1 ? one : many} ${names.join(', ')}`]
+  const all = [
+    ...said(indexes, 'index', 'indexes'),
+    ...said(triggers, 'fires trigger', 'fires triggers'),
+    ...said(foreignKeys, 'foreign key', 'foreign keys'),
+  ]
+  return all.length === 0 ? 'no index, trigger or foreign key' : all.join('; ')
+}
+
+function sampleLines(report: PlanReport, shown: number | undefined, paint: Output['paint']): readonly string[] {
+  const { sample } = report
+  if (sample.length === 0) return []
+  const failed = sample.filter(({ failure }) => failure !== null)
+  const changed = sample.filter(isChanged).length
+  const asked = sample.slice(0, shown ?? 0).map((row) => {
+    const texts = Object.entries(row.before).map(([name, text]) => {
+      const after = row.after[name]
+      return `${name} ${quoted(text)}${after === undefined ? '' : ` -> ${quoted(after)}`}`
+    })
+    return [`  ${key(JSON.stringify(row.key))}`, ...texts, row.failure ? paint.red(row.failure.code) : '']
+  })
+  return [
+    ...columns(asked),
+    `  ${counted(sample.length, 'row')} tried: ${count(changed)} would change${
+      failed.length > 0 ? `, ${paint.red(`${count(failed.length)} could not be migrated`)}` : ''
+    }${shown === undefined ? paint.dim(`  (--sample ${triedRows} shows them)`) : ''}`,
+    ...failed.map(({ key: of, failure }) => `    ${key(JSON.stringify(of))}  ${failure!.code}: ${failure!.message}`),
+  ]
+}
+
+const quoted = (text: string | null): string => (text === null ? 'null' : `'${text.replace(/\s+/g, ' ')}'`)

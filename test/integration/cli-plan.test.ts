@@ -1,0 +1,80 @@
+import { expect } from 'vitest'
+import { createCities, readCities } from '../support/city-table.js'
+import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
+import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+
+beforeAllCompilePackage()
+
+async function createProject(database: TestDatabase, backfill = citySlugText()) {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 300)
+  const project = await CliProject.create(database, {
+    'rowshift.config.ts': configText,
+    'backfills/city-slug.ts': backfill,
+  })
+  return { dataSource, project }
+}
+
+testEachDatabase(
+  'rowshift plan shows contents of rows only where they are asked for',
+  async (database) => {
+    const { dataSource, project } = await createProject(database)
+    const { code, document } = await project.json(['plan', 'city.slug'])
+    expect(code).toBe(0)
+    expect(document).toMatchObject({ rows: { matching: 300 }, tried: { rows: 20, changed: 20, failures: [] } })
+    expect(JSON.stringify(document)).not.toContain('City 1')
+
+    const plain = await project.run(['plan', 'city.slug'])
+    expect(plain.stdout).toMatch(/300 of 300 match, counted/)
+    expect(plain.stdout).toMatch(/each page is an index range/)
+    expect(plain.stdout).not.toContain('City 1')
+
+    const asked = await project.run(['plan', 'city.slug', '--sample', '2'])
+    expect(asked.stdout).toMatch(/^ {2}1 +name 'City 1' +slug null -> 'city-1'$/m)
+    expect(asked.stdout).toMatch(/^ {2}2 +name 'City 2' /m)
+    expect(asked.stdout).not.toContain('City 3')
+    expect((await readCities(dataSource)).every(({ slug }) => slug === null)).toBe(true)
+    await expect(dataSource.query('select * from rowshift_run')).rejects.toThrow(/rowshift_run/)
+  },
+  30_000,
+)
+
+testOn(
+  ['sqlite'],
+  'rowshift plan without a name plans every backfill, and fails if a tried row would',
+  async (database) => {
+    const { project } = await createProject(database, citySlugText({ failAt: [7] }))
+    await project.write({ 'backfills/other.ts': citySlugText({ name: 'city.other' }) })
+    const { code, document } = await project.json(['plan'])
+    expect(code).toBe(1)
+    expect(document).toMatchObject({
+      plans: [
+        { backfill: 'city.slug', tried: { failures: [{ key: ['7'], code: 'TRANSFORM_FAILED' }] } },
+        { backfill: 'city.other', tried: { failures: [] } },
+      ],
+    })
+  },
+  30_000,
+)
+
+testEachDatabase(
+  'rowshift run --dry-run tells what a batch would write, and writes nothing',
+  async (database) => {
+    const { dataSource, project } = await createProject(database, citySlugText({ failAt: [7] }))
+    const { code, document } = await project.json(['run', 'city.slug', '--dry-run'])
+    expect(code).toBe(1)
+    expect(document).toMatchObject({
+      dryRun: true,
+      scanned: 100,
+      written: 99,
+      failures: [{ key: ['7'], code: 'TRANSFORM_FAILED' }],
+    })
+    await project.write({ 'backfills/city-slug.ts': citySlugText() })
+    const mended = await project.run(['run', 'city.slug', '--dry-run'])
+    expect(mended.stdout).toMatch(/100 rows of 100 keys would be written/)
+    expect(mended.code).toBe(0)
+    expect((await readCities(dataSource)).every(({ slug }) => slug === null)).toBe(true)
+    await expect(dataSource.query('select * from rowshift_run')).rejects.toThrow(/rowshift_run/)
+  },
+  30_000,
+)
