@@ -1,6 +1,7 @@
 import type { Session } from '../adapters/database.js'
 import { type Batch, type BatchOutcome, writeBatch } from './bulk-writer.js'
 import { withFaultsMended } from './mend.js'
+import { faultOf } from './retry.js'
 import { nameOf, type ShardContext } from './shard-context.js'
 import { CommitInDoubt, kept } from './transaction.js'
 
@@ -17,8 +18,10 @@ export async function commit(
 ): Promise<BatchOutcome> {
   const { hold, scope } = context
   let isInDoubt = false
+  const halve = halving(context)
   const onFault = (error: unknown) => {
     if (error instanceof CommitInDoubt) isInDoubt = true
+    halve(error)
   }
   const doing = `writing a batch of ${nameOf(context)}`
   const outcome = await withFaultsMended(context, { doing, onFault }, async (session): Promise<BatchOutcome> => {
@@ -33,4 +36,15 @@ export async function commit(
   })
   if (outcome.status === 'written') hold.committed()
   return outcome
+}
+
+/** Makes the batches after this one smaller when it meets a fault that may pass: once, however often it is tried again. */
+export function halving({ dialect, pace }: ShardContext): (error: unknown) => void {
+  let isHalved = false
+  return (error) => {
+    const fault = faultOf(dialect, error)
+    if (isHalved || (fault !== 'transient' && fault !== 'connection-lost')) return
+    isHalved = true
+    pace.halve()
+  }
 }

@@ -1,27 +1,105 @@
-/** How fast pages grow again, once their batches are short enough: slowly, as the halving was for a reason. */
+/** How fast batches may grow from one to the next: slowly, because what follows is not known. */
 const growth = 1.2
 
+/** While little is known of a table, batches grow faster, from a first one that is small even where rows are wide. */
+const first = { rows: 100, growth: 2 }
+
+/** Rows that batches without a limit soon have: what one looks like that is tried out. */
+export const usualRows = 2_000
+
+/** Time aimed at, as a share of the target: what lies between the two is near enough, and nothing is changed. */
+const aim = 0.9
+
+/** Rows of a batch that nobody has limited: beyond, a transaction's locks and garbage grow, and its speed does not. */
+export const mostRows = 50_000
+
+/** Characters of a page, as read: a page is held in memory twice, read ahead and written. */
+export const pageCharacters = 8 * 1024 * 1024
+
+/** What a run may be told while it goes on; from the next batch on it holds. */
+export interface PaceSettings {
+  /** Rows a batch looks at, at most; undefined = as many as fit the time, 50,000 at most. */
+  readonly batchRows: number | undefined
+  /** Rest after each batch that wrote. */
+  readonly delayMs: number
+  /** How long a batch may burden the database. */
+  readonly targetMs: number
+}
+
+/** What a batch was like. */
+export interface PacedBatch {
+  /** Keys looked at. */
+  readonly keys: number
+  /** Rows among them that were to be written. */
+  readonly rows: number
+  /** How long the database was busy with it: the longer of its page's read and its transaction. */
+  readonly databaseMs: number
+  /** The same with the transform, which holds no lock but must not outlast the lease. */
+  readonly totalMs: number
+}
+
 /**
- * How many keys a page has: what the definition asks for, but fewer while batches take more than half the lease. A worker whose
- * transform blocks longer than its lease lasts could otherwise never commit: its shard would always be somebody else's by then.
+ * How many keys a page has: as many as keep its batch near the target duration, within the bounds of rows and of characters.
+ * One belongs to a worker's work on a run and learns from batch to batch, over all its shards.
+ *
+ * A transform is not hurried: it holds no lock. But a worker whose batches outlast half of its lease could never commit once the
+ * lease is lost on the way, so then batches shrink as well.
  */
-export class PageSize {
+export class Pace {
   #rows: number
+  #charactersPerKey = 0
+  #settings: PaceSettings
 
-  constructor(
-    private readonly maxRows: number,
-    private readonly leaseMs: number,
-  ) {
-    this.#rows = maxRows
+  constructor(settings: PaceSettings) {
+    this.#settings = settings
+    this.#rows = settings.batchRows ?? first.rows
   }
 
+  get settings(): PaceSettings {
+    return this.#settings
+  }
+
+  /** Rows of the next page, at least one. */
   get rows(): number {
-    return Math.max(1, Math.floor(this.#rows))
+    const fitting = pageCharacters / this.#charactersPerKey
+    return Math.max(1, Math.floor(Math.min(this.#rows, this.#most, fitting)))
   }
 
-  /** After a batch: how long it took from its page to its commit. */
-  took(elapsedMs: number): void {
-    if (elapsedMs > this.leaseMs / 2) this.#rows = Math.max(1, this.#rows / 2)
-    else if (elapsedMs < this.leaseMs / 4) this.#rows = Math.min(this.maxRows, this.#rows * growth)
+  get #most(): number {
+    return this.#settings.batchRows ?? mostRows
+  }
+
+  /** New settings, from the next page on. */
+  change(settings: PaceSettings): void {
+    this.#settings = settings
+    this.#rows = Math.min(this.#rows, this.#most)
+  }
+
+  /** A page has been read: how wide its rows are. Wider ones count at once, narrower ones by and by. */
+  read(keys: number, characters: number): void {
+    if (keys === 0) return
+    const now = characters / keys
+    this.#charactersPerKey = Math.max(now, (this.#charactersPerKey + now) / 2)
+  }
+
+  /**
+   * After a batch. Its own size is what the next one is made from, because the page after it had been read before it ended. A page
+   * with few rows to write says little about one where all are, so it does not let batches grow.
+   */
+  took({ keys, rows, databaseMs, totalMs }: PacedBatch, leaseMs: number): void {
+    const { targetMs } = this.#settings
+    const longest = Math.min(targetMs, leaseMs / 2)
+    const share = Math.max(databaseMs / longest, totalMs / (leaseMs / 2))
+    if (share > 1) {
+      this.#rows = Math.max(1, Math.min(this.#rows, keys * Math.max(aim / share, 0.5)))
+    } else if (share < aim && rows >= keys / 2) {
+      const most = keys < usualRows ? Math.min(keys * first.growth, Math.max(usualRows, keys * growth)) : keys * growth
+      this.#rows = Math.min(this.#most, Math.max(this.#rows, Math.min((keys * aim) / share, most)))
+    }
+  }
+
+  /** A timeout, a deadlock or another fault that may pass: the next batch burdens less. */
+  halve(): void {
+    this.#rows = Math.max(1, this.rows / 2)
   }
 }

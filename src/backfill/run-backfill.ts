@@ -1,18 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Key, PageRange } from '../dialects/dialect.js'
+import type { Key } from '../dialects/dialect.js'
 import type { QueryResult, Script } from '../dialects/script.js'
 import type { Statement } from '../dialects/sql.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { allotFree } from './allot-free.js'
 import { type BatchOutcome, writeRange } from './bulk-writer.js'
 import { newBatchId } from './checkpoint.js'
-import { commit, commitBatch } from './commit-batch.js'
+import { commit, commitBatch, halving } from './commit-batch.js'
 import { settleConflicts } from './conflicts.js'
 import { readKey } from './cursor.js'
 import { type Page, readPage } from './keyset-reader.js'
 import { emptyPagesPerCheckpoint } from './limits.js'
 import { withFaultsMended } from './mend.js'
-import { PageSize } from './pacing.js'
 import type { PreparedSql, PreparedTransform } from './prepare-backfill.js'
 import { nameOf, type ShardContext } from './shard-context.js'
 import { reading, readModeIn } from './transaction.js'
@@ -46,18 +45,19 @@ interface Range {
 }
 
 async function runTransform(context: ShardContext, work: PreparedTransform, range: Range): Promise<ShardOutcome> {
-  const { prepared } = context
-  const { delayMs } = prepared.definition
+  const { prepared, pace } = context
   const unique = new UniqueValues(context.dialect, prepared, work)
-  const size = new PageSize(context.batchRows, context.shard.leaseMs)
-  let next = readAhead(context, { ...range, limit: size.rows })
+  let next = readAhead(context, range)
   // Pages without a match, and the last of their keys, until they share a checkpoint.
   let passed: { readonly scanned: number; readonly pages: number; readonly last: Key | undefined } = nothingPassed
 
   for (;;) {
+    const askedAt = performance.now()
     const page = await next.page()
+    // Not how long the read took: a transform that blocks the process keeps its answer waiting.
+    const waitedMs = performance.now() - askedAt
     if (context.stop.aborted) return 'stopped'
-    if (page.last && !page.isLast) next = readAhead(context, { after: page.last, upTo: range.upTo, limit: size.rows })
+    if (page.last && !page.isLast) next = readAhead(context, { after: page.last, upTo: range.upTo })
 
     context.onKeys(page.keys)
     passed = { scanned: passed.scanned + page.keys.length, pages: passed.pages + 1, last: page.last ?? passed.last }
@@ -69,8 +69,12 @@ async function runTransform(context: ShardContext, work: PreparedTransform, rang
       const outcome = await writePage(context, work, unique, page, cursor, scanned)
       if (outcome.status === 'fenced') return 'claim-lost'
       if (outcome.status === 'aborted') return 'stopped'
-      size.took(performance.now() - startedAt)
-      context.onBatch({ ...outcome, scanned })
+      const totalMs = performance.now() - startedAt
+      pace.took(
+        { keys: page.keys.length, rows: page.rows.length, databaseMs: Math.max(waitedMs, outcome.databaseMs), totalMs },
+        context.shard.leaseMs,
+      )
+      context.onBatch({ ...outcome, scanned, ms: totalMs })
       if (outcome.failures > 0) return 'rows-failed'
       if (outcome.conflicts > 0) {
         const settled = await settleConflicts(context)
@@ -79,26 +83,41 @@ async function runTransform(context: ShardContext, work: PreparedTransform, rang
     }
     if (page.isLast) return 'done'
     // A page without a match has burdened nobody, so there is nothing to rest from.
-    if (delayMs > 0 && page.rows.length > 0)
-      await sleep(delayMs, undefined, { signal: context.stop }).catch(() => undefined)
+    if (page.rows.length > 0) await rest(context)
   }
+}
+
+async function rest({ pace, stop }: ShardContext): Promise<void> {
+  const { delayMs } = pace.settings
+  if (delayMs > 0) await sleep(delayMs, undefined, { signal: stop }).catch(() => undefined)
 }
 
 /**
  * Starts reading at once; an error waits until the page is asked for. Not in an enclosing transaction, where the same connection
  * would read, and where nothing may follow an error.
  */
-function readAhead(context: ShardContext, range: PageRange): { page(): Promise<Page> } {
+function readAhead(context: ShardContext, range: Range): { page(): Promise<Page> } {
   const mode = readModeIn(context.scope)
   const doing = `reading a page of ${nameOf(context)}`
+  const { dialect, pace, prepared } = context
+  const onFault = halving(context)
   const read = () =>
-    withFaultsMended(context, { doing, connection: 'reader' }, (session) =>
-      session.run(inRead(context, readPage(context.dialect, context.prepared.plan, range, mode))),
-    )
+    withFaultsMended(context, { doing, connection: 'reader', onFault }, async (session) => {
+      const paced = { ...range, limit: pace.rows }
+      const page = await session.run(inRead(context, readPage(dialect, prepared.plan, paced, mode)))
+      pace.read(page.keys.length, charactersOf(page))
+      return page
+    })
   if (context.scope.isEnclosing) return { page: read }
   const page = read()
   page.catch(() => undefined)
   return { page: () => page }
+}
+
+function charactersOf({ rows }: Page): number {
+  let characters = 0
+  for (const { tokens } of rows) for (const token of tokens) characters += token?.length ?? 0
+  return characters
 }
 
 function inRead<T>(context: ShardContext, script: Script<T>): Script<T> {
@@ -115,19 +134,21 @@ async function writePage(
   page: Page,
   cursor: Key,
   scanned: number,
-): Promise<BatchOutcome | { readonly status: 'aborted' }> {
+): Promise<(BatchOutcome & { readonly databaseMs: number }) | { readonly status: 'aborted' }> {
   const changes = await transformRows(work, page.rows, context.abort)
   if (context.abort.aborted) return { status: 'aborted' }
   for (let attempt = 1; ; attempt++) {
     const free = await allotFree(context, unique, changes)
+    const startedAt = performance.now()
     try {
-      return await commitBatch(context, {
+      const outcome = await commitBatch(context, {
         id: newBatchId(),
         advance: { cursor, add: countersOf(context, free, scanned) },
         sets: free.sets,
         failures: free.failures,
         retried: new Map(),
       })
+      return { ...outcome, databaseMs: performance.now() - startedAt }
     } catch (error) {
       const isClash = work.work.unique.size > 0 && isUniqueViolation(context, error)
       if (!isClash || attempt >= uniqueAttempts) throw error
@@ -153,14 +174,14 @@ function countersOf(context: ShardContext, changes: Changes, scanned: number) {
 }
 
 async function runSql(context: ShardContext, work: PreparedSql, range: Range): Promise<ShardOutcome> {
-  const { dialect, prepared } = context
-  const { delayMs } = prepared.definition
-  const { batchRows } = context
+  const { dialect, prepared, pace } = context
   const keys = prepared.info.key.length
   let after = range.after
   for (;;) {
     if (context.stop.aborted) return 'stopped'
-    const statement = dialect.pageEnd(prepared.info, { after, upTo: range.upTo, limit: batchRows })
+    const startedAt = performance.now()
+    const limit = pace.rows
+    const statement = dialect.pageEnd(prepared.info, { after, upTo: range.upTo, limit })
     const doing = `reading a page of ${nameOf(context)}`
     const end = await withFaultsMended(context, { doing }, (session) => session.run(inRead(context, once(statement))))
     const row = end.rows[0]
@@ -173,11 +194,13 @@ async function runSql(context: ShardContext, work: PreparedSql, range: Range): P
       session.run(writeRange(context, work, { after: from, upTo }, id, scanned)),
     )
     if (outcome.status === 'fenced') return 'claim-lost'
+    const ms = performance.now() - startedAt
+    pace.took({ keys: scanned, rows: outcome.written, databaseMs: ms, totalMs: ms }, context.shard.leaseMs)
     context.onKeys([upTo])
-    context.onBatch({ ...outcome, scanned })
+    context.onBatch({ ...outcome, scanned, ms })
     after = upTo
-    if (scanned < batchRows) return 'done'
-    if (delayMs > 0) await sleep(delayMs, undefined, { signal: context.stop }).catch(() => undefined)
+    if (scanned < limit) return 'done'
+    await rest(context)
   }
 }
 

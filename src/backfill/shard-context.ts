@@ -2,6 +2,7 @@ import type { Dialect, Key } from '../dialects/dialect.js'
 import type { ShardRow, StateNames } from '../dialects/state-statements.js'
 import type { ShardHold } from './checkpoint.js'
 import type { Connections } from './connections.js'
+import type { Pace } from './pacing.js'
 import type { PreparedBackfill } from './prepare-backfill.js'
 import type { Scope } from './transaction.js'
 
@@ -14,8 +15,8 @@ export interface ShardContext {
   readonly scope: Scope
   readonly hold: ShardHold
   readonly shard: ShardRow
-  /** Keys a page, at most: fewer than the definition asks for where its batches outlast the lease. */
-  readonly batchRows: number
+  /** How large batches are, and how long the rests between them. */
+  readonly pace: Pace
   /** Aborted when the worker is to stop after the batch in hand, or has lost the shard. */
   readonly stop: AbortSignal
   /** Aborted when the batch in hand is to be given up too. */
@@ -30,6 +31,8 @@ export interface BatchReport {
   readonly written: number
   readonly conflicts: number
   readonly failures: number
+  /** From its page, once read, to its commit. */
+  readonly ms: number
 }
 
 /** For messages: `backfill "city.slug"`. */

@@ -1,5 +1,6 @@
 import type { Database } from '../adapters/database.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
+import { usualRows } from '../backfill/pacing.js'
 import type { RowFailure } from '../backfill/transform.js'
 import { countFirst, openPreview, previewPage } from './preview.js'
 import { withSession } from './run-control.js'
@@ -35,7 +36,7 @@ export function dryRun(
     if (!range) return { backfill: definition.name, ...nothing }
     const { scanned, changes, trial, seconds } = await previewPage(
       place,
-      { ...range, limit: definition.batchRows },
+      { ...range, limit: definition.batchRows ?? usualRows },
       { isTried: true, signal: options.abort },
     )
     return { backfill: definition.name, ...nothing, scanned, left: changes?.left ?? 0, ...trial, seconds }

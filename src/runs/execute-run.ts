@@ -3,6 +3,7 @@ import type { Database, Session } from '../adapters/database.js'
 import type { Connections } from '../backfill/connections.js'
 import { startHeartbeat } from '../backfill/heartbeat.js'
 import { withFaultsMended } from '../backfill/mend.js'
+import { Pace } from '../backfill/pacing.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
 import { runShard, type ShardOutcome } from '../backfill/run-backfill.js'
@@ -31,6 +32,8 @@ export interface ExecuteOptions {
   readonly from: readonly RunStatus[]
   /** Whether to wait for shards that others hold; else the outcome is `held`, once nothing is free. */
   readonly waitsForOthers: boolean
+  /** How long a batch may burden the database, in milliseconds. Default 500. */
+  readonly targetMs?: number | undefined
   /** Aborted: finish the batch in hand, leave the run resumable. */
   readonly stop: AbortSignal
   /** Aborted: give up the batch in hand too. */
@@ -39,6 +42,9 @@ export interface ExecuteOptions {
   readonly onTakeOver?: ((worker: string) => void) | undefined
   readonly onProgress: (progress: Progress) => void
 }
+
+/** How long a batch may burden the database: short enough that an application hardly notices its locks. */
+const defaultTargetMs = 500
 
 /**
  * Works on a run until it ends, is stopped, or belongs to others: claim a shard, run it, and when none is left decide what
@@ -52,7 +58,7 @@ export async function executeRun(options: ExecuteOptions): Promise<RunResult | '
   const transact = <T>(body: () => Script<Decision<T>>) => inTransaction(options, () => scope.wrap(body()))
   const check = (run: RunRow) => requireSame(prepared, run)
   let from = options.from
-  let batchRows = prepared.definition.batchRows
+  const pace = new Pace({ ...prepared.definition, targetMs: options.targetMs ?? defaultTargetMs })
   let isTooSlow = false
 
   warnOfNewText(options)
@@ -76,10 +82,10 @@ export async function executeRun(options: ExecuteOptions): Promise<RunResult | '
     }
     const { worker: silent } = claim.shard
     if (silent !== undefined && silent !== workerName) options.onTakeOver?.(silent)
-    const { outcome, batches } = await work(options, claim, sample, batchRows)
+    const { outcome, batches } = await work(options, claim, sample, pace)
     // Fenced before its first commit, a worker is too slow for the lease: smaller batches, and a longer lease.
     isTooSlow = outcome === 'claim-lost' && batches === 0
-    if (isTooSlow) batchRows = Math.max(1, Math.floor(batchRows / 2))
+    if (isTooSlow) pace.halve()
     if (outcome === 'done') await transact(() => kept(claim.hold.finish()))
     else if (outcome === 'stopped') return leave(options, claim)
     else if (outcome === 'rows-failed') return failRun(options, 'ROWS_FAILED', 'rows could not be migrated')
@@ -92,7 +98,7 @@ async function work(
   options: ExecuteOptions,
   claim: Claimed,
   sample: KeySample,
-  batchRows: number,
+  pace: Pace,
 ): Promise<{ readonly outcome: ShardOutcome; readonly batches: number }> {
   const { database, prepared, connections, scope } = options
   const lost = new AbortController()
@@ -111,7 +117,7 @@ async function work(
       scope,
       hold: claim.hold,
       shard: claim.shard,
-      batchRows,
+      pace,
       stop: options.stop,
       abort: AbortSignal.any([options.abort, lost.signal]),
       onBatch(batch) {

@@ -1,5 +1,6 @@
 import type { Database } from '../adapters/database.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
+import { usualRows } from '../backfill/pacing.js'
 import { requireRangePages } from '../backfill/page-range.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import { reading } from '../backfill/transaction.js'
@@ -78,7 +79,7 @@ export function planRun(
     const effects = await run(dialect.writeEffects(info, written))
     const range = found.range
     const queries = range ? await run(explainAll(place, range.upTo, written)) : []
-    const limit = Math.max(options.sampleRows, Math.min(definition.batchRows, measuredRows))
+    const limit = Math.max(options.sampleRows, Math.min(definition.batchRows ?? measuredRows, measuredRows))
     const preview = range
       ? await previewPage(place, { ...range, limit }, { isTried: false, signal: new AbortController().signal })
       : undefined
@@ -114,7 +115,7 @@ function* explainAll(
   const { dialect } = database
   const { plan } = prepared
   const rangeFound = yield* requireRangePages(dialect, plan, upTo)
-  const page = dialect.readPage(plan, { after: upTo, upTo, limit: prepared.definition.batchRows }, 'plain')
+  const page = dialect.readPage(plan, { after: upTo, upTo, limit: prepared.definition.batchRows ?? usualRows }, 'plain')
   // Explained by a key alone: what is written does not decide how its row is found.
   const row: UpdateRow = [...upTo, ...plan.read.map(() => null), ...written.map(() => null)]
   const write =

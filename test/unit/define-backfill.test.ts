@@ -33,7 +33,7 @@ describe('a definition', () => {
       where: undefined,
       reverse: undefined,
       revision: 1,
-      batchRows: 2000,
+      batchRows: undefined,
       delayMs: 0,
       verify: { sample: 500, check: undefined },
       work: {
@@ -241,7 +241,7 @@ describe('options are refused with the option and the remedy', () => {
     ['down', { down: transform }, 'down', 'Did you mean "reverse"?'],
     ['an unheard-of option', { colour: 'red' }, 'colour', 'is no option. Choose from: name, table, where'],
 
-    ['batchRows 0', { batchRows: 0 }, 'batchRows', 'must be an integer from 1 to 100000; the default is 2000'],
+    ['batchRows 0', { batchRows: 0 }, 'batchRows', 'must be an integer from 1 to 100000; leave it out and it is found'],
     ['batchRows 100001', { batchRows: 100_001 }, 'batchRows', 'must be an integer from 1 to 100000'],
     ['batchRows 1.5', { batchRows: 1.5 }, 'batchRows', 'must be an integer'],
     ['batchRows as text', { batchRows: '100' }, 'batchRows', 'must be an integer'],

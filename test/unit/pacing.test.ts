@@ -1,22 +1,104 @@
 import { expect, test } from 'vitest'
-import { PageSize } from '../../src/backfill/pacing.js'
+import { Pace, type PaceSettings, pageCharacters } from '../../src/backfill/pacing.js'
 
-test('a page is halved while batches outlast half the lease, down to one row', () => {
-  const size = new PageSize(2000, 5000)
-  expect(size.rows).toBe(2000)
-  size.took(2600)
-  expect(size.rows).toBe(1000)
-  for (let i = 0; i < 20; i++) size.took(9000)
-  expect(size.rows).toBe(1)
+const leaseMs = 5_000
+
+const paced = (settings: Partial<PaceSettings> = {}) =>
+  new Pace({ batchRows: undefined, delayMs: 0, targetMs: 500, ...settings })
+
+/** A batch of as many rows as the pace says, each of which takes the database so long. */
+function batch(pace: Pace, msPerRow: number, share = 1): number {
+  const keys = pace.rows
+  const ms = keys * msPerRow
+  pace.took({ keys, rows: keys * share, databaseMs: ms, totalMs: ms }, leaseMs)
+  return pace.rows
+}
+
+test('batches begin with as many rows as the definition allows, and never have more', () => {
+  const pace = paced({ batchRows: 700 })
+  expect(pace.rows).toBe(700)
+  expect(batch(pace, 0.001)).toBe(700)
 })
 
-test('a page grows back slowly, and never beyond what the definition asks for', () => {
-  const size = new PageSize(2000, 5000)
-  size.took(3000)
-  size.took(2000)
-  expect(size.rows).toBe(1000)
-  size.took(100)
-  expect(size.rows).toBe(1200)
-  for (let i = 0; i < 20; i++) size.took(100)
-  expect(size.rows).toBe(2000)
+test('without a limit batches begin small, double to 2,000 rows, then grow by a fifth, to 50,000 at most', () => {
+  const pace = paced()
+  const sizes = [pace.rows, ...Array.from({ length: 8 }, () => batch(pace, 0.001))]
+  expect(sizes).toEqual([100, 200, 400, 800, 1_600, 2_000, 2_400, 2_880, 3_456])
+  for (let i = 0; i < 30; i++) batch(pace, 0.001)
+  expect(pace.rows).toBe(50_000)
+})
+
+test('batches settle below the target and stay there', () => {
+  const pace = paced()
+  for (let i = 0; i < 30; i++) batch(pace, 0.1)
+  // 450 ms, nine tenths of the target.
+  expect(pace.rows).toBe(4_500)
+  batch(pace, 0.1)
+  expect(pace.rows).toBe(4_500)
+})
+
+test('a batch that takes longer than the target makes the next one smaller, by half at most', () => {
+  const pace = paced({ batchRows: 4_000 })
+  expect(batch(pace, 0.2)).toBe(2_250)
+  expect(batch(pace, 30)).toBe(1_125)
+  for (let i = 0; i < 20; i++) batch(pace, 9_000)
+  expect(pace.rows).toBe(1)
+})
+
+test('a page that had been read before does not shrink the next one twice', () => {
+  const pace = paced({ batchRows: 1_000 })
+  const slow = { keys: 1_000, rows: 1_000, databaseMs: 5_000, totalMs: 5_000 }
+  pace.took(slow, leaseMs)
+  pace.took(slow, leaseMs)
+  expect(pace.rows).toBe(500)
+})
+
+test('a slow transform alone shrinks batches only when they outlast half of the lease', () => {
+  const pace = paced({ batchRows: 1_000 })
+  pace.took({ keys: 1_000, rows: 1_000, databaseMs: 20, totalMs: 2_000 }, leaseMs)
+  expect(pace.rows).toBe(1_000)
+  pace.took({ keys: 1_000, rows: 1_000, databaseMs: 20, totalMs: 2_600 }, leaseMs)
+  expect(pace.rows).toBeLessThan(900)
+})
+
+test('a target longer than half of the lease is cut to it', () => {
+  const pace = paced({ batchRows: 1_000, targetMs: 60_000 })
+  pace.took({ keys: 1_000, rows: 1_000, databaseMs: 5_000, totalMs: 5_000 }, leaseMs)
+  expect(pace.rows).toBe(500)
+})
+
+test('pages with few rows to write do not grow, for the next may have many', () => {
+  const pace = paced()
+  expect(batch(pace, 0.001, 0.4)).toBe(100)
+  expect(batch(pace, 0.001, 0.5)).toBe(200)
+  expect(batch(pace, 100, 0)).toBe(100)
+})
+
+test('a fault halves the next batch at once', () => {
+  const pace = paced({ batchRows: 1_000 })
+  pace.halve()
+  expect(pace.rows).toBe(500)
+  expect(batch(pace, 0.001)).toBe(1_000)
+})
+
+test('wide rows make small pages, and narrow ones larger pages again by and by', () => {
+  const pace = paced({ batchRows: 1_000 })
+  pace.read(100, 100 * 65_536)
+  expect(pace.rows).toBe(pageCharacters / 65_536)
+  pace.read(100, 100)
+  expect(pace.rows).toBe(255)
+  for (let i = 0; i < 10; i++) pace.read(100, 100)
+  expect(pace.rows).toBe(1_000)
+  // One row may be wider than a page should be: it is a page of its own.
+  pace.read(1, 2 * pageCharacters)
+  expect(pace.rows).toBe(1)
+})
+
+test('new settings hold from the next page on', () => {
+  const pace = paced({ batchRows: 1_000 })
+  pace.change({ batchRows: 50, delayMs: 7, targetMs: 500 })
+  expect(pace.rows).toBe(50)
+  expect(pace.settings.delayMs).toBe(7)
+  pace.change({ batchRows: undefined, delayMs: 0, targetMs: 500 })
+  expect(batch(pace, 0.001)).toBe(100)
 })

@@ -113,7 +113,10 @@ interface CommonOptions<E> {
   readonly table: Source<E>
   /** Raise it when the code comes to mean something else: a run of another revision is not continued. Default 1. */
   readonly revision?: number
-  /** Rows looked at in a batch, 1 to 100,000. A batch is one transaction. Default 2000. */
+  /**
+   * Rows looked at in a batch, at most, 1 to 100,000. A batch is one transaction; batches begin with so many rows and have fewer
+   * where they take longer than the target (500 ms). Default: begin with 100, grow to what fits the target, 50,000 at most.
+   */
   readonly batchRows?: number
   /** Pause after each batch, in milliseconds. Default 0. */
   readonly delayMs?: number

@@ -126,7 +126,7 @@ function checkCommon(options: Options, refuse: Refuse) {
     name: options.name as string,
     source: options.table,
     revision: checkInteger('revision', options.revision, 1, { from: 1 }, refuse),
-    batchRows: checkInteger('batchRows', options.batchRows, 2000, { from: 1, to: mostBatchRows }, refuse),
+    batchRows: checkInteger('batchRows', options.batchRows, undefined, { from: 1, to: mostBatchRows }, refuse),
     delayMs: checkInteger('delayMs', options.delayMs, 0, { from: 0 }, refuse),
   }
 }
@@ -277,13 +277,13 @@ function checkFunction<F>(option: string, value: unknown, wanted: string, refuse
   return typeof value === 'function' ? (value as F) : refuse(option, `must be ${wanted}.`)
 }
 
-function checkInteger(
+function checkInteger<D extends number | undefined>(
   option: string,
   value: unknown,
-  byDefault: number,
+  byDefault: D,
   { from, to }: { readonly from: number; readonly to?: number },
   refuse: Refuse,
-): number {
+): number | D {
   if (value === undefined) return byDefault
   if (
     Number.isSafeInteger(value) &&
@@ -293,7 +293,8 @@ function checkInteger(
     return value as number
   }
   const range = to === undefined ? `an integer from ${from}` : `an integer from ${from} to ${to}`
-  return refuse(option, `must be ${range}; the default is ${byDefault}.`)
+  const otherwise = byDefault === undefined ? 'leave it out and it is found' : `the default is ${byDefault}`
+  return refuse(option, `must be ${range}; ${otherwise}.`)
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -68,8 +68,8 @@ export interface BackfillDefinition {
   readonly reverse: undefined | 'not-needed' | { readonly set: ReadonlyMap<string, SetValue> } | RowFunction
   /** Default 1. */
   readonly revision: number
-  /** Rows looked at in a batch, 1 to 100,000. Default 2000. */
-  readonly batchRows: number
+  /** Rows looked at in a batch, at most, 1 to 100,000. Undefined = as many as fit the time. */
+  readonly batchRows: number | undefined
   /** Pause after each batch, in milliseconds. Default 0. */
   readonly delayMs: number
   readonly verify: {
