@@ -74,17 +74,17 @@ export class UniqueValues {
   }
 
   private *serve(bound: BoundColumn, applicants: readonly Applicant[], next: Next, mode: ReadMode): Script<void> {
-    const isTaken = new Map<string, boolean>()
-    // Rounds in which a base's suffixes were all taken: each asks about four times as many.
-    const misses = new Map<string, number>()
+    const page = new PageValues()
     let served = 0
     while (served < applicants.length) {
-      const round = this.playRound(bound, applicants.slice(served), next, isTaken, misses)
+      const round = this.playRound(bound, applicants.slice(served), next, page)
       served += round.served
       if (round.questions.size === 0) continue
       const values = [...round.questions].map(([text, key]) => ({ text, key }))
       const taken = new Set(yield* this.dialect.takenValues(this.prepared.info, bound.column, values, mode))
-      for (const [i, { text }] of values.entries()) isTaken.set(text, taken.has(i))
+      for (const [i, { text }] of values.entries()) page.answer(text, taken.has(i))
+      const { asked } = page
+      if (asked.length > 1) page.sort(asked, yield* this.dialect.sameValues(this.prepared.info, bound.column, asked))
     }
   }
 
@@ -96,8 +96,7 @@ export class UniqueValues {
     bound: BoundColumn,
     applicants: readonly Applicant[],
     next: Next,
-    isTaken: Map<string, boolean>,
-    misses: Map<string, number>,
+    page: PageValues,
   ): { readonly served: number; readonly questions: ReadonlyMap<string, Key> } {
     const questions = new Map<string, Key>()
     const assumed = new Set<string>()
@@ -106,12 +105,12 @@ export class UniqueValues {
     for (const applicant of applicants) {
       let n = begin.get(applicant.baseText) ?? (this.#known.get(applicant.baseText) ?? 0) + 1
       let text = this.textOf(bound, applicant, next, n)
-      while (isTaken.get(text) === true || assumed.has(text)) {
+      while (page.isTaken(text) || assumed.has(page.valueOf(text))) {
         if (++n > maxSuffix) throw this.exhausted(bound, applicant)
         text = this.textOf(bound, applicant, next, n)
       }
-      if (isTaken.get(text) === undefined) {
-        const missed = begin.has(applicant.baseText) ? 0 : (misses.get(applicant.baseText) ?? 0)
+      if (!page.isAnswered(text)) {
+        const missed = begin.has(applicant.baseText) ? 0 : page.missesOf(applicant.baseText)
         questions.set(text, applicant.key)
         for (let i = n + 1; i < n + 4 ** missed; i++) {
           const further = candidate(bound, applicant, next, i)
@@ -119,15 +118,15 @@ export class UniqueValues {
           if (further instanceof Error) break
           questions.set(further, applicant.key)
         }
-        if (!begin.has(applicant.baseText)) misses.set(applicant.baseText, missed + 1)
+        if (!begin.has(applicant.baseText)) page.missed(applicant.baseText)
       } else if (questions.size === 0) {
         applicant.set.rows[applicant.row] = applicant.set.rows[applicant.row]!.with(applicant.cell, text)
-        isTaken.set(text, true)
+        page.give(text)
         this.remember(applicant.baseText, n)
         served++
       }
       begin.set(applicant.baseText, n)
-      if (questions.size > 0) assumed.add(text)
+      if (questions.size > 0) assumed.add(page.valueOf(text))
     }
     return { served, questions }
   }
@@ -152,6 +151,56 @@ export class UniqueValues {
   private remember(baseText: string, n: number): void {
     if (this.#known.size >= rememberedValues) this.#known.clear()
     this.#known.set(baseText, n)
+  }
+}
+
+/**
+ * What is known of values while one page is served. Texts that the column counts as the same value ('Oslo' and 'oslo' under many
+ * collations) stand for one: the first of them that was asked about.
+ */
+class PageValues {
+  readonly #isTaken = new Map<string, boolean>()
+  readonly #given = new Set<string>()
+  readonly #value = new Map<string, string>()
+  /** Rounds in which a base's suffixes were all taken: each asks about four times as many. */
+  readonly #misses = new Map<string, number>()
+
+  get asked(): readonly string[] {
+    return [...this.#isTaken.keys()]
+  }
+
+  answer(text: string, isTaken: boolean): void {
+    this.#isTaken.set(text, isTaken)
+  }
+
+  /** `firsts`: for each text the position of the first that is the same value. */
+  sort(texts: readonly string[], firsts: readonly number[]): void {
+    for (const [i, text] of texts.entries()) this.#value.set(text, texts[firsts[i]!]!)
+  }
+
+  valueOf(text: string): string {
+    return this.#value.get(text) ?? text
+  }
+
+  isAnswered(text: string): boolean {
+    return this.#isTaken.has(text)
+  }
+
+  /** By another row, or by one of this page. */
+  isTaken(text: string): boolean {
+    return this.#isTaken.get(text) === true || this.#given.has(this.valueOf(text))
+  }
+
+  give(text: string): void {
+    this.#given.add(this.valueOf(text))
+  }
+
+  missesOf(base: string): number {
+    return this.#misses.get(base) ?? 0
+  }
+
+  missed(base: string): void {
+    this.#misses.set(base, this.missesOf(base) + 1)
   }
 }
 

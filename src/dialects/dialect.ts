@@ -185,6 +185,8 @@ export interface Dialect extends SqlSpelling {
   /** How a statement about the table would be carried out. It is not run, and takes no locks. */
   explain(info: TableInfo, statement: Statement): Script<Explanation>
   writeEffects(info: TableInfo, written: readonly ColumnInfo[]): Script<WriteEffects>
+  /** For each value the position of the first that is the same one to the column, under its collation. */
+  sameValues(info: TableInfo, column: ColumnInfo, texts: readonly string[]): Script<readonly number[]>
   /** Keeps other writers out of the table until the enclosing transaction ends, where that is possible. */
   lockTable(table: TableName, lockTimeoutMs: number): Script<void>
 

@@ -322,3 +322,17 @@ export function* takenValues(
   )
   return positions(found.rows)
 }
+
+/**
+ * select rs_v.rs_ord, min(rs_v.rs_ord) over (partition by convert(rs_v.rs_w0 using latin1) collate latin1_swedish_ci)
+ * from json_table(...) as rs_v order by rs_v.rs_ord
+ */
+export function* sameValues(_info: TableInfo, column: ColumnInfo, texts: readonly string[]): Script<readonly number[]> {
+  const rows = texts.map((text) => [text])
+  const found = yield statement(
+    'same-values',
+    sql`select rs_v.rs_ord, min(rs_v.rs_ord) over (partition by ${typed(column, given('w', 0))})
+      from ${input(rows, inputColumns('w', 0, 1))} order by rs_v.rs_ord`,
+  )
+  return found.rows.map((row) => Number(row[1]) - 1)
+}

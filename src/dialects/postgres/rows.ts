@@ -263,6 +263,25 @@ export function* takenValues(
   return result.rows.map((row) => Number(row[0]) - 1)
 }
 
+/**
+ * select rs_ord, min(rs_ord) over (partition by rs_w)
+ * from (select "city"."slug" as rs_w, cast(null as bigint) as rs_ord from "city" where false
+ *       union all select cast(v.rs_w0 as text), v.rs_ord from unnest($1::text[]) with ordinality as v(rs_w0, rs_ord)) as u
+ *
+ * The first branch has no rows: it gives the values the column's type and collation.
+ */
+export function* sameValues(info: TableInfo, column: ColumnInfo, texts: readonly string[]): Script<readonly number[]> {
+  const rows = texts.map((text) => [text])
+  const result = yield render(
+    sql`select rs_ord, min(rs_ord) over (partition by rs_w) from (
+      select ${columnOf(info, column)} as rs_w, cast(null as bigint) as rs_ord from ${tableSql(info.table)} where false
+      union all select ${cast(sql`v.rs_w0`, column)}, v.rs_ord from ${input(rows, inputColumns('w', 0, 1))}) as u order by rs_ord`,
+    spelling,
+    'same-values',
+  )
+  return result.rows.map((row) => Number(row[1]) - 1)
+}
+
 export const conditionValue = (column: ColumnInfo, text: string): Sql => cast(sql`${text}`, column)
 export const isDistinct = (column: ColumnInfo, text: string): Sql =>
   sql`${sql.id(column.name)} is distinct from ${conditionValue(column, text)}`

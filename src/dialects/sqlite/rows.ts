@@ -298,6 +298,21 @@ export function* takenValues(
   return result.rows.map((row) => Number(row[0]))
 }
 
+/**
+ * select rs_v.rs_ord, min(rs_v.rs_ord) over (partition by rs_v.rs_c0 collate "NOCASE")
+ * from (select key as rs_ord, value ->> 0 as rs_c0 from json_each(?)) as rs_v order by rs_v.rs_ord
+ */
+export function* sameValues(info: TableInfo, column: ColumnInfo, texts: readonly string[]): Script<readonly number[]> {
+  const { collation } = (info as SqliteTable).valueIndexes.get(column.name) ?? { collation: 'BINARY' }
+  const rows = texts.map((text) => [text])
+  const result = yield statement(
+    'same-values',
+    sql`select rs_v.rs_ord, min(rs_v.rs_ord) over (partition by ${given(0)} collate ${sql.id(collation)})
+      from ${input(rows, 1)} order by rs_v.rs_ord`,
+  )
+  return result.rows.map((row) => Number(row[1]))
+}
+
 /** Bare, so that it takes the affinity of the column it is compared with. */
 export const conditionValue = (column: ColumnInfo, text: string): Sql => assigned(column, text)
 
