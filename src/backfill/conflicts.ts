@@ -126,6 +126,10 @@ async function settleLocked(context: ShardContext, work: PreparedTransform, entr
     try {
       const found = await locking.run(rereadRows(dialect, prepared.plan, [key], 'current'))
       const changes = await withinTime(transformRows(work, found.matching, context.abort))
+      if (context.abort.aborted) {
+        await locking.run(dialect.rollback())
+        return { status: 'fenced' }
+      }
       if (changes === 'too-slow') return await write(givingUp(context, entry))
       const free = await locking.run(new UniqueValues(dialect, prepared, work).allot(changes, 'current'))
       return await write(batchOf(context, free, [entry], 1 - found.matching.length))

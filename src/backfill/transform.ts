@@ -33,7 +33,8 @@ const asyncRowsAtOnce = 32
 
 /**
  * Runs the transform over a page, outside any transaction. A synchronous transform costs no promise; rows of an asynchronous
- * one run side by side. A row that throws becomes a failure and takes no other row along.
+ * one run side by side. A row that throws becomes a failure and takes no other row along. Aborted, it begins no further row: what
+ * it returns then is not to be written.
  */
 export async function transformRows(
   prepared: PreparedTransform,
@@ -52,7 +53,7 @@ export async function transformRows(
         outcomes[i] = new Thrown(error)
       },
     )
-  for (let i = 0; i < rows.length; i++) {
+  for (let i = 0; i < rows.length && !signal.aborted; i++) {
     const outcome = callTransform(prepared, rows[i]!, signal)
     if (!isPromiseLike(outcome)) {
       outcomes[i] = outcome

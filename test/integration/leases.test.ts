@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { defineBackfill } from '../../src/index.js'
 import { controlRun } from '../../src/runs/run-control.js'
 import { portTo, runBackfill } from '../support/backfills.js'
 import { countWhere } from '../support/city-table.js'
@@ -141,4 +142,26 @@ waitingTestEachDatabase('takes a shard over whose worker fell silent, in under t
   expect(takenOverAt - silentSince).toBeLessThan(2 * leaseMs)
   expect(takenOverAt - silentSince).toBeGreaterThan(leaseMs / 2)
   await expectMigratedOnce(app)
+})
+
+waitingTestEachDatabase('tells a transform under way that its shard has been taken away', async (database) => {
+  const app = await database.connect()
+  await createCountedCities(app, database.name, rows)
+  let signals = 0
+  const patient = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    async transform(_row, { signal }) {
+      if (signals++ === 0) await controlRun(portTo(app), 'city.slug', 'pause')
+      // Nothing else ends it.
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      return { slug: 'never' }
+    },
+  })
+  const result = await runBackfill(await database.connect(), patient)
+  expect(result).toMatchObject({ status: 'unfinished', reason: 'paused', counts: { written: 0, failures: 0 } })
+  expect(await countWhere(app, 'slug is not null')).toBe(0)
 })
