@@ -6,6 +6,7 @@ export type {
   Changed,
   CheckedSet,
   Comparison,
+  JournalOptions,
   Known,
   RowContext,
   Scalar,

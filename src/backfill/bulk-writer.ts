@@ -5,6 +5,7 @@ import { tableText } from '../dialects/table.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import type { Advance, ShardHold } from './checkpoint.js'
 import { writeKey } from './cursor.js'
+import { journalBytesOf, noteImages, requireJournalRoom } from './journal.js'
 import { rereadRows } from './keyset-reader.js'
 import type { PreparedBackfill, PreparedSql } from './prepare-backfill.js'
 import { type Decision, keep, readModeIn, type Scope, undo } from './transaction.js'
@@ -62,13 +63,16 @@ function* attempt(
 ): Script<Decision<BatchOutcome | 'unknown'>> {
   const { hold } = context
   const expected = batch.sets.reduce((sum, set) => sum + set.rows.length, 0)
-  const advance = { ...batch.advance, add: { ...batch.advance.add, written: expected, passWritten: expected } }
-  if (!(yield* hold.fence(batch.id, advance))) return undo({ status: 'fenced' })
+  const journalBytes = journalBytesOf(context, batch.sets)
+  const add = { ...batch.advance.add, written: expected, passWritten: expected, journalBytes }
+  if (!(yield* hold.fence(batch.id, { ...batch.advance, add }))) return undo({ status: 'fenced' })
+  yield* requireJournalRoom(context)
 
   const unwritten: Key[] = []
   for (const set of batch.sets) {
     const missed = yield* updateSet(context, set, isCareful)
     if (missed === 'unknown') return undo('unknown')
+    yield* noteImages(context, set, missed)
     for (const position of missed) unwritten.push(keyOf(context, set.rows[position]!))
   }
   const { conflicts, skipped } = yield* sortOut(context, unwritten)

@@ -37,8 +37,8 @@ export async function settleConflicts(
   context: ShardContext,
 ): Promise<'settled' | 'claim-lost' | 'stopped' | 'rows-failed'> {
   const { work } = context.prepared
-  // SQL that computes its values from the row as it is has nothing to conflict with.
-  if (work.form === 'sql') return 'settled'
+  // SQL that computes its values from the row as it is has nothing to conflict with; what is restored is written or listed.
+  if (work.form !== 'transform') return 'settled'
   for (let round = 0; ; round++) {
     const entries = await listConflicts(context)
     if (entries.length === 0) return 'settled'

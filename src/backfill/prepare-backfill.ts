@@ -9,6 +9,7 @@ import { RowshiftError } from '../errors/rowshift-error.js'
 import { conditionOf, negationOf } from './condition.js'
 import type { BackfillDefinition, DeclaredColumn, SqlWork, TransformWork } from './definition/definition.js'
 import { definitionFingerprint, transformText } from './definition/definition-fingerprint.js'
+import { undoSuffix } from './definition/reverse-of.js'
 import { parseTableName } from './definition/table-name.js'
 
 /** A column of a definition, tied to the table: how its values come and go. */
@@ -38,12 +39,19 @@ export interface PreparedSql {
   readonly set: readonly (readonly [ColumnInfo, Sql])[]
 }
 
+/** Rows are given back what a journal has of them. */
+export interface PreparedRestore {
+  readonly form: 'restore'
+  /** The runs whose changes are taken back. */
+  readonly runIds: readonly number[]
+}
+
 /** A definition checked against the table it is about: everything a run needs, resolved once. */
 export interface PreparedBackfill {
   readonly definition: BackfillDefinition
   readonly info: TableInfo
   readonly plan: TablePlan
-  readonly work: PreparedTransform | PreparedSql
+  readonly work: PreparedTransform | PreparedSql | PreparedRestore
   /** Hashes that a run is continued by: what is declared, and the part of the table it touches. */
   readonly definitionHash: string
   readonly tableHash: string
@@ -51,12 +59,15 @@ export interface PreparedBackfill {
   readonly transformHash: string | undefined
 }
 
+/** What a definition says itself. */
+export type PreparedChange = PreparedBackfill & { readonly work: PreparedTransform | PreparedSql }
+
 /**
  * Checks a definition against the database before any row is read.
  * @throws RowshiftError TABLE_NOT_FOUND, ENTITY_NOT_FOUND, NOT_A_TABLE, KEY_*, COLUMN_*, UNIQUE_NEEDS_INDEX, and what the
  * dialect refuses
  */
-export function* prepareBackfill(database: Database, definition: BackfillDefinition): Script<PreparedBackfill> {
+export function* prepareBackfill(database: Database, definition: BackfillDefinition): Script<PreparedChange> {
   const { dialect } = database
   const mapping = typeof definition.source === 'string' ? undefined : database.mapping(definition.source)
   const table = mapping?.table ?? parseTableName(definition.source as string)
@@ -74,6 +85,27 @@ export function* prepareBackfill(database: Database, definition: BackfillDefinit
     definitionHash: definitionFingerprint(definition),
     tableHash: tableFingerprint(info, prepared),
     transformHash: transformText(definition),
+  }
+}
+
+/** Takes back, by their journals, what runs of a definition have written. */
+export function* prepareRestore(
+  database: Database,
+  definition: BackfillDefinition,
+  runIds: readonly number[],
+): Script<PreparedBackfill> {
+  const prepared = yield* prepareBackfill(database, definition)
+  const { plan } = prepared
+  const name = definition.name + undoSuffix
+  return {
+    ...prepared,
+    definition: Object.freeze({ ...definition, name, where: undefined, journal: undefined }),
+    plan: { info: plan.info, read: [], where: undefined, endsWithWrite: false },
+    work: { form: 'restore', runIds },
+    definitionHash: createHash('sha256')
+      .update(JSON.stringify([name, runIds]))
+      .digest('hex'),
+    transformHash: undefined,
   }
 }
 

@@ -47,6 +47,16 @@ export async function withRetry<T>(dialect: Dialect, task: () => Promise<T>, opt
   })
 }
 
+/** Why the database refused one row, without its contents. */
+export function refusalOf(
+  dialect: Dialect,
+  error: unknown,
+): { readonly code: 'ROW_REFUSED'; readonly message: string } {
+  const { databaseCode, subject } = dialect.classifyError(error)
+  const why = [databaseCode, subject].filter((part) => part !== undefined).join(', ')
+  return { code: 'ROW_REFUSED', message: `the database refused it${why ? ` (${why})` : ''}` }
+}
+
 /** The database's refusal as an error of ours: a code, the database's own code, and no contents. */
 export function databaseError(dialect: Dialect, error: unknown, doing: string): RowshiftError {
   if (error instanceof RowshiftError) return error

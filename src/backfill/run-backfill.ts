@@ -13,6 +13,7 @@ import { type Page, readPage } from './keyset-reader.js'
 import { emptyPagesPerCheckpoint } from './limits.js'
 import { withFaultsMended } from './mend.js'
 import type { PreparedSql, PreparedTransform } from './prepare-backfill.js'
+import { runRestore } from './restore.js'
 import { nameOf, type ShardContext } from './shard-context.js'
 import { reading, readModeIn } from './transaction.js'
 import { type Changes, transformRows } from './transform.js'
@@ -32,9 +33,14 @@ export async function runShard(context: ShardContext): Promise<ShardOutcome> {
   if (shard.upperKey === undefined) return 'done'
   const range = { after: shard.cursorKey ?? shard.lowerKey, upTo: readKey(shard.upperKey) }
   const start = { after: range.after === undefined ? undefined : readKey(range.after), upTo: range.upTo }
-  return prepared.work.form === 'sql'
-    ? await runSql(context, prepared.work, start)
-    : await runTransform(context, prepared.work, start)
+  switch (prepared.work.form) {
+    case 'transform':
+      return runTransform(context, prepared.work, start)
+    case 'sql':
+      return runSql(context, prepared.work, start)
+    case 'restore':
+      return runRestore(context, prepared.work, start)
+  }
 }
 
 const nothingPassed = { scanned: 0, pages: 0, last: undefined }

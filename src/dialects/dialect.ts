@@ -49,6 +49,15 @@ export type ReadMode = 'plain' | 'current'
  */
 export type UpdateRow = readonly (string | null)[]
 
+/** A row for the journal, flat: the key's texts, the whole key as JSON, and the tokens of the columns before, as JSON. */
+export type ImageRow = readonly string[]
+
+/** Where images go. */
+export interface Journal {
+  readonly table: Sql
+  readonly runId: number
+}
+
 export interface UpdateOutcome {
   /**
    * Positions in the batch of rows that were not written, because they are gone, changed or no longer match.
@@ -169,8 +178,18 @@ export interface Dialect extends SqlSpelling {
   readKeys(plan: TablePlan, keys: readonly Key[], mode: ReadMode): Statement
   /** Positions of the rows whose guard and `where` hold, which are locked until the transaction ends. */
   lockGuarded(plan: TablePlan, rows: readonly UpdateRow[]): Script<readonly number[]>
-  /** Writes `columns` of rows whose guard and `where` hold: one statement. */
-  updateRows(plan: TablePlan, columns: readonly ColumnInfo[], rows: readonly UpdateRow[]): Script<UpdateOutcome>
+  /**
+   * Writes `columns` of rows whose guard and `where` hold: one statement. `restored`: what is written are tokens, exact texts of
+   * values that the columns held before, and not what a codec has encoded.
+   */
+  updateRows(
+    plan: TablePlan,
+    columns: readonly ColumnInfo[],
+    rows: readonly UpdateRow[],
+    values?: 'encoded' | 'restored',
+  ): Script<UpdateOutcome>
+  /** Adds rows to the journal with the tokens of `columns` as they are stored now: one statement. */
+  noteImages(info: TableInfo, columns: readonly ColumnInfo[], rows: readonly ImageRow[], journal: Journal): Statement
   /** The last key of a page and how many keys it spans: one row, the key's cells and the count; no row = nothing left. */
   pageEnd(info: TableInfo, range: PageRange): Statement
   /** Writes expressions into the matching rows of a key range: one statement. */

@@ -1,5 +1,5 @@
 import type { Script } from './script.js'
-import type { Statement } from './sql.js'
+import type { Sql, Statement } from './sql.js'
 
 /** Where the state tables are: `"shop"."rowshift_run"` for `{ schema: 'shop', prefix: 'rowshift_' }`. */
 export interface StateNames {
@@ -24,6 +24,8 @@ export interface RunRow {
   readonly estimatedRows: number
   /** JSON of the verification, once done. */
   readonly verification: string | undefined
+  /** Days for which the journal is kept once the run has ended; undefined = there is none, 0 = it was removed. */
+  readonly journalDays: number | undefined
   readonly createdAt: string
   readonly startedAt: string | undefined
   readonly finishedAt: string | undefined
@@ -32,7 +34,8 @@ export interface RunRow {
 export type NewRun = Pick<
   RunRow,
   'name' | 'status' | 'table' | 'definitionHash' | 'tableHash' | 'transformHash' | 'estimatedRows'
->
+> &
+  Partial<Pick<RunRow, 'journalDays'>>
 
 /** Counters of a shard, cumulative over passes but for those of the current pass. */
 export interface Counters {
@@ -49,6 +52,8 @@ export interface Counters {
   readonly passLeft: number
   readonly passWritten: number
   readonly passScanned: number
+  /** About how much the journal was given. */
+  readonly journalBytes: number
 }
 
 export const counterNames = [
@@ -60,6 +65,7 @@ export const counterNames = [
   'passLeft',
   'passWritten',
   'passScanned',
+  'journalBytes',
 ] as const satisfies readonly (keyof Counters)[]
 
 /** A row of the checkpoint table: one shard of a run. Keys are JSON arrays of texts. */
@@ -100,6 +106,16 @@ export interface FailureRow {
 }
 
 export type NewFailure = Omit<FailureRow, 'runId' | 'at'>
+
+/** A row as it was before a batch and as the batch left it: exact texts of the columns written. */
+export interface JournalEntry {
+  readonly id: number
+  /** JSON array of the key's texts. */
+  readonly key: string
+  readonly columns: readonly string[]
+  readonly before: readonly (string | null)[]
+  readonly after: readonly (string | null)[]
+}
 
 /** How many rows of a run could not be written for the same reason. */
 export interface FailureCount {
@@ -191,6 +207,27 @@ export interface StateStatements {
   countFailures(names: StateNames, runId: number): Script<{ readonly conflict: number; readonly failed: number }>
   /** The same by code, the largest group first. */
   failureCounts(names: StateNames, runId: number): Script<readonly FailureCount[]>
+
+  /** The table that `noteImages` of the dialect adds to. */
+  journalTable(names: StateNames): Sql
+  /** Runs of a backfill that have a journal. */
+  journaledRuns(names: StateNames, name: string): Script<readonly number[]>
+  /** How many entries the journals of these runs have, and the newest one's id. */
+  measureJournal(
+    names: StateNames,
+    runIds: readonly number[],
+  ): Script<{ readonly entries: number; readonly lastId: number | undefined }>
+  /** How much the run's shards have counted. */
+  journalBytes(names: StateNames, runId: number): Script<number>
+  /** The newest entries up to an id. */
+  journal(names: StateNames, runIds: readonly number[], upTo: number, limit: number): Script<readonly JournalEntry[]>
+  deleteJournal(names: StateNames, ids: readonly number[]): Script<void>
+  /** Ended runs whose journals have outlived their days. */
+  expiredJournals(names: StateNames): Script<readonly number[]>
+  /** Removes some of the oldest entries of a run's journal; how many. */
+  purgeJournal(names: StateNames, runId: number, limit: number): Script<number>
+  /** Says that the run's journal is not whole any more. */
+  dropJournal(names: StateNames, runId: number): Statement
 }
 
 /** Version of the state tables this rowshift creates and understands. */

@@ -9,7 +9,7 @@ export const errorCodes = {
   UNKNOWN_BACKFILL: 'no definition has this name',
   IN_PLACE_NEEDS_WHERE: 'a column is read and written, but nothing tells migrated rows from new ones',
   SCHEDULE_NEEDS_WHERE: 'a background run needs a `where`: without one it cannot tell what is left',
-  IRREVERSIBLE: 'the definition has no `reverse`',
+  IRREVERSIBLE: 'there is neither a journal nor a `reverse`',
   INVALID_CONFIG: 'the configuration file is missing, cannot be loaded or is incomplete',
 
   // The command line.
@@ -42,6 +42,7 @@ export const errorCodes = {
   TABLE_CHANGED: 'the table is not as it was when the run was started',
   RUN_NOT_FOUND: 'there is no run of this backfill',
   RUN_TRANSITION: 'the run is in a state that does not allow this',
+  JOURNAL_FULL: 'the journal of the run has reached its size limit',
 
   // What a batch can meet.
   TRANSFORM_FAILED: 'the transform threw for a row',
@@ -49,6 +50,7 @@ export const errorCodes = {
   UNREADABLE_VALUE: 'a stored value cannot be represented in the declared type',
   WHERE_STILL_TRUE: 'a written row still matches `where`, so it would be migrated again',
   CONFLICT: 'a row kept changing between read and write',
+  CHANGED_SINCE: 'undo left a row alone that was changed after the run',
   UNIQUE_EXHAUSTED: '`unique` found no free value',
   ROW_REFUSED: 'the database refused a row of the batch',
   DATABASE_ERROR: 'the database refused a statement for a reason that blames no row',

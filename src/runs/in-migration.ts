@@ -1,21 +1,23 @@
 import type { Database, Session } from '../adapters/database.js'
 import { borrowedConnections, type Connections, enclosedConnections, ownConnections } from '../backfill/connections.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
-import { reverseOf } from '../backfill/definition/reverse-of.js'
+import { undoSuffix } from '../backfill/definition/reverse-of.js'
 import { batchLimits, firstConnectionMs } from '../backfill/limits.js'
 import { type Workplace, withFaultsMended } from '../backfill/mend.js'
 import { type PreparedBackfill, prepareBackfill } from '../backfill/prepare-backfill.js'
 import { databaseError } from '../backfill/retry.js'
-import { keep, ownTransactions, reading, type Scope, savepoints } from '../backfill/transaction.js'
+import { ownTransactions, reading, type Scope, savepoints } from '../backfill/transaction.js'
 import type { Dialect } from '../dialects/dialect.js'
+import type { Script } from '../dialects/script.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { executeRun } from './execute-run.js'
-import { concludeRun, endPass, move } from './finish-run.js'
+import { concludeRun, endPass } from './finish-run.js'
 import { requireOpenGate } from './gate.js'
 import { openState, requireVersion } from './open-state.js'
 import { retryFailedRows } from './run-control.js'
 import type { RunResult } from './run-result.js'
 import { type StartedRun, startRun } from './start-run.js'
+import { chooseUndo, markUndone, prepareUndo, stopForUndo } from './undo.js'
 
 /*
  * What migrations call. Inside an ORM's migration anything but success throws, or the ORM would record it as done.
@@ -84,26 +86,28 @@ export async function runInMigration(
   session: Session,
   definition: BackfillDefinition,
 ): Promise<RunResult & { status: 'completed' }> {
-  return inPlace(given, session, async (place) => {
-    const { database, scope } = place
-    const prepared = await prepare(place, definition)
-    const { run } = await start(place, prepared)
-    if (run.status === 'failed') {
-      const doing = `trying backfill "${definition.name}" again`
-      await withFaultsMended(place, { doing }, (writer) => writer.run(scope.wrap(retryFailedRows(database, run.id))))
-    }
-    const result = await executeRun({
-      ...place,
-      prepared,
-      run,
-      from: ['failed'],
-      waitsForOthers: true,
-      stop: never,
-      onProgress: () => undefined,
-    })
-    if (result.status === 'completed') return result
-    throw await unfinished(place, definition, result)
+  return inPlace(given, session, async (place) => runToEnd(place, await prepare(place, definition)))
+}
+
+async function runToEnd(place: Place, prepared: PreparedBackfill): Promise<RunResult & { status: 'completed' }> {
+  const { database, scope } = place
+  const { definition } = prepared
+  const { run } = await start(place, prepared)
+  if (run.status === 'failed') {
+    const doing = `trying backfill "${definition.name}" again`
+    await withFaultsMended(place, { doing }, (writer) => writer.run(scope.wrap(retryFailedRows(database, run.id))))
+  }
+  const result = await executeRun({
+    ...place,
+    prepared,
+    run,
+    from: ['failed'],
+    waitsForOthers: true,
+    stop: never,
+    onProgress: () => undefined,
   })
+  if (result.status === 'completed') return result
+  throw await unfinished(place, definition, result)
 }
 
 function prepare(place: Place, definition: BackfillDefinition): Promise<PreparedBackfill> {
@@ -212,7 +216,8 @@ export async function requireCompletedInMigration(
 }
 
 /**
- * Takes a change back inside a migration, by the definition's `reverse`, with the same engine; the gate shuts.
+ * Takes a change back inside a migration, by its journal or by the definition's `reverse`, with the same engine; the gate shuts. Rows
+ * that were changed since the journal was written are left as they are, and warned of.
  * @throws RowshiftError IRREVERSIBLE before anything is read
  */
 export async function undoInMigration(
@@ -220,22 +225,25 @@ export async function undoInMigration(
   session: Session,
   definition: BackfillDefinition,
 ): Promise<void> {
-  const reverse = reverseOf(definition)
-  if (reverse !== 'not-needed') await runInMigration(given, session, reverse)
   await inPlace(given, session, async (place) => {
     const { database, dialect, scope } = place
-    const { stateNames } = database
-    function* mark() {
-      const run = yield* dialect.state.latestRun(stateNames, definition.name)
-      const locked = run && (yield* dialect.state.lockRun(stateNames, run.id))
-      if (locked?.status === 'completed') yield* move(database, locked, 'undone')
-      else if (locked && locked.status !== 'undone' && locked.status !== 'cancelled') {
-        yield dialect.state.dropClaims(stateNames, locked.id)
-        yield* move(database, locked, 'cancelled')
-      }
-      return keep(undefined)
+    const { name } = definition
+    const inWriter = <T>(script: () => Script<T>) =>
+      withFaultsMended(place, { doing: `undoing backfill "${name}"` }, (writer) => writer.run(script()))
+    const way = await inWriter(() => reading(dialect, scope, chooseUndo(database, definition)))
+    await inWriter(() => scope.wrap(stopForUndo(database, name)))
+    if (way.by !== 'not-needed') {
+      const prepared = await inWriter(() => reading(dialect, scope, prepareUndo(database, way)))
+      const { counts } = await runToEnd(place, prepared)
+      if (way.by === 'journal' && counts.failures > 0) warnOfChanged(name, counts.failures)
     }
-    const doing = `undoing backfill "${definition.name}"`
-    await withFaultsMended(place, { doing }, (writer) => writer.run(scope.wrap(mark())))
+    await inWriter(() => scope.wrap(markUndone(database, name)))
   })
+}
+
+function warnOfChanged(name: string, rows: number): void {
+  process.emitWarning(
+    `undo of "${name}" left ${rows} rows as they are, because they were changed since or could not be restored: \`rowshift failures ${name}${undoSuffix}\` lists them.`,
+    { type: 'RowshiftWarning', code: 'CHANGED_SINCE' },
+  )
 }

@@ -2,7 +2,7 @@ import type { Database } from '../adapters/database.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import { usualRows } from '../backfill/pacing.js'
 import { requireRangePages } from '../backfill/page-range.js'
-import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
+import type { PreparedChange } from '../backfill/prepare-backfill.js'
 import { reading } from '../backfill/transaction.js'
 import type { Explanation, UpdateRow, WriteEffects } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
@@ -142,7 +142,7 @@ function firstOf(script: Script<unknown>, label: string): Statement | undefined 
 }
 
 function timeOf(
-  { work }: PreparedBackfill,
+  { work }: PreparedChange,
   found: MatchCount,
   preview: Preview | undefined,
   total: number,

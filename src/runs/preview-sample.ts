@@ -1,5 +1,5 @@
 import type { PageRow } from '../backfill/keyset-reader.js'
-import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
+import type { PreparedChange } from '../backfill/prepare-backfill.js'
 import type { ColumnInfo } from '../dialects/table.js'
 import type { Preview } from './preview.js'
 
@@ -17,7 +17,7 @@ export interface SampleRow {
 }
 
 /** The first rows of a preview. */
-export function sampleOf(prepared: PreparedBackfill, preview: Preview, rows: number): readonly SampleRow[] {
+export function sampleOf(prepared: PreparedChange, preview: Preview, rows: number): readonly SampleRow[] {
   const columns = prepared.work.form === 'sql' ? prepared.work.set.map(([column]) => column) : prepared.plan.read
   const after = preview.after ? computed(columns, preview) : transformed(prepared, preview)
   const failures = new Map(preview.changes?.failures.map(({ key, code, message }) => [key, { code, message }]))
@@ -36,7 +36,7 @@ function textsOf(columns: readonly ColumnInfo[], texts: PageRow['tokens']): Text
   return Object.fromEntries(columns.map(({ name }, i) => [name, texts[i] ?? null]))
 }
 
-function transformed(prepared: PreparedBackfill, { changes }: Preview): ReadonlyMap<string, Texts> {
+function transformed(prepared: PreparedChange, { changes }: Preview): ReadonlyMap<string, Texts> {
   const keys = prepared.info.key.length
   const first = keys + prepared.plan.read.length
   const after = new Map<string, Texts>()

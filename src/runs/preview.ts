@@ -2,7 +2,7 @@ import type { Database, Session } from '../adapters/database.js'
 import { refuseStillMatching } from '../backfill/bulk-writer.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import { type PageRow, readLastKey, readPage, rereadRows } from '../backfill/keyset-reader.js'
-import { type PreparedBackfill, type PreparedSql, prepareBackfill } from '../backfill/prepare-backfill.js'
+import { type PreparedChange, type PreparedSql, prepareBackfill } from '../backfill/prepare-backfill.js'
 import { type Decision, reading, type Scope, undo } from '../backfill/transaction.js'
 import { type Changes, transformRows } from '../backfill/transform.js'
 import { type TrialOutcome, tryChanges } from '../backfill/trial-batch.js'
@@ -19,7 +19,7 @@ export interface PreviewPlace {
   readonly database: Database
   readonly session: Session
   readonly scope: Scope
-  readonly prepared: PreparedBackfill
+  readonly prepared: PreparedChange
 }
 
 export async function openPreview(

@@ -2,10 +2,11 @@ import type { Database, Session } from '../adapters/database.js'
 import { ownConnections } from '../backfill/connections.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import { batchLimits } from '../backfill/limits.js'
-import { withFaultsMended } from '../backfill/mend.js'
-import { prepareBackfill } from '../backfill/prepare-backfill.js'
+import { type Workplace, withFaultsMended } from '../backfill/mend.js'
+import { type PreparedBackfill, prepareBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
 import { ownTransactions, reading } from '../backfill/transaction.js'
+import type { Script } from '../dialects/script.js'
 import { executeRun } from './execute-run.js'
 import { openState } from './open-state.js'
 import { progressOf, readReport } from './read-status.js'
@@ -13,6 +14,7 @@ import { retryFailedRows } from './run-control.js'
 import type { RunResult } from './run-result.js'
 import type { RunStatus } from './run-status.js'
 import { startRun } from './start-run.js'
+import { purgeJournals } from './undo.js'
 
 export interface ForegroundOptions {
   readonly database: Database
@@ -47,40 +49,70 @@ const never = new AbortController().signal
  * tried again, its listed rows first.
  */
 export async function runInForeground(options: ForegroundOptions): Promise<RunResult> {
-  const { database, definition, onProgress = () => undefined } = options
+  const { database, definition } = options
+  return inForeground(
+    database,
+    { doing: `starting backfill "${definition.name}"`, abort: options.abort },
+    async (place) => runToEnd(place, await place.read(prepareBackfill(database, definition)), options),
+  )
+}
+
+/** Connections of its own, state tables that exist, and what can be done with both. */
+export interface ForegroundPlace extends Workplace {
+  readonly database: Database
+  mended<T>(task: (session: Session) => Promise<T>): Promise<T>
+  read<T>(script: Script<T>): Promise<T>
+}
+
+export async function inForeground<T>(
+  database: Database,
+  { doing, abort = never }: { readonly doing: string; readonly abort: AbortSignal | undefined },
+  task: (place: ForegroundPlace) => Promise<T>,
+): Promise<T> {
   const { dialect } = database
   const connections = ownConnections(database)
   const scope = ownTransactions(dialect, batchLimits)
-  const place = { dialect, connections, scope, abort: options.abort ?? never }
-  const mended = <T>(task: (session: Session) => Promise<T>) =>
-    withFaultsMended(place, { doing: `starting backfill "${definition.name}"` }, task)
+  const workplace = { dialect, connections, scope, abort }
+  const place: ForegroundPlace = {
+    ...workplace,
+    database,
+    mended: (work) => withFaultsMended(workplace, { doing }, work),
+    read: (script) => withFaultsMended(workplace, { doing }, (session) => session.run(reading(dialect, scope, script))),
+  }
   try {
-    await mended((session) => openState(database, session, scope))
-    const prepared = await mended((session) =>
-      session.run(reading(dialect, scope, prepareBackfill(database, definition))),
-    )
-    const { run, isNew } = await mended((session) => startRun(database, session, scope, prepared))
-    if (options.onStart) {
-      const report = await mended((session) => session.run(reading(dialect, scope, readReport(database, run))))
-      const checkpoints = report.shards.filter((shard) => shard.cursorKey !== undefined).map((shard) => shard.updatedAt)
-      const checkpointAt = checkpoints.sort().at(-1)
-      const status = run.status as RunStatus
-      const isResumed = !isNew && (status !== 'scheduled' || checkpointAt !== undefined)
-      options.onStart({ runId: run.id, isResumed, status, progress: progressOf(report), checkpointAt })
-    }
-    if (run.status === 'failed') await mended((session) => session.run(scope.wrap(retryFailedRows(database, run.id))))
-    return await executeRun({
-      ...place,
-      database,
-      prepared,
-      run,
-      from: ['failed'],
-      waitsForOthers: true,
-      stop: options.stop ?? never,
-      onTakeOver: options.onTakeOver,
-      onProgress,
-    })
+    await place.mended((session) => openState(database, session, scope))
+    await place.mended((session) => purgeJournals(database, session, scope))
+    return await task(place)
   } finally {
     await connections.release()
   }
+}
+
+export async function runToEnd(
+  place: ForegroundPlace,
+  prepared: PreparedBackfill,
+  options: Omit<ForegroundOptions, 'database' | 'definition'>,
+): Promise<RunResult> {
+  const { database, scope, mended } = place
+  const { onProgress = () => undefined } = options
+  const { run, isNew } = await mended((session) => startRun(database, session, scope, prepared))
+  if (options.onStart) {
+    const report = await place.read(readReport(database, run))
+    const checkpoints = report.shards.filter((shard) => shard.cursorKey !== undefined).map((shard) => shard.updatedAt)
+    const checkpointAt = checkpoints.sort().at(-1)
+    const status = run.status as RunStatus
+    const isResumed = !isNew && (status !== 'scheduled' || checkpointAt !== undefined)
+    options.onStart({ runId: run.id, isResumed, status, progress: progressOf(report), checkpointAt })
+  }
+  if (run.status === 'failed') await mended((session) => session.run(scope.wrap(retryFailedRows(database, run.id))))
+  return executeRun({
+    ...place,
+    prepared,
+    run,
+    from: ['failed'],
+    waitsForOthers: true,
+    stop: options.stop ?? never,
+    onTakeOver: options.onTakeOver,
+    onProgress,
+  })
 }

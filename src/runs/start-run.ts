@@ -38,6 +38,7 @@ export async function startRun(
       tableHash: prepared.tableHash,
       transformHash: prepared.transformHash,
       estimatedRows,
+      journalDays: prepared.definition.journal?.keepDays,
     })
     const shards = yield* dialect.state.shards(stateNames, run.id)
     if (shards.length > 0) return keep({ run, isNew: false })
@@ -61,6 +62,10 @@ function* measure(
   scope: Scope,
   prepared: PreparedBackfill,
 ): Script<readonly [number, string | undefined]> {
+  if (prepared.work.form === 'restore') {
+    const { entries, lastId } = yield* database.dialect.state.measureJournal(database.stateNames, prepared.work.runIds)
+    return [entries, lastId === undefined ? undefined : writeKey([String(lastId)])]
+  }
   const estimatedRows = yield* database.dialect.estimateRows(prepared.info.table)
   const upper = yield* readLastKey(database.dialect, prepared.plan, readModeIn(scope))
   if (upper) yield* requireRangePages(database.dialect, prepared.plan, upper)

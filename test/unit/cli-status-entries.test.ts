@@ -23,6 +23,7 @@ function report(
     pass: 0,
     estimatedRows: 1_000,
     verification: undefined,
+    journalDays: undefined,
     createdAt: '2026-02-03T14:00:00.000Z',
     startedAt: undefined,
     finishedAt: undefined,

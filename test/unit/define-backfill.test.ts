@@ -32,6 +32,7 @@ describe('a definition', () => {
       source: 'city',
       where: undefined,
       reverse: undefined,
+      journal: undefined,
       revision: 1,
       batchRows: undefined,
       delayMs: 0,

@@ -103,6 +103,14 @@ export type CheckedSet<E, X> = {
         : 'no such column'
 }
 
+/** Limits of a journal. */
+export interface JournalOptions {
+  /** Size at which the run stops, resumable, with JOURNAL_FULL: about as many bytes. Default 10,000,000,000. */
+  readonly maxBytes?: number
+  /** Days after the end of the run in which it can be undone; then a later run removes its journal. Default 30. */
+  readonly keepDays?: number
+}
+
 interface CommonOptions<E> {
   /**
    * Unique among all definitions: names the run, the gate, and what a command is about. At most 190 characters, without
@@ -148,6 +156,11 @@ export interface BackfillOptions<E, S, W> extends CommonOptions<E> {
    * constants and expressions; or by a function that returns any of the row's columns. Default: they refuse to.
    */
   readonly reverse?: 'not-needed' | { readonly set: SetValues<E> } | Reverse<E, S, W>
+  /**
+   * Keeps the written columns of every row as they were and as they became, so that `undo` can restore them, whatever `reverse`
+   * could: in `rowshift_journal`, the only table of rowshift that holds contents of rows. Default false.
+   */
+  readonly journal?: boolean | JournalOptions
   /** What a finished run is checked for, besides that nothing is left and nothing failed. */
   readonly verify?: {
     /** Migrated rows, drawn at random, that `check` is asked about. Default 500. */

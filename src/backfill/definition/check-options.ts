@@ -22,7 +22,7 @@ import { tableNameProblem } from './table-name.js'
 type Options = Readonly<Record<string, unknown>>
 
 const commonOptions = ['name', 'table', 'where', 'reverse', 'revision', 'batchRows', 'delayMs']
-const rowOptions = [...commonOptions, 'select', 'write', 'transform', 'unique', 'verify']
+const rowOptions = [...commonOptions, 'select', 'write', 'transform', 'unique', 'verify', 'journal']
 const sqlOptions = [...commonOptions, 'set']
 
 // What the same things are called elsewhere.
@@ -95,6 +95,7 @@ export function checkRowOptions(input: unknown): BackfillDefinition {
     ...checkCommon(options, refuse),
     where: condition && Object.freeze({ condition, isNegated: false }),
     reverse: checkReverse(options.reverse, true, refuse),
+    journal: checkJournal(options.journal, refuse),
     verify: checkVerify(options.verify, refuse),
     work: Object.freeze(work),
   })
@@ -103,6 +104,12 @@ export function checkRowOptions(input: unknown): BackfillDefinition {
 /** Turns the options of `defineBackfill.sql` into a definition. @throws RowshiftError INVALID_DEFINITION */
 export function checkSqlOptions(input: unknown): BackfillDefinition {
   const { options, refuse } = open(input)
+  if ('journal' in options) {
+    refuse(
+      'journal',
+      'belongs to defineBackfill(): here rows never leave the database, so nothing is kept of them. Use `reverse: { set }`.',
+    )
+  }
   for (const option of ['transform', 'select', 'write', 'unique', 'verify']) {
     if (option in options)
       refuse(option, 'belongs to defineBackfill(). Here the database computes the values of `set`.')
@@ -115,6 +122,7 @@ export function checkSqlOptions(input: unknown): BackfillDefinition {
     ...checkCommon(options, refuse),
     where: condition && Object.freeze({ condition, isNegated: false }),
     reverse: checkReverse(options.reverse, false, refuse),
+    journal: undefined,
     // No row is seen, so nothing can be asked about one.
     verify: Object.freeze({ sample: 0, check: undefined }),
     work: Object.freeze(work),
@@ -246,6 +254,23 @@ function checkSet(option: string, set: unknown, refuse: Refuse): ReadonlyMap<str
       return problem === undefined ? [column, copyOf(value as SetValue & Date)] : refuse(`${option}.${column}`, problem)
     }),
   )
+}
+
+const journalDefaults = { maxBytes: 10_000_000_000, keepDays: 30 }
+
+function checkJournal(journal: unknown, refuse: Refuse): BackfillDefinition['journal'] {
+  if (journal === undefined || journal === false) return undefined
+  if (journal !== true && !isRecord(journal)) return refuse('journal', 'must be true or { maxBytes, keepDays }.')
+  const options = journal === true ? {} : journal
+  const members = Object.keys(journalDefaults)
+  for (const member of Object.keys(options)) {
+    if (!members.includes(member)) refuse(`journal.${member}`, `is no option. ${didYouMean(member, members)}`)
+  }
+  const { maxBytes, keepDays } = journalDefaults
+  return Object.freeze({
+    maxBytes: checkInteger('journal.maxBytes', options.maxBytes, maxBytes, { from: 1 }, refuse),
+    keepDays: checkInteger('journal.keepDays', options.keepDays, keepDays, { from: 1, to: 36_500 }, refuse),
+  })
 }
 
 function checkVerify(verify: unknown, refuse: Refuse): BackfillDefinition['verify'] {

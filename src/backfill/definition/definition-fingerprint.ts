@@ -8,16 +8,18 @@ import { parseTableName } from './table-name.js'
  * equal fingerprints in every process and build, whatever the order of their members.
  *
  * Function text has no part in it, because builds change it and helpers escape it: that is what `revision` is for. Nor has
- * the name of an entity class, which builds shorten. Batch size, pause and verification may change during a run.
+ * the name of an entity class, which builds shorten. Batch size, pause, verification and the limits of a journal may change during a run.
  */
 export function definitionFingerprint(definition: BackfillDefinition): string {
-  const { name, source, where, revision, work } = definition
+  const { name, source, where, revision, journal, work } = definition
   const declared = {
     name,
     table: typeof source === 'string' ? parseTableName(source) : 'mapped',
     where: where && { condition: where.condition, isNegated: where.isNegated },
     revision,
     form: work.form,
+    // Its limits may change during a run; a journal that begins half way would undo half.
+    isJournaled: journal ? true : undefined,
     ...(work.form === 'sql'
       ? { set: work.set }
       : {

@@ -66,6 +66,8 @@ export interface BackfillDefinition {
   readonly where: DefinedWhere | undefined
   /** Undefined = irreversible. */
   readonly reverse: undefined | 'not-needed' | { readonly set: ReadonlyMap<string, SetValue> } | RowFunction
+  /** Undefined = no journal is kept. */
+  readonly journal: undefined | { readonly maxBytes: number; readonly keepDays: number }
   /** Default 1. */
   readonly revision: number
   /** Rows looked at in a batch, at most, 1 to 100,000. Undefined = as many as fit the time. */

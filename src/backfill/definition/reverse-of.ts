@@ -27,6 +27,7 @@ export function reverseOf(definition: BackfillDefinition): BackfillDefinition | 
     name: name + undoSuffix,
     where: where && Object.freeze({ condition: where.condition, isNegated: !where.isNegated }),
     reverse: undefined,
+    journal: undefined,
     verify: Object.freeze({ sample: 0, check: undefined }),
     work: Object.freeze(
       typeof reverse === 'function'

@@ -191,10 +191,13 @@ export function assigned(column: ColumnInfo, value: Sql): Sql {
       // The pinned mode lets zero dates pass, so that those which are there survive. New ones become what no mode accepts.
       return assignable(column, sql`case when ${value} like '%-00%' then 'zero date' else ${value} end`)
     default:
-      return column.castType === 'binary' || column.castType === 'bit'
-        ? typed(column, value)
-        : assignable(column, value)
+      return restored(column, value)
   }
+}
+
+/** The exact text of a value that the column held before: zero dates as well. */
+export function restored(column: ColumnInfo, value: Sql): Sql {
+  return column.castType === 'binary' || column.castType === 'bit' ? typed(column, value) : assignable(column, value)
 }
 
 const shortBlob = /^(?:tiny|medium)?(?:text|blob)/

@@ -1,4 +1,6 @@
 import type {
+  ImageRow,
+  Journal,
   Key,
   KeyRange,
   PageRange,
@@ -11,7 +13,7 @@ import type {
 import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
-import { assignable, assigned, textOf, typed } from './codecs.js'
+import { assignable, assigned, restored, textOf, typed } from './codecs.js'
 import { spelling } from './spelling.js'
 
 /*
@@ -175,6 +177,7 @@ export function* updateRows(
   plan: TablePlan,
   written: readonly ColumnInfo[],
   rows: readonly UpdateRow[],
+  values: 'encoded' | 'restored' = 'encoded',
 ): Script<UpdateOutcome> {
   const { info } = plan
   const keys = info.key.length
@@ -183,7 +186,8 @@ export function* updateRows(
     ...inputColumns('t', keys, plan.read.length),
     ...inputColumns('w', keys + plan.read.length, written.length),
   ]
-  const set = written.map((column, i) => sql`${columnOf(info, column)} = ${assigned(column, given('w', i))}`)
+  const assign = values === 'restored' ? restored : assigned
+  const set = written.map((column, i) => sql`${columnOf(info, column)} = ${assign(column, given('w', i))}`)
   const { affected } = yield statement(
     'update-rows',
     sql`update ${joined(info, rows, columns)} set ${sql.join(set)} where ${guard(plan)}`,
@@ -304,6 +308,28 @@ export function* updateRange(plan: TablePlan, set: Assignments, range: KeyRange)
   if (keys.length === 0) return { written: 0, stillMatching: undefined }
   const again = yield updateSql(info, set, byKeys(info, keys), sql`(${where})`)
   return { written: again.affected, stillMatching: yield* stillMatching(plan, keys) }
+}
+
+/**
+ * insert into `rowshift_journal` (run_id, row_key, written, before_image, after_image)
+ * select 7, rs_v.rs_w0, '["slug"]', rs_v.rs_w1, json_array(convert(`city`.`slug` using utf8mb4))
+ * from json_table(...) as rs_v straight_join `city` force index (`PRIMARY`) on `city`.`id` = cast(rs_v.rs_k0 as signed)
+ */
+export function noteImages(
+  info: TableInfo,
+  columns: readonly ColumnInfo[],
+  rows: readonly ImageRow[],
+  { table, runId }: Journal,
+): Statement {
+  const keys = info.key.length
+  const stored = sql.join(columns.map((column) => textOf(column, columnOf(info, column))))
+  const written = JSON.stringify(columns.map(({ name }) => name))
+  return statement(
+    'note-images',
+    sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
+      select ${runId}, rs_v.rs_w0, ${written}, rs_v.rs_w1, json_array(${stored})
+      from ${joined(info, rows, [...inputColumns('k', 0, keys), ...inputColumns('w', keys, 2)])}`,
+  )
 }
 
 export function* takenValues(

@@ -1,4 +1,6 @@
 import type {
+  ImageRow,
+  Journal,
   Key,
   KeyRange,
   PageRange,
@@ -244,6 +246,30 @@ export function* updateRange(
     written: Number(written),
     stillMatching: stillKey[0] === null || stillKey[0] === undefined ? undefined : stillKey.map(String),
   }
+}
+
+/**
+ * insert into "rowshift_journal" (run_id, row_key, written, before_image, after_image)
+ * select 7, v.rs_w0, '["slug"]', v.rs_w1, cast(json_build_array(cast("city"."slug" as text)) as text)
+ * from unnest($1::text[], ...) with ordinality as v(rs_k0, rs_w0, rs_w1, rs_ord) join "city" on "city"."id" = cast(v.rs_k0 as bigint)
+ */
+export function noteImages(
+  info: TableInfo,
+  columns: readonly ColumnInfo[],
+  rows: readonly ImageRow[],
+  { table, runId }: Journal,
+): Statement {
+  const keys = info.key.length
+  const given = input(rows, [...inputColumns('k', 0, keys), ...inputColumns('w', keys, 2)])
+  const stored = sql.join(columns.map((column) => textOf(column, columnOf(info, column))))
+  const written = JSON.stringify(columns.map(({ name }) => name))
+  return render(
+    sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
+      select cast(${runId} as bigint), v.rs_w0, cast(${written} as text), v.rs_w1, cast(json_build_array(${stored}) as text)
+      from ${given} join ${tableSql(info.table)} on ${keyJoin(info)}`,
+    spelling,
+    'note-images',
+  )
 }
 
 export function* takenValues(

@@ -24,6 +24,7 @@ const createTables = (tables: StateTables) => [
     pass integer not null,
     estimated_rows bigint not null,
     verification text,
+    journal_days integer,
     created_at timestamptz not null,
     started_at timestamptz,
     finished_at timestamptz)`,
@@ -49,6 +50,7 @@ const createTables = (tables: StateTables) => [
     pass_left bigint not null default 0,
     pass_written bigint not null default 0,
     pass_scanned bigint not null default 0,
+    journal_bytes bigint not null default 0,
     updated_at timestamptz not null,
     primary key (run_id, shard))`,
   sql`create table if not exists ${tables.failure} (
@@ -62,6 +64,14 @@ const createTables = (tables: StateTables) => [
     attempts integer not null,
     at timestamptz not null,
     primary key (run_id, key_hash))`,
+  sql`create table if not exists ${tables.journal} (
+    run_id bigint not null,
+    id bigint generated always as identity,
+    row_key text collate "C" not null,
+    written text not null,
+    before_image text not null,
+    after_image text not null,
+    primary key (run_id, id))`,
   sql`create table if not exists ${tables.schemaVersion} (
     table_name varchar(200) collate "C" primary key,
     version varchar(40) not null,

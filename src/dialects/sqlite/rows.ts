@@ -1,10 +1,20 @@
-import type { Key, KeyRange, PageRange, RangeOutcome, TablePlan, UpdateOutcome, UpdateRow } from '../dialect.js'
+import type {
+  ImageRow,
+  Journal,
+  Key,
+  KeyRange,
+  PageRange,
+  RangeOutcome,
+  TablePlan,
+  UpdateOutcome,
+  UpdateRow,
+} from '../dialect.js'
 import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
 import type { SqliteTable } from './introspect.js'
 import { spelling } from './spelling.js'
-import { assigned, isAsRead, isMarked, keyValue, keyValueIn, storageOf, textOf } from './texts.js'
+import { assigned, isAsRead, isMarked, keyValue, keyValueIn, restored, storageOf, textOf } from './texts.js'
 
 /*
  * Reads and writes of the user's rows; texts.ts says how their values travel. Only names that begin with rs_ stand beside those
@@ -183,13 +193,15 @@ export function* updateRows(
   plan: TablePlan,
   written: readonly ColumnInfo[],
   rows: readonly UpdateRow[],
+  values: 'encoded' | 'restored' = 'encoded',
 ): Script<UpdateOutcome> {
   const { info, read } = plan
+  const assign = values === 'restored' ? restored : assigned
   const guards = info.key.length + read.length
   const write = perRow(
     guards + written.length,
     (row) => {
-      const set = written.map((column, i) => sql`${sql.id(column.name)} = ${assigned(column, row[guards + i] ?? null)}`)
+      const set = written.map((column, i) => sql`${sql.id(column.name)} = ${assign(column, row[guards + i] ?? null)}`)
       return statement(
         'update-rows',
         sql`${update(info)} ${tableSql(info.table)} set ${sql.join(set)} where ${guarded(plan, row)}`,
@@ -272,6 +284,28 @@ export function* updateRange(
     sql`select ${keyTexts(info)} from ${keyed(info)} where ${matching} limit 1`,
   )
   return { written: affected, stillMatching: found.rows[0]?.map(String) }
+}
+
+/**
+ * insert into "rowshift_journal" (run_id, row_key, written, before_image, after_image)
+ * select ?, rs_v.rs_c1, ?, rs_v.rs_c2, json_array(<text of "city"."slug">)
+ * from (...json_each(?)) as rs_v cross join "city" on "city"."id" = rs_v.rs_c0
+ */
+export function noteImages(
+  info: TableInfo,
+  columns: readonly ColumnInfo[],
+  rows: readonly ImageRow[],
+  { table, runId }: Journal,
+): Statement {
+  const keys = info.key.length
+  const stored = sql.join(columns.map((column) => textOf(column, columnOf(info, column))))
+  const written = JSON.stringify(columns.map(({ name }) => name))
+  return statement(
+    'note-images',
+    sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
+      select ${runId}, ${given(keys)}, ${written}, ${given(keys + 1)}, json_array(${stored})
+      from ${input(rows, keys + 2)} cross join ${keyed(info)} on ${keyJoin(info, rows)} order by rs_v.rs_ord`,
+  )
 }
 
 /**

@@ -7,6 +7,12 @@ const identifierOf = (table: Sql): readonly string[] => (table.holes[0] as { ide
 /** A foreign key names a table of its own schema, without the schema. */
 const unqualified = (table: Sql): Sql => sql.id(identifierOf(table).at(-1)!)
 
+/** "main"."rowshift_journal_run": beside its table. */
+const indexOf = (table: Sql): Sql => {
+  const path = identifierOf(table)
+  return sql.id(...path.slice(0, -1), `${path.at(-1)}_run`)
+}
+
 const createTables = (tables: StateTables) => [
   sql`create table if not exists ${tables.run} (
     id integer primary key autoincrement,
@@ -22,6 +28,7 @@ const createTables = (tables: StateTables) => [
     pass integer not null,
     estimated_rows integer not null,
     verification text,
+    journal_days integer,
     created_at text not null,
     started_at text,
     finished_at text)`,
@@ -47,6 +54,7 @@ const createTables = (tables: StateTables) => [
     pass_left integer not null default 0,
     pass_written integer not null default 0,
     pass_scanned integer not null default 0,
+    journal_bytes integer not null default 0,
     updated_at text not null,
     primary key (run_id, shard))`,
   sql`create table if not exists ${tables.failure} (
@@ -60,6 +68,14 @@ const createTables = (tables: StateTables) => [
     attempts integer not null,
     at text not null,
     primary key (run_id, key_hash))`,
+  sql`create table if not exists ${tables.journal} (
+    id integer primary key autoincrement,
+    run_id integer not null references ${unqualified(tables.run)} (id),
+    row_key text not null,
+    written text not null,
+    before_image text not null,
+    after_image text not null)`,
+  sql`create index if not exists ${indexOf(tables.journal)} on ${unqualified(tables.journal)} (run_id)`,
   sql`create table if not exists ${tables.schemaVersion} (
     table_name text not null primary key,
     version text not null,

@@ -97,3 +97,13 @@ export function assigned(column: ColumnInfo, text: string | null): Sql {
   if (storage === 'bytes') return sql`unhex(${text})`
   return storage === 'jsonb' ? sql`jsonb(${text})` : sql`${text}`
 }
+
+/** A value that the column held before, from its printed text. A bare text becomes what it was by the column's affinity. */
+export function restored(column: ColumnInfo, text: string | null): Sql {
+  if (text === null || !isMarked(text)) return assigned(column, text)
+  const { tag, payload } = unmarked(text)
+  if (tag === 'x') return sql`unhex(${payload})`
+  // As NUMERIC 5.0 would become 5.
+  if (tag === 'n') return /^-?\d+$/.test(payload) ? sql`cast(${payload} as integer)` : sql`cast(${payload} as real)`
+  return sql`${payload}`
+}

@@ -1,5 +1,6 @@
 import type { StateStatements } from '../state-statements.js'
 import { stateOfFailures } from './failures.js'
+import { stateOfJournal } from './journal.js'
 import { stateOfRuns } from './runs.js'
 import { stateOfShards } from './shards.js'
 import type { StateSpelling } from './spelling.js'
@@ -14,5 +15,6 @@ export function sharedState(spelling: StateSpelling): StateStatements {
     ...stateOfRuns(spelling),
     ...stateOfShards(spelling),
     ...stateOfFailures(spelling),
+    ...stateOfJournal(spelling),
   }
 }

@@ -14,7 +14,7 @@ export function stateOfRuns(
   const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
 
   const runColumns = sql`id, name, status, reason_code, reason, table_name, definition_hash, table_hash, transform_hash, pass,
-    estimated_rows, verification, ${spelling.timeText(sql`created_at`)}, ${spelling.timeText(sql`started_at`)},
+    estimated_rows, verification, journal_days, ${spelling.timeText(sql`created_at`)}, ${spelling.timeText(sql`started_at`)},
     ${spelling.timeText(sql`finished_at`)}`
 
   const readRun = (row: readonly Cell[]): RunRow => ({
@@ -30,9 +30,10 @@ export function stateOfRuns(
     pass: Number(row[9]),
     estimatedRows: Number(row[10]),
     verification: text(row[11]),
-    createdAt: String(row[12]),
-    startedAt: text(row[13]),
-    finishedAt: text(row[14]),
+    journalDays: row[12] === null || row[12] === undefined ? undefined : Number(row[12]),
+    createdAt: String(row[13]),
+    startedAt: text(row[14]),
+    finishedAt: text(row[15]),
   })
 
   function* oneRun(label: string, query: Sql): Script<RunRow | undefined> {
@@ -46,9 +47,9 @@ export function stateOfRuns(
       yield statement(
         'insert-run',
         sql`insert into ${table} (name, active_name, status, table_name, definition_hash, table_hash, transform_hash,
-            estimated_rows, pass, created_at)
+            estimated_rows, journal_days, pass, created_at)
           values (${run.name}, ${run.name}, ${run.status}, ${run.table}, ${run.definitionHash}, ${run.tableHash},
-            ${run.transformHash ?? null}, ${run.estimatedRows}, 0, ${spelling.now}) ${spelling.keepOnConflict(sql`active_name`)}`,
+            ${run.transformHash ?? null}, ${run.estimatedRows}, ${run.journalDays ?? null}, 0, ${spelling.now}) ${spelling.keepOnConflict(sql`active_name`)}`,
       )
       const active = yield* oneRun(
         'lock-run',

@@ -13,6 +13,7 @@ const columnOfCounter: Record<keyof Counters, string> = {
   passLeft: 'pass_left',
   passWritten: 'pass_written',
   passScanned: 'pass_scanned',
+  journalBytes: 'journal_bytes',
 }
 
 /** Statements on the checkpoint table. */

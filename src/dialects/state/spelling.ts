@@ -27,6 +27,7 @@ export interface StateTables {
   readonly run: Sql
   readonly checkpoint: Sql
   readonly failure: Sql
+  readonly journal: Sql
   readonly schemaVersion: Sql
 }
 
@@ -37,6 +38,7 @@ export function stateTables(names: StateNames): StateTables {
     run: path('run'),
     checkpoint: path('checkpoint'),
     failure: path('failure'),
+    journal: path('journal'),
     schemaVersion: path('schema_version'),
   }
 }

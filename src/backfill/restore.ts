@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Key, TablePlan, UpdateRow } from '../dialects/dialect.js'
+import type { Script } from '../dialects/script.js'
+import type { JournalEntry, NewFailure } from '../dialects/state-statements.js'
+import type { ColumnInfo } from '../dialects/table.js'
+import { tableText } from '../dialects/table.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
+import type { BatchOutcome } from './bulk-writer.js'
+import { byHalves } from './by-halves.js'
+import { newBatchId } from './checkpoint.js'
+import { commit } from './commit-batch.js'
+import { readKey } from './cursor.js'
+import { rereadRows } from './keyset-reader.js'
+import { withFaultsMended } from './mend.js'
+import type { PreparedBackfill, PreparedRestore } from './prepare-backfill.js'
+import { refusalOf } from './retry.js'
+import { nameOf, type ShardContext } from './shard-context.js'
+import { type Decision, keep, reading, readModeIn, undo } from './transaction.js'
+
+/** Entries of a batch, at most: they are held in memory, and their rows stay locked until its commit. */
+const mostEntries = 2_000
+
+/**
+ * Gives rows back what the journal has of them, from the newest entry to the oldest, each only where the row still is as the run
+ * left it. The cursor is the id of an entry; an entry is removed in the transaction that restores its row, so nothing is restored
+ * twice. What was changed since is listed, and its entry stays.
+ */
+export async function runRestore(
+  context: ShardContext,
+  work: PreparedRestore,
+  range: { readonly after: Key | undefined; readonly upTo: Key },
+): Promise<'done' | 'stopped' | 'claim-lost'> {
+  const { dialect, names, pace, scope, stop } = context
+  const doing = `reading the journal of ${nameOf(context)}`
+  let upTo = range.after ? Number(range.after[0]) - 1 : Number(range.upTo[0])
+  for (;;) {
+    if (stop.aborted) return 'stopped'
+    const limit = Math.min(pace.rows, mostEntries)
+    const entries = await withFaultsMended(context, { doing }, (session) =>
+      session.run(reading(dialect, scope, dialect.state.journal(names, work.runIds, upTo, limit))),
+    )
+    const last = entries.at(-1)
+    if (!last) return 'done'
+    const id = newBatchId()
+    const startedAt = performance.now()
+    const outcome = await commit(context, id, (session) => session.run(scope.wrap(restoreBatch(context, entries, id))))
+    if (outcome.status === 'fenced') return 'claim-lost'
+    const ms = performance.now() - startedAt
+    pace.took({ keys: entries.length, rows: entries.length, databaseMs: ms, totalMs: ms }, context.shard.leaseMs)
+    context.onBatch({ ...outcome, scanned: entries.length, ms })
+    upTo = last.id - 1
+    const { delayMs } = pace.settings
+    if (delayMs > 0) await sleep(delayMs, undefined, { signal: stop }).catch(() => undefined)
+  }
+}
+
+function* restoreBatch(
+  context: ShardContext,
+  entries: readonly JournalEntry[],
+  batchId: string,
+): Script<Decision<BatchOutcome>> {
+  const { dialect, names, hold } = context
+  const scanned = entries.length
+  const cursor = [String(entries.at(-1)!.id)]
+  if (!(yield* hold.fence(batchId, { cursor, add: { scanned, passScanned: scanned } })))
+    return undo({ status: 'fenced' })
+
+  let [written, skipped] = [0, 0]
+  const settled: number[] = []
+  // By key: of two entries of one row the older one's reason is kept.
+  const failures = new Map<string, NewFailure>()
+  for (const group of statementsOf(entries)) {
+    const outcome = yield* restoreGroup(context, group)
+    written += outcome.restored.length
+    skipped += outcome.needless.length
+    for (const { id } of [...outcome.restored, ...outcome.needless]) settled.push(id)
+    for (const failure of outcome.failures) failures.set(failure.key, failure)
+  }
+  yield* dialect.state.deleteJournal(names, settled)
+  if (failures.size > 0) yield* dialect.state.putFailures(names, hold.runId, [...failures.values()])
+  yield* hold.count({ written, passWritten: written, skipped })
+  return keep({ status: 'written', written, skipped, conflicts: 0, failures: failures.size })
+}
+
+/** Entries that one statement can take: of the same columns, and no row twice, because the newer entry comes first. */
+function statementsOf(entries: readonly JournalEntry[]): readonly (readonly JournalEntry[])[] {
+  const rounds: Map<string, JournalEntry[]>[] = []
+  const seen = new Map<string, number>()
+  for (const entry of entries) {
+    const round = seen.get(entry.key) ?? 0
+    seen.set(entry.key, round + 1)
+    rounds[round] ??= new Map()
+    const columns = JSON.stringify(entry.columns)
+    const group = rounds[round].get(columns) ?? []
+    rounds[round].set(columns, group)
+    group.push(entry)
+  }
+  // Most often in key order, then: as they were written.
+  return rounds.flatMap((round) => [...round.values()].map((group) => group.reverse()))
+}
+
+interface GroupOutcome {
+  readonly restored: readonly JournalEntry[]
+  /** The row is gone, or is as it was before already. */
+  readonly needless: readonly JournalEntry[]
+  readonly failures: readonly NewFailure[]
+}
+
+function* restoreGroup(context: ShardContext, entries: readonly JournalEntry[]): Script<GroupOutcome> {
+  const { dialect, prepared } = context
+  const columns = entries[0]!.columns.map((name) => columnOf(prepared, name))
+  const plan: TablePlan = { info: prepared.info, read: columns, where: undefined, endsWithWrite: false }
+  const rows = entries.map(({ key, before, after }): UpdateRow => [...readKey(key), ...after, ...before])
+  const standing = new Set(yield* dialect.lockGuarded(plan, rows))
+  const others = entries.filter((_, i) => !standing.has(i))
+  const { needless, changed } = yield* sortOut(context, plan, others)
+
+  const failures = changed.map((entry) =>
+    failureOf(context, entry, { code: 'CHANGED_SINCE', message: 'changed after the run, so it was left as it is' }),
+  )
+  const refused = new Set<JournalEntry>()
+  const sound = entries.map((entry, i) => ({ entry, row: rows[i]! })).filter((_, i) => standing.has(i))
+  yield* byHalves(
+    dialect,
+    sound,
+    function* (part) {
+      // Locked rows are written even where the driver counts only those whose bytes changed.
+      const texts = part.map(({ row }) => row)
+      yield* dialect.updateRows(plan, columns, texts, 'restored')
+    },
+    ({ entry }, error) => {
+      refused.add(entry)
+      failures.push(failureOf(context, entry, refusalOf(dialect, error)))
+    },
+  )
+  const restored = sound.map(({ entry }) => entry).filter((entry) => !refused.has(entry))
+  return { restored, needless, failures }
+}
+
+/** Rows that are not as the run left them. */
+function* sortOut({ dialect, scope }: ShardContext, plan: TablePlan, entries: readonly JournalEntry[]) {
+  const needless: JournalEntry[] = []
+  const changed: JournalEntry[] = []
+  if (entries.length === 0) return { needless, changed }
+  const keys = entries.map(({ key }) => readKey(key))
+  const { matching } = yield* rereadRows(dialect, plan, keys, readModeIn(scope))
+  const found = new Map(matching.map(({ key, tokens }) => [JSON.stringify(key), JSON.stringify(tokens)]))
+  for (const entry of entries) {
+    const now = found.get(entry.key)
+    const isNeedless = now === undefined || now === JSON.stringify(entry.before)
+    ;(isNeedless ? needless : changed).push(entry)
+  }
+  return { needless, changed }
+}
+
+function failureOf(
+  { hold }: ShardContext,
+  { key }: JournalEntry,
+  why: Pick<NewFailure, 'code' | 'message'>,
+): NewFailure {
+  return { key, shard: hold.shard, state: 'failed', attempts: 1, ...why }
+}
+
+function columnOf({ info, definition }: PreparedBackfill, name: string): ColumnInfo {
+  const column = info.columns.get(name)
+  if (column) return column
+  throw new RowshiftError('TABLE_CHANGED', {
+    message: `${definition.name}: the journal has values of column "${name}", which "${tableText(info.table)}" has no more. Add the column again first.`,
+    details: { backfill: definition.name, table: tableText(info.table), column: name },
+  })
+}
