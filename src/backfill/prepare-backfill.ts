@@ -142,6 +142,11 @@ function createBinder(
     const name = mapping?.columns.get(property)?.column ?? property
     const column = info.columns.get(name)
     if (column) return column
+    const embedded = [...(mapping?.columns.keys() ?? [])].filter((path) => path.startsWith(`${property}.`))
+    if (embedded.length > 0) {
+      const message = `"${property}" of the entity is embedded. Name its columns: ${embedded.join(', ')}.`
+      return fail('COLUMN_NOT_FOUND', message, { column: property })
+    }
     const known = [...info.columns.keys()].join(', ')
     return fail('COLUMN_NOT_FOUND', `table "${table}" has no column "${name}". It has: ${known}.`, { column: name })
   }

@@ -1,7 +1,14 @@
 import { expect } from 'vitest'
+import { schedule } from '../../src/adapters/typeorm/index.js'
+import { ShardHold } from '../../src/backfill/checkpoint.js'
+import { batchLimits } from '../../src/backfill/limits.js'
+import { kept, ownTransactions } from '../../src/backfill/transaction.js'
+import type { Script } from '../../src/dialects/script.js'
 import { defineBackfill } from '../../src/index.js'
+import { claimShard } from '../../src/runs/claim.js'
+import { type RunReport, readStatus } from '../../src/runs/read-status.js'
 import { controlRun } from '../../src/runs/run-control.js'
-import { portTo, runBackfill } from '../support/backfills.js'
+import { portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { countWhere } from '../support/city-table.js'
 import { countedSlug, createCountedCities, expireLease, readCheckpoint } from '../support/counted-cities.js'
 import { testEachDatabase, testOn, waitingTestEachDatabase } from '../support/databases.js'
@@ -93,16 +100,21 @@ waitingTestEachDatabase('keeps its shard through a transform that outlasts the l
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
   let isSlow = true
+  let begin = () => {}
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve
+  })
   const slow = countedSlug(undefined, {
     async during() {
       if (!isSlow) return
       isSlow = false
+      begin()
       await new Promise((resolve) => setTimeout(resolve, leaseMs + 2_000))
     },
   })
   const other: number[] = []
   const working = runBackfill(await database.connect(), slow)
-  await new Promise((resolve) => setTimeout(resolve, 500))
+  await begun
   const waiting = runBackfill(await database.connect(), countedSlug(undefined, { onRow: (id) => other.push(id) }))
   await new Promise((resolve) => setTimeout(resolve, leaseMs + 1_000))
   expect(other).toEqual([])
@@ -117,9 +129,15 @@ waitingTestEachDatabase('takes a shard over whose worker fell silent, in under t
   await createCountedCities(app, database.name, rows)
   // A worker that hangs for ever, and whose heartbeats do not arrive any more.
   let silentSince = 0
+  let begin = () => {}
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve
+  })
   const silent = countedSlug(undefined, {
     onRow: (id) => {
-      if (id === 15) silentSince = performance.now()
+      if (id !== 15) return
+      silentSince = performance.now()
+      begin()
     },
     during: () => (silentSince > 0 ? new Promise(() => undefined) : undefined),
   })
@@ -130,7 +148,7 @@ waitingTestEachDatabase('takes a shard over whose worker fell silent, in under t
       },
     },
   }).catch(() => undefined)
-  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  await begun
 
   let takenOverAt = 0
   const heir = countedSlug(undefined, {
@@ -164,4 +182,40 @@ waitingTestEachDatabase('tells a transform under way that its shard has been tak
   const result = await runBackfill(await database.connect(), patient)
   expect(result).toMatchObject({ status: 'unfinished', reason: 'paused', counts: { written: 0, failures: 0 } })
   expect(await countWhere(app, 'slug is not null')).toBe(0)
+})
+
+testEachDatabase('changes nothing of a shard for a hold that is not, or no longer, the right one', async (database) => {
+  const app = await database.connect()
+  await createCountedCities(app, database.name, rows)
+  await withQueryRunner(app, (queryRunner) => schedule(queryRunner, countedSlug(undefined)))
+  const port = portTo(app)
+  const { dialect, stateNames } = port
+  const scope = ownTransactions(dialect, batchLimits)
+  const session = await port.connect()
+  const committed = <T>(script: Script<T>) => session.run(scope.wrap(kept(script)))
+  const shardNow = async () => (await readStatus(port))[0]!.shards[0]!
+  try {
+    const options = { from: [], isTooSlow: false, check: () => undefined }
+    const [{ run }] = (await readStatus(port)) as [RunReport]
+    const claimed = await session.run(scope.wrap(claimShard(port, run.id, options)))
+    if (claimed.status !== 'claimed') throw new Error(claimed.status)
+    const { hold } = claimed
+    const { seq, ...before } = await shardNow()
+    const strangers = {
+      'another claim': new ShardHold(dialect, stateNames, run.id, 0, 'another', seq),
+      'an older sequence': new ShardHold(dialect, stateNames, run.id, 0, hold.claim, seq - 1),
+    }
+    for (const [which, stranger] of Object.entries(strangers)) {
+      expect(await committed(stranger.fence('batch', { cursor: ['9'], add: { scanned: 1 } })), which).toBe(false)
+      expect(await committed(stranger.finish()), which).toBe(false)
+    }
+    // A heartbeat leaves the sequence alone, so it asks for the claim only; so does giving back.
+    await committed(strangers['another claim'].release())
+    expect(await committed(strangers['another claim'].heartbeat())).toBe(false)
+    expect(await shardNow()).toEqual({ seq, ...before })
+    expect(await committed(hold.fence('batch', { cursor: ['9'], add: { scanned: 1 } }))).toBe(true)
+    expect(await shardNow()).toMatchObject({ seq: seq + 1, cursorKey: '["9"]', claim: hold.claim })
+  } finally {
+    await session.release()
+  }
 })

@@ -112,3 +112,37 @@ export function uses(slug: typeof citySlug): void {
   // @ts-expect-error a row without its column
   testing(slug, [{ row: {}, expect: { slug: 'oslo' } }])
 }
+
+class Address {
+  city!: string
+  zip?: string
+  geo!: { lat: number }
+}
+
+class Shop {
+  id!: number
+  name!: string
+  address!: Address
+  former!: Address | null
+}
+
+/** Columns of embedded entities go by their path, in the row as well. */
+export const embedded = defineBackfill({
+  name: 'shop.address',
+  table: Shop,
+  select: { name: true, 'address.city': true, 'address.geo.lat': true, 'former.city': true },
+  write: { 'address.zip': true },
+  where: { 'address.zip': null, name: { not: null } },
+  transform(row) {
+    type _Given = [
+      Expect<
+        Equal<
+          typeof row,
+          { name: string; 'address.city': string; 'address.geo.lat': number; 'former.city': string | null }
+        >
+      >,
+    ]
+    return { 'address.zip': row['former.city'] }
+  },
+  reverse: { set: { 'address.zip': null } },
+})

@@ -250,7 +250,7 @@ export const reverseSetMisspelt = defineBackfill.sql({
   name: 'reverse, no such column',
   table: City,
   set: { kind: 'town' },
-  // error: Object literal may only specify known properties, and 'kidn' does not exist in type '{ readonly id?: Sql | Scalar | null | undefined; readonly kind?: Sql | Scalar | null | undefined; readonly name?: Sql | Scalar | null | undefined; readonly settings?: Sql | ... 2 more ... | undefined; readonly slug?: Sql | ... 2 more ... | undefined; }'.
+  // error: Object literal may only specify known properties, and 'kidn' does not exist in type '{ readonly [x: `${string}.${string}`]: Sql | Scalar | null | undefined; readonly id?: Sql | Scalar | null | undefined; readonly kind?: Sql | Scalar | null | undefined; readonly name?: Sql | ... 2 more ... | undefined; readonly settings?: Sql | ... 2 more ... | undefined; readonly slug?: Sql | ... 2 more ... | undefi...'.
   reverse: { set: { kidn: null } },
 })
 
@@ -260,4 +260,24 @@ export const sqlWithTransform = defineBackfill.sql({
   set: { slug: sql`lower(name)` },
   // error: Object literal may only specify known properties, and 'transform' does not exist in type 'SqlBackfillOptions<unknown, { readonly slug: Sql; }>'.
   transform: () => ({ slug: 'x' }),
+})
+
+class Shop {
+  id!: number
+  name!: string
+  address!: { city: string; zip: string | null }
+}
+
+defineBackfill({
+  name: 'embedded, no such column',
+  table: Shop,
+  select: {
+    'address.city': true,
+    // error: Type 'true' is not assignable to type '"no such column"'.
+    'address.ctiy': true,
+    // error: Type 'true' is not assignable to type '"no such column"'.
+    'name.length': true,
+  },
+  write: { 'address.zip': true },
+  transform: () => undefined,
 })

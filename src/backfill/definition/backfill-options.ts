@@ -1,5 +1,5 @@
 import type { Sql } from '../../dialects/sql.js'
-import type { Cell, ColumnName, Row, Source } from './columns.js'
+import type { Cell, ColumnName, EmbeddedPath, IsColumn, PropertyOf, Row, Source } from './columns.js'
 
 /** A value that every database can compare and store as a constant. */
 export type Scalar = string | number | bigint | boolean | Date | Uint8Array
@@ -41,7 +41,7 @@ export type Known<E, S, W> = unknown extends E
   ? {
       [K in keyof S | keyof W]: (K extends keyof S ? Row<E, S>[K] : never) | (K extends keyof W ? Row<E, W>[K] : never)
     }
-  : E
+  : E & Readonly<Record<EmbeddedPath, Scalar | null>>
 
 /** A row after the change: what was selected, with the written columns in place. */
 export type After<E, S, W> = [S, W] extends [infer A, infer B]
@@ -85,22 +85,20 @@ type Check<E, S, W> = [S, W] extends [infer A, infer B] ? (row: After<E, A, B>) 
 /** What taking back sets: by column, a constant or an expression over the row's columns. NULL is always possible. */
 export type SetValues<E> = unknown extends E
   ? Readonly<Record<string, Sql | Scalar | null>>
-  : { readonly [K in ColumnName<E>]?: Sql | Scalar | null }
+  : { readonly [K in ColumnName<E> | EmbeddedPath]?: Sql | Scalar | null }
 
 /** The names that `set` of SQL may use; {@link CheckedSet} says with which values. */
 export type Settable<E> = unknown extends E
   ? Readonly<Record<string, unknown>>
-  : { readonly [K in ColumnName<E>]?: unknown }
+  : { readonly [K in ColumnName<E> | EmbeddedPath]?: unknown }
 
 /** Refuses in `set` what is no column of an entity or model, and constants of another type. */
 export type CheckedSet<E, X> = {
   readonly [K in keyof X]: unknown extends E
     ? Sql | Scalar | null
-    : K extends ColumnName<E>
-      ? Sql | Extract<E[K], Scalar | null>
-      : K extends keyof E
-        ? 'a method is not a column'
-        : 'no such column'
+    : IsColumn<E, K> extends true
+      ? Sql | Extract<PropertyOf<E, K>, Scalar | null>
+      : IsColumn<E, K>
 }
 
 /** Limits of a journal. */

@@ -87,10 +87,39 @@ type AnyFunction = (...args: never) => unknown
 /** The properties of an entity that can be columns: all but its methods. */
 export type ColumnName<E> = { [K in keyof E]-?: E[K] extends AnyFunction ? never : K }[keyof E]
 
-/** What can be picked: any column of a named table with its type, or columns of an entity or model with `true`. */
+/** A property of an embedded entity: `'address.city'`. */
+export type EmbeddedPath = `${string}.${string}`
+
+/** The type of a property, or of one that is embedded: `'address.city'`. An embedded entity that may be absent has NULLs. */
+export type PropertyOf<E, K> = K extends keyof E
+  ? E[K]
+  : K extends `${infer Head}.${infer Tail}`
+    ? Head extends keyof E
+      ? PropertyOf<NonNullable<E[Head]>, Tail> | Extract<E[Head], null | undefined>
+      : never
+    : never
+
+/** `true`, or what the editor is to show. A text, a number or a date embeds nothing. */
+export type IsColumn<E, K> =
+  K extends ColumnName<E>
+    ? true
+    : K extends keyof E
+      ? 'a method is not a column'
+      : K extends `${infer Head}.${infer Tail}`
+        ? Head extends keyof E
+          ? NonNullable<E[Head]> extends string | number | bigint | boolean | Date | Uint8Array | readonly unknown[]
+            ? 'no such column'
+            : IsColumn<NonNullable<E[Head]>, Tail>
+          : 'no such column'
+        : 'no such column'
+
+/**
+ * What can be picked: any column of a named table with its type, or columns of an entity or model with `true`. Those of an embedded
+ * entity are named by their path, `'address.city'`, also in the row; {@link CheckedSelection} says whether they exist.
+ */
 export type Selection<E> = unknown extends E
   ? Readonly<Record<string, true | string | Column>>
-  : { readonly [K in ColumnName<E>]?: true | Column }
+  : { readonly [K in ColumnName<E>]?: true | Column } & { readonly [K in EmbeddedPath]?: true | Column }
 
 // What to offer for a text that is no column type: everything to an empty text, so that editors complete all of it; else
 // the plain or the nullable words, which a message has room for. (A mapped type, because `keyof` would be shown as such.)
@@ -113,11 +142,9 @@ export type CheckedSelection<E, S> = {
         : S[K] extends string
           ? WordsFor<S[K]>
           : Column
-    : K extends ColumnName<E>
+    : IsColumn<E, K> extends true
       ? true | Column
-      : K extends keyof E
-        ? 'a method is not a column'
-        : 'no such column'
+      : IsColumn<E, K>
 }
 
 /**
@@ -125,11 +152,9 @@ export type CheckedSelection<E, S> = {
  * column that may be NULL, and NULL is `null`.
  */
 export type Cell<E, K, C> = C extends true
-  ? K extends keyof E
-    ? undefined extends E[K]
-      ? Exclude<E[K], undefined> | null
-      : E[K]
-    : never
+  ? undefined extends PropertyOf<E, K>
+    ? Exclude<PropertyOf<E, K>, undefined> | null
+    : PropertyOf<E, K>
   : ValueOf<C>
 
 /** The row of the picked columns: `{ id: number; name: string }`. */

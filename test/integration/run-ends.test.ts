@@ -1,0 +1,161 @@
+import { expect } from 'vitest'
+import { requireCompleted, schedule } from '../../src/adapters/typeorm/index.js'
+import { definitionOf } from '../../src/backfill/definition/definition.js'
+import { batchLimits } from '../../src/backfill/limits.js'
+import { prepareBackfill } from '../../src/backfill/prepare-backfill.js'
+import { ownTransactions, reading } from '../../src/backfill/transaction.js'
+import { defineBackfill } from '../../src/index.js'
+import { concludeRun, endPass } from '../../src/runs/finish-run.js'
+import { readFailures, readStatus } from '../../src/runs/read-status.js'
+import { controlRun } from '../../src/runs/run-control.js'
+import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { countWhere, createCities } from '../support/city-table.js'
+import { testEachDatabase, testOn, waitingTestEachDatabase } from '../support/databases.js'
+
+/* What follows a run's last batch, and the gate after it. */
+
+const rows = 30
+
+const citySlug = defineBackfill({
+  name: 'city.slug',
+  table: 'city',
+  select: { id: 'integer', name: 'text' },
+  write: { slug: 'text' },
+  where: { slug: null },
+  batchRows: 10,
+  // Towns have none.
+  transform: ({ id, name }) => (id > 1000 ? undefined : { slug: name.toLowerCase() }),
+})
+
+testEachDatabase('ends a pass that was stopped after its last batch', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  const stop = new AbortController()
+  const result = await runBackfill(dataSource, citySlug, {
+    stop: stop.signal,
+    onProgress: ({ scanned }) => scanned === rows && stop.abort(),
+  })
+  expect(result).toMatchObject({ status: 'unfinished', reason: 'interrupted', counts: { written: rows } })
+  expect(await runBackfill(dataSource, citySlug)).toMatchObject({ status: 'completed', counts: { written: rows } })
+})
+
+testEachDatabase('decides nothing for a run that was taken away after its last batch', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug))
+  // As a worker leaves it between its last batch and what follows.
+  await dataSource.query(`update rowshift_checkpoint set status = 'done', pass_written = 1`)
+  const port = portTo(dataSource)
+  const scope = ownTransactions(port.dialect, batchLimits)
+  const session = await port.connect()
+  try {
+    const prepared = await session.run(reading(port.dialect, scope, prepareBackfill(port, definitionOf(citySlug))))
+    const { id } = await controlRun(port, 'city.slug', 'pause')
+    expect(await session.run(scope.wrap(endPass(port, scope, prepared, id)))).toBe('not-yet')
+    expect(await readStatus(port)).toMatchObject([{ run: { status: 'paused', pass: 0 }, shards: [{ status: 'done' }] }])
+
+    await controlRun(port, 'city.slug', 'cancel')
+    const verification = { isPassed: true, remaining: 0, checked: 0, refused: [] }
+    await session.run(scope.wrap(concludeRun(port, id, verification)))
+    expect(await readStatus(port)).toMatchObject([{ run: { status: 'cancelled', verification: undefined } }])
+  } finally {
+    await session.release()
+  }
+})
+
+testEachDatabase('opens the gate for rows that were left on purpose, and for no further one', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  await dataSource.query(`insert into city (id, name) values (1001, 'Town 1'), (1002, 'Town 2')`)
+  expect(await runBackfill(dataSource, citySlug)).toMatchObject({ status: 'completed', counts: { left: 2 } })
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    await requireCompleted(queryRunner, citySlug)
+    await dataSource.query(`insert into city (id, name) values (900, 'Late')`)
+    expect(await codeOf(requireCompleted(queryRunner, citySlug))).toBe('GATE_SHUT')
+  })
+})
+
+testOn(['postgres'], 'keeps writers out from the gate until the contract is committed', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  await runBackfill(dataSource, citySlug)
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    await queryRunner.startTransaction()
+    await requireCompleted(queryRunner, citySlug)
+    await withQueryRunner(dataSource, async (old) => {
+      await old.query(`set lock_timeout = '200ms'`)
+      const insert = old.query(`insert into city (id, name) values (900, 'Late')`)
+      await expect(insert).rejects.toMatchObject({ code: '55P03' })
+      await old.query('reset lock_timeout')
+      // Readers need not wait.
+      await old.query('select count(*) from city')
+    })
+    await queryRunner.query('alter table city alter column slug set not null')
+    await queryRunner.commitTransaction()
+  })
+  await expect(dataSource.query(`insert into city (id, name) values (900, 'Late')`)).rejects.toMatchObject({
+    code: '23502',
+  })
+})
+
+waitingTestEachDatabase('lists a row that never stops changing, and lets go of it in time', async (database) => {
+  const app = await database.connect()
+  const dataSource = await database.connect()
+  await createCities(app, database.name, 3)
+  let version = 0
+  const writes: Promise<unknown>[] = []
+  const restless = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { id: 'integer', name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    async transform({ id, name }) {
+      if (id === 2) {
+        const write = app.query(`update city set name = 'City 2 v${++version}' where id = 2`)
+        writes.push(write)
+        // At the last attempt the row is locked, so this waits for the lock, which waits for this.
+        await write
+      }
+      return { slug: name }
+    },
+  })
+  expect(await runBackfill(dataSource, restless)).toMatchObject({ status: 'failed', code: 'ROWS_FAILED' })
+  await Promise.all(writes)
+  expect(await readFailures(portTo(app), 'city.slug', { limit: 10 })).toMatchObject({
+    failures: [{ key: '["2"]', state: 'failed', code: 'CONFLICT', message: expect.stringContaining('kept changing') }],
+  })
+  expect(await app.query('select name from city where id = 2')).toEqual([{ name: `City 2 v${version}` }])
+  expect(await countWhere(app, 'slug is null')).toBe(1)
+})
+
+testOn(['postgres'], 'begins anew when the last attempt at a row meets a fault under its lock', async (database) => {
+  const app = await database.connect()
+  const dataSource = await database.connect()
+  await createCities(app, database.name, 3)
+  let version = 0
+  let faults = 0
+  const restless = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { id: 'integer', name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    async transform({ id, name }) {
+      if (id === 2 && version < 5) await app.query(`update city set name = 'City 2 v${++version}' where id = 2`)
+      return { slug: name }
+    },
+  })
+  const result = await runBackfill(dataSource, restless, {
+    hooks: {
+      inject({ label, text }, when) {
+        const isLocking = label === 'read-keys' && text.includes('for update')
+        if (!isLocking || when !== 'after' || faults++ > 0) return undefined
+        return `do $$ begin raise exception 'busy' using errcode = 'deadlock_detected'; end $$`
+      },
+    },
+  })
+  expect(result).toMatchObject({ status: 'completed', counts: { written: 3, conflicts: 1 } })
+  expect(faults).toBeGreaterThan(1)
+  expect(await countWhere(app, 'slug <> name')).toBe(0)
+})
