@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { defineBackfill, sql } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { testEachDatabase } from '../support/databases.js'
+import { testEachDatabase, testOn } from '../support/databases.js'
 
 testEachDatabase('writes batchRows rows a transaction and rests delayMs after each', async (database) => {
   const dataSource = await database.connect()
@@ -87,3 +87,60 @@ testEachDatabase(
     expect(mostPending).toBeLessThanOrEqual(32)
   },
 )
+
+// SQLite answers within the call, so there is nothing to wait for.
+testOn(['postgres', 'mariadb'], 'reads the next page while this one is being transformed', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 30)
+  let pages = 0
+  let resolve = () => {}
+  const isSecondRead = new Promise<void>((settle) => {
+    resolve = settle
+  })
+  const backfill = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { id: 'integer', name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    batchRows: 10,
+    async transform({ id, name }) {
+      // The transform of the first page ends only when the second one has been read.
+      if (id <= 10) await isSecondRead
+      return { slug: name }
+    },
+  })
+  const result = await runBackfill(dataSource, backfill, {
+    hooks: {
+      after({ label }) {
+        if (label === 'read-page' && ++pages === 2) resolve()
+      },
+    },
+  })
+  expect(result).toMatchObject({ status: 'completed', counts: { written: 30 } })
+})
+
+testEachDatabase('reads up to the largest key of the start, and what comes after it in a sweep', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 20)
+  const ids: number[] = []
+  const backfill = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { id: 'integer', name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    batchRows: 10,
+    async transform({ id, name }) {
+      if (id === 1 && name !== 'Early') {
+        await dataSource.query(`insert into city (id, name) values (25, 'Late'), (26, 'Late')`)
+        await dataSource.query(`update city set name = 'Early' where id = 1`)
+      }
+      ids.push(id)
+      return { slug: name }
+    },
+  })
+  expect(await runBackfill(dataSource, backfill)).toMatchObject({ status: 'completed', counts: { written: 22 } })
+  // Row 1 is a conflict of the first pass; what is beyond its end comes after all of it.
+  expect(ids.filter((id) => id !== 1)).toEqual([...Array.from({ length: 19 }, (_, i) => i + 2), 25, 26])
+})

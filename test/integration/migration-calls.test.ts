@@ -5,7 +5,7 @@ import { readStatus } from '../../src/runs/read-status.js'
 import { controlRun } from '../../src/runs/run-control.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { testEachDatabase, testOn } from '../support/databases.js'
+import { testEachDatabase } from '../support/databases.js'
 
 const citySlug = defineBackfill({
   name: 'city.slug',
@@ -134,7 +134,7 @@ testEachDatabase('completes a schedule on an empty table at once', async (databa
   })
 })
 
-testOn(['sqlite', 'postgres'], 'says so when the schedule and its gate are in one transaction', async (database) => {
+testEachDatabase('says so when the schedule and its gate are in one transaction', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 5)
   await withQueryRunner(dataSource, async (queryRunner) => {
