@@ -40,6 +40,7 @@ export {
   defineBackfill,
   type RowOf,
 } from './backfill/definition/define-backfill.js'
+export { toBeWritten } from './backfill/definition/to-be-written.js'
 export type { Progress } from './backfill/progress.js'
 export type { Verification } from './backfill/verify.js'
 export { type Config, defineConfig } from './config.js'
@@ -48,3 +49,5 @@ export type { ErrorCode } from './errors/codes.js'
 export { type ErrorDetails, RowshiftError } from './errors/rowshift-error.js'
 export type { RunCounts, RunResult } from './runs/run-result.js'
 export { type BackfillWorker, createWorker, type WorkerEvent, type WorkerOptions } from './runs/worker.js'
+export { defineVersions, type SemVer, type Versions } from './schema-version/define-versions.js'
+export { SchemaVersion, schemaVersionOf, type VersionDecorator } from './schema-version/schema-version.js'

@@ -2,6 +2,7 @@ import type { Dialect } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
 import type { StateNames } from '../dialects/state-statements.js'
 import type { ColumnInfo, TableName } from '../dialects/table.js'
+import type { SchemaReader } from './schema.js'
 
 /** One held connection. Scripts run one after another, never interleaved. */
 export interface Session {
@@ -47,6 +48,8 @@ export interface Database {
   connect(options?: { readonly timeoutMs?: number }): Promise<Session>
   /** How the ORM maps an entity class or model token. @throws RowshiftError ENTITY_NOT_FOUND */
   mapping(source: unknown): MappedTable
+  /** What the ORM knows of the schema, for `rowshift generate`. The caller releases it. */
+  readSchema(): Promise<SchemaReader>
   close(): Promise<void>
 }
 

@@ -11,6 +11,7 @@ import type { BackfillDefinition, DeclaredColumn, SqlWork, TransformWork } from 
 import { definitionFingerprint, transformText } from './definition/definition-fingerprint.js'
 import { undoSuffix } from './definition/reverse-of.js'
 import { parseTableName } from './definition/table-name.js'
+import { requireFunctions } from './definition/to-be-written.js'
 
 /** A column of a definition, tied to the table: how its values come and go. */
 export interface BoundColumn {
@@ -68,6 +69,7 @@ export type PreparedChange = PreparedBackfill & { readonly work: PreparedTransfo
  * dialect refuses
  */
 export function* prepareBackfill(database: Database, definition: BackfillDefinition): Script<PreparedChange> {
+  requireWritten(definition)
   const { dialect } = database
   const mapping = typeof definition.source === 'string' ? undefined : database.mapping(definition.source)
   const table = mapping?.table ?? parseTableName(definition.source as string)
@@ -107,6 +109,11 @@ export function* prepareRestore(
       .digest('hex'),
     transformHash: undefined,
   }
+}
+
+/** @throws RowshiftError NOT_WRITTEN for a generated definition whose functions were not filled in */
+export function requireWritten({ name, reverse, work }: BackfillDefinition): void {
+  requireFunctions(name, [work.form === 'transform' ? work.transform : undefined, reverse])
 }
 
 interface Binder {

@@ -25,6 +25,10 @@ const usageErrors: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'IN_PLACE_NEEDS_WHERE',
   'SCHEDULE_NEEDS_WHERE',
   'UNSUPPORTED_DATABASE',
+  'UNSUPPORTED_CHANGE',
+  'RENAME_UNCLEAR',
+  'VERSION_MISSING',
+  'SCHEMA_DRIFT',
 ])
 
 /** The exit code of a command that threw. */

@@ -32,21 +32,27 @@ export type Definitions = ReadonlyMap<string, BackfillDefinition>
  * @throws RowshiftError INVALID_CONFIG, which names the place and the remedy
  */
 export async function loadConfig(named: string | undefined): Promise<Project> {
-  const file = named === undefined ? findConfig(process.cwd()) : existing(resolve(named))
+  const file = named === undefined ? requireProject() : existing(resolve(named))
   const folder = dirname(file)
   process.chdir(folder)
   const exports = await load(file, 'the configuration')
   return { file, folder, config: checkConfig(file, configOf(exports)) }
 }
 
-function findConfig(from: string): string {
+/** The first config file from here upward; undefined when there is none. */
+export function findProject(from = process.cwd()): string | undefined {
   for (let folder = from; ; folder = dirname(folder)) {
     const file = configNames.map((name) => join(folder, name)).find((path) => existsSync(path))
     if (file) return file
-    if (folder === dirname(folder)) break
+    if (folder === dirname(folder)) return undefined
   }
+}
+
+function requireProject(): string {
+  const file = findProject()
+  if (file !== undefined) return file
   throw invalid(
-    `there is no rowshift.config.ts in ${from} or above. \`rowshift init\` writes one; \`--config <file>\` names one elsewhere.`,
+    `there is no rowshift.config.ts in ${process.cwd()} or above. \`rowshift init\` writes one; \`--config <file>\` names one elsewhere.`,
   )
 }
 
@@ -104,9 +110,10 @@ function checkConfig(file: string, value: unknown): Config {
 }
 
 /** A definition, and where it was found. */
-interface Found {
+export interface Found {
   readonly backfill: Backfill
   readonly file: string
+  readonly exportName: string
 }
 
 /**
@@ -115,22 +122,41 @@ interface Found {
  * @throws RowshiftError DUPLICATE_BACKFILL, which names both files; INVALID_CONFIG for a file that cannot be loaded
  */
 export async function loadDefinitions(project: Project): Promise<Definitions> {
-  const found: Found[] = []
-  const globs = globsOf(project)
-  for (const item of listOf(project)) if (typeof item !== 'string') found.push({ backfill: item, file: project.file })
-  for (const file of await filesOf(globs, project.folder)) {
-    const exports = await load(file, 'the backfills of')
-    for (const value of exportedValues(exports)) if (isBackfill(value)) found.push({ backfill: value, file })
-  }
-  requireOneOfEachName(found)
+  const found = await loadFoundDefinitions(project)
   return collectBackfills(found.map(({ backfill }) => backfill))
 }
 
+/** The same with the files they are in. */
+export async function loadFoundDefinitions(project: Project): Promise<readonly Found[]> {
+  const found: Found[] = []
+  const globs = globsOf(project)
+  for (const item of listOf(project))
+    if (typeof item !== 'string') found.push({ backfill: item, file: project.file, exportName: item.name })
+  for (const file of await filesOf(globs, project.folder)) {
+    const exports = await load(file, 'the backfills of')
+    for (const [exportName, value] of exportedValues(exports))
+      if (isBackfill(value)) found.push({ backfill: value, file, exportName })
+  }
+  requireOneOfEachName(found)
+  return found
+}
+
 /** A CommonJS file's exports may come as one default export. */
-function exportedValues(exports: Readonly<Record<string, unknown>>): readonly unknown[] {
+function exportedValues(exports: Readonly<Record<string, unknown>>): readonly (readonly [name: string, unknown])[] {
   const { default: whole, ...named } = exports
-  if (typeof whole !== 'object' || whole === null || isBackfill(whole)) return [whole, ...Object.values(named)]
-  return [...Object.values(whole), ...Object.values(named)]
+  if (typeof whole !== 'object' || whole === null || isBackfill(whole)) {
+    return [['default', whole], ...Object.entries(named)]
+  }
+  return [...Object.entries(whole), ...Object.entries(named)]
+}
+
+/** Where new definitions go: the folder of the first glob, `src/backfills` of `src/backfills/*.ts`. */
+export function backfillsFolderOf(project: Project): string | undefined {
+  const [first] = globsOf(project)
+  if (first === undefined) return undefined
+  const fixed = first.split('/').slice(0, -1)
+  const end = fixed.findIndex((part) => /[*?{[(!]/.test(part))
+  return resolve(project.folder, (end < 0 ? fixed : fixed.slice(0, end)).join('/'))
 }
 
 async function filesOf(globs: readonly string[], folder: string): Promise<readonly string[]> {

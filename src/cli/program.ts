@@ -5,6 +5,7 @@ import { RowshiftError } from '../errors/rowshift-error.js'
 import type { CommandSpec, CommonOptions } from './command.js'
 import { cancel } from './commands/cancel.js'
 import { failures } from './commands/failures.js'
+import { generate } from './commands/generate.js'
 import { init } from './commands/init.js'
 import { pause } from './commands/pause.js'
 import { plan } from './commands/plan.js'
@@ -89,6 +90,7 @@ function createProgram(output: Output, onExit: (code: ExitCode) => void): Comman
   addCommonOptions(program)
   const add = <O>(spec: CommandSpec<O>) => addCommand(program, spec, output, onExit)
   add(init)
+  add(generate)
   add(plan)
   add(run)
   add(work)

@@ -1,3 +1,4 @@
+import type { DdlStatements } from './ddl.js'
 import type { Script } from './script.js'
 import type { Sql, SqlSpelling, Statement } from './sql.js'
 import type { StateStatements } from './state-statements.js'
@@ -210,6 +211,7 @@ export interface Dialect extends SqlSpelling {
   lockTable(table: TableName, lockTimeoutMs: number): Script<void>
 
   classifyError(error: unknown): ClassifiedError
+  readonly ddl: DdlStatements
   readonly state: StateStatements
   /** The same for somebody else's transaction, where a plain read may show an old snapshot. */
   readonly enclosedState: StateStatements

@@ -206,6 +206,12 @@ export interface StateStatements {
   ): Script<readonly FailureRow[]>
   countFailures(names: StateNames, runId: number): Script<{ readonly conflict: number; readonly failed: number }>
   /** The same by code, the largest group first. */
+  /** By table, as `recordVersion` was told. */
+  recordedVersions(names: StateNames): Script<ReadonlyMap<string, string>>
+  recordVersion(
+    names: StateNames,
+    record: { readonly table: string; readonly version: string | undefined },
+  ): Script<void>
   failureCounts(names: StateNames, runId: number): Script<readonly FailureCount[]>
 
   /** The table that `noteImages` of the dialect adds to. */

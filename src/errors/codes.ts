@@ -44,6 +44,13 @@ export const errorCodes = {
   RUN_TRANSITION: 'the run is in a state that does not allow this',
   JOURNAL_FULL: 'the journal of the run has reached its size limit',
 
+  // Generated migrations.
+  UNSUPPORTED_CHANGE: 'a change of an entity that no generated migration can make safely',
+  RENAME_UNCLEAR: 'a column is gone and another is new, and nothing says whether they are the same',
+  VERSION_MISSING: 'a changed entity has no schema version',
+  SCHEMA_DRIFT: 'a table and its entity differ, but their version is the same',
+  NOT_WRITTEN: 'a generated definition still lacks its function',
+
   // What a batch can meet.
   TRANSFORM_FAILED: 'the transform threw for a row',
   INVALID_VALUE: 'the transform returned a value that the column cannot hold',

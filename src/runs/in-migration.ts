@@ -33,7 +33,7 @@ const never = new AbortController().signal
 /** Marks a transaction in which a run was scheduled, so that its gate can tell. */
 const scheduledMark = 'rowshift_scheduled'
 
-async function inPlace<T>(given: Database, session: Session, task: (place: Place) => Promise<T>): Promise<T> {
+export async function inPlace<T>(given: Database, session: Session, task: (place: Place) => Promise<T>): Promise<T> {
   const place = await enter(given, session).catch((error: unknown) => {
     throw databaseError(given.dialect, error, 'looking at the transaction of the migration')
   })

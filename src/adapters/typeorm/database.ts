@@ -9,6 +9,7 @@ import type { DataSourceLike, EntityMetadataLike, QueryRunnerLike } from './data
 import { entityColumn } from './entity-columns.js'
 import { openMysqlSession } from './mysql-session.js'
 import { openPostgresSession } from './postgres-session.js'
+import { readSchema } from './schema/read-schema.js'
 import { borrowSqliteSession, openSqliteSession } from './sqlite-session.js'
 
 /** What differs between TypeORM's drivers. */
@@ -64,6 +65,7 @@ export function databaseOf(dataSource: DataSourceLike, options: { readonly ownsD
       return withinTime(queryRunner, open(queryRunner, { isBorrowed: false }), timeoutMs)
     },
     mapping: (source) => mappingOf(dataSource, dialect, source),
+    readSchema: () => readSchema(dataSource, dialect),
     async close() {
       if (options.ownsDataSource && dataSource.isInitialized) await dataSource.destroy()
     },

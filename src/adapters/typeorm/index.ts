@@ -1,2 +1,3 @@
-export { backfill, type MigrationQueryRunner, requireCompleted, schedule, undo } from './migration.js'
+export { backfill, type MigrationQueryRunner, recordVersion, requireCompleted, schedule, undo } from './migration.js'
+export { refuseLoss, requireReversible, requireWritten } from './migration-checks.js'
 export { type DataSourceSource, typeorm } from './typeorm.js'

@@ -6,6 +6,7 @@ import {
   scheduleInMigration,
   undoInMigration,
 } from '../../runs/in-migration.js'
+import { recordVersionInMigration } from '../../runs/recorded-versions.js'
 import type { RunResult } from '../../runs/run-result.js'
 import type { Database, Session } from '../database.js'
 import { whileAwaited } from './awaited.js'
@@ -73,6 +74,17 @@ export function requireCompleted(
   return inMigration(queryRunner, `requireCompleted(${names})`, async (database, session) => {
     for (const definition of definitions) await requireCompletedInMigration(database, session, definitionOf(definition))
   })
+}
+
+/** Records which version a table has, for `rowshift status` and the next `rowshift generate`; undefined forgets it. */
+export function recordVersion(
+  queryRunner: MigrationQueryRunner,
+  table: string,
+  version: string | undefined,
+): Promise<void> {
+  return inMigration(queryRunner, `recordVersion("${table}")`, (database, session) =>
+    recordVersionInMigration(database, session, table, version),
+  )
 }
 
 /**

@@ -49,3 +49,11 @@ function malformed(text: string, position: number): string {
     'Write city or public.city, and put parts with other characters in double quotes: "my schema"."my table".'
   )
 }
+
+/** A table's name as a definition writes it: what `parseTableName` reads back. */
+export function writeTableName({ schema, name }: TableName): string {
+  const parts = schema === undefined ? [name] : [schema, name]
+  return parts
+    .map((text) => (/^[\p{L}\p{N}\p{M}_$#@-]+$/u.test(text) ? text : `"${text.replaceAll('"', '""')}"`))
+    .join('.')
+}

@@ -1,6 +1,7 @@
 import type { Dialect } from '../dialect.js'
 import { classifyError } from './classify-error.js'
 import { codec, conditionValue, isDistinct } from './codecs.js'
+import { ddl } from './ddl.js'
 import { estimateRows, introspect } from './introspect.js'
 import * as preflight from './preflight.js'
 import * as rows from './rows.js'
@@ -18,6 +19,7 @@ export const mysql: Dialect = {
   hasTransactionalDdl: false,
   readsNeedTransaction: false,
   locksWholeDatabase: false,
+  ddl,
   introspect,
   estimateRows,
   codec,

@@ -2,6 +2,7 @@ import type { Dialect } from '../dialect.js'
 import { render, sql } from '../sql.js'
 import { classifyError } from './classify-error.js'
 import { codec } from './codecs.js'
+import { ddl } from './ddl.js'
 import { estimateRows, introspect } from './introspect.js'
 import * as preflight from './preflight.js'
 import * as rows from './rows.js'
@@ -19,6 +20,7 @@ export const postgres: Dialect = {
   hasTransactionalDdl: true,
   readsNeedTransaction: true,
   locksWholeDatabase: false,
+  ddl,
   introspect,
   estimateRows,
   codec,

@@ -1,6 +1,7 @@
 import type { Dialect } from '../dialect.js'
 import { classifyError } from './classify-error.js'
 import { codec } from './codecs.js'
+import { ddl } from './ddl.js'
 import { estimateRows, introspect } from './introspect.js'
 import * as preflight from './preflight.js'
 import * as rows from './rows.js'
@@ -18,6 +19,7 @@ export const sqlite: Dialect = {
   readsNeedTransaction: false,
   locksWholeDatabase: true,
   hasTransactionalDdl: true,
+  ddl,
   introspect,
   estimateRows,
   codec,

@@ -5,6 +5,7 @@ import { stateOfRuns } from './runs.js'
 import { stateOfShards } from './shards.js'
 import type { StateSpelling } from './spelling.js'
 import { stateOfTables } from './tables.js'
+import { stateOfVersions } from './versions.js'
 
 export type { StateSpelling, StateTables } from './spelling.js'
 
@@ -16,5 +17,6 @@ export function sharedState(spelling: StateSpelling): StateStatements {
     ...stateOfShards(spelling),
     ...stateOfFailures(spelling),
     ...stateOfJournal(spelling),
+    ...stateOfVersions(spelling),
   }
 }

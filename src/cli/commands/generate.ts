@@ -1,0 +1,221 @@
+import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, relative, resolve } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import type { Database } from '../../adapters/database.js'
+import { findExport } from '../../adapters/load-module.js'
+import type { SchemaReader, TableChange } from '../../adapters/schema.js'
+import { typeorm } from '../../adapters/typeorm/typeorm.js'
+import { definitionOf } from '../../backfill/definition/definition.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
+import { defaultBackfillsFolder, type Generated, generate as generateFiles } from '../../generate/generate.js'
+import { readProjectStyle } from '../../generate/project-style.js'
+import type { PossibleRename } from '../../generate/renames.js'
+import type { EntityVersions, VersionHistory } from '../../generate/table-plan.js'
+import { readStatus } from '../../runs/read-status.js'
+import { recordedVersions } from '../../runs/recorded-versions.js'
+import { versionsIn } from '../../schema-version/define-versions.js'
+import { classVersion } from '../../schema-version/schema-version.js'
+import type { CommandSpec } from '../command.js'
+import { exitCodes } from '../exit-codes.js'
+import {
+  backfillsFolderOf,
+  findProject,
+  loadConfig,
+  loadFoundDefinitions,
+  type Project,
+  withDatabase,
+} from '../load-config.js'
+import type { Output } from '../output.js'
+
+interface GenerateOptions {
+  readonly dataSource?: string
+  readonly rename?: readonly string[]
+  readonly progressive?: boolean
+  readonly dryRun?: boolean
+  readonly check?: boolean
+}
+
+export const generate: CommandSpec<GenerateOptions> = {
+  usage: 'generate [path]',
+  summary: 'write the migration from the recorded versions to the code',
+  description: `Compares every entity with its table, like \`typeorm migration:generate\`, and writes what leads from one to the other in the safe
+order: new columns that may be NULL, the backfill, and only then NOT NULL, constraints, renames and drops. The backfill calls the
+upgrade of the entity's versions, or is a stub that refuses to run until its function is written. The files are stock TypeORM
+migrations, run by \`typeorm migration:run\`.`,
+  examples: [
+    ['rowshift generate src/migrations/CitySlug', 'write the migration and its definition'],
+    ['rowshift generate src/migrations/CitySlug --progressive', 'for a large table: background workers fill it'],
+    ['rowshift generate src/migrations/CityTitle --rename name:title', 'a column goes on under another name'],
+    ['rowshift generate --check', 'for CI: is a migration missing?'],
+  ],
+  exitCodes: [
+    '0  written, or nothing to do',
+    '1  with --check: something would be generated',
+    '2  the change is unclear',
+  ],
+  options: (command) =>
+    command
+      .option('-d, --data-source <file>', 'the file that exports the data source (default: the database of the config)')
+      .option(
+        '--rename <old:new>',
+        'a renamed column, table.old:new if several tables have it; `none`: nothing was renamed',
+        (value: string, before: readonly string[] = []) => [...before, value],
+      )
+      .option('--progressive', 'two migrations: new columns and scheduled runs, then the gate and the rest')
+      .option('--dry-run', 'print the files, write nothing')
+      .option('--check', 'write nothing; exit 1 when something would be generated'),
+  async run({ name: path, options, output }) {
+    const isCheck = options.check === true
+    if (path === '' && !isCheck) {
+      throw new RowshiftError('INVALID_USAGE', {
+        message: 'name the migration: `rowshift generate src/migrations/CitySlug`.',
+      })
+    }
+    const dataSourceFile = options.dataSource && resolve(options.dataSource)
+    const target = resolve(path || 'migrations/Check')
+    const project = await projectOf(options.config, dataSourceFile)
+    const generated = await withDatabase(project, async (database) => {
+      const reader = await database.readSchema()
+      try {
+        return await generateFor(project, database, reader, target, dataSourceFile, options, output)
+      } finally {
+        await reader.release()
+      }
+    })
+    const files = generated.files.map(({ path, text }) => ({ path: relative(process.cwd(), path), text }))
+    const { paint } = output
+    const json = { ...generated, files, isWritten: !isCheck && !options.dryRun && files.length > 0 }
+    if (files.length === 0) {
+      return { exitCode: exitCodes.done, json, lines: ['The tables are as the code says. Nothing to generate.'] }
+    }
+    if (isCheck) {
+      return {
+        exitCode: exitCodes.failed,
+        json,
+        lines: [
+          ...versionLines(generated),
+          `${paint.red('a migration is missing')}: rowshift generate src/migrations/<Name>`,
+        ],
+      }
+    }
+    if (options.dryRun) {
+      return {
+        exitCode: exitCodes.done,
+        json,
+        lines: files.flatMap(({ path, text }) => [paint.bold(`// ${path}`), text]),
+      }
+    }
+    await write(generated)
+    return {
+      exitCode: exitCodes.done,
+      json,
+      lines: [
+        ...versionLines(generated),
+        ...files.map(({ path }) => `created  ${path}`),
+        ...generated.lost.map((column) => `${paint.yellow('not reversible')}: nothing can bring "${column}" back`),
+        ...generated.unwritten.map(
+          (file) => `${paint.yellow('to be written')}: the function in ${relative(process.cwd(), file)}`,
+        ),
+        nextLine(generated, output),
+      ],
+    }
+  },
+}
+
+function versionLines({ tables }: Generated): readonly string[] {
+  return tables.map(({ entity, from, to }) => `${entity}  ${from ?? 'new'} -> ${to}`)
+}
+
+function nextLine(generated: Generated, { paint }: Output): string {
+  const next = generated.isContractPending
+    ? 'typeorm migration:run, then rowshift work; when the run is completed, rowshift generate again writes the second half'
+    : 'read the files, then typeorm migration:run'
+  return `${paint.dim('Next:')} ${next}`
+}
+
+async function projectOf(config: string | undefined, dataSource: string | undefined): Promise<Project> {
+  if (dataSource === undefined) return loadConfig(config)
+  const database = typeorm(dataSource)
+  const found = config !== undefined || findProject() ? await loadConfig(config) : undefined
+  if (found) return { ...found, config: { ...found.config, database } }
+  return { file: dataSource, folder: process.cwd(), config: { database, backfills: [] } }
+}
+
+async function generateFor(
+  project: Project,
+  database: Database,
+  reader: SchemaReader,
+  path: string,
+  dataSourceFile: string | undefined,
+  options: GenerateOptions,
+  output: Output,
+): Promise<Generated> {
+  const recorded = await recordedVersions(database)
+  const definitions = await loadFoundDefinitions(project)
+  const runs = await readStatus(database)
+  const isOver = (status: string) => status === 'cancelled' || status === 'undone'
+  return generateFiles({
+    reader,
+    versionsOf: (change) => versionsOf(change, recorded),
+    async scheduled(name) {
+      const found = definitions.find(({ backfill }) => backfill.name === name)
+      const run = runs.find(({ run }) => run.name === name)?.run
+      if (!found || !run || isOver(run.status)) return undefined
+      const { file, backfill, exportName } = found
+      return { file, exportName, isReversible: definitionOf(backfill).reverse !== undefined }
+    },
+    path,
+    timestamp: Date.now(),
+    backfillsFolder: backfillsFolderOf(project) ?? defaultBackfillsFolder(path),
+    style: readProjectStyle(project.folder, dataSourceFile),
+    renames: options.rename ?? [],
+    ask: output.mode === 'terminal' && process.stdin.isTTY ? ask : undefined,
+    isProgressive: options.progressive === true,
+  })
+}
+
+function versionsOf({ target, table }: TableChange, recorded: ReadonlyMap<string, string>): EntityVersions {
+  const found = classVersion(target)
+  return { code: found?.version, recorded: recorded.get(table), history: historyOf(found?.of) }
+}
+
+function historyOf(registry: unknown): VersionHistory | undefined {
+  const versions = versionsIn(registry)
+  const place = findExport(registry)
+  if (!versions || !place) return undefined
+  const indexOf = (version: string) => versions.findIndex((one) => one.version === version)
+  const isPath = (from: string, to: string) => indexOf(from) >= 0 && indexOf(to) > indexOf(from)
+  return {
+    ...place,
+    versions: versions.map(({ version }) => version),
+    shape: (version) => versions[indexOf(version)]?.shape,
+    hasUpgrade: (from, to) =>
+      isPath(from, to) && versions.slice(indexOf(from) + 1, indexOf(to) + 1).every(({ upgrade }) => upgrade),
+    hasDowngrade: (from, to) =>
+      isPath(to, from) && versions.slice(indexOf(to) + 1, indexOf(from) + 1).every(({ downgrade }) => downgrade),
+  }
+}
+
+async function ask({ table, from, to }: PossibleRename): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const answer = await terminal.question(`Is "${to}" of "${table}" the column "${from}" under another name? (y/N) `)
+    return /^y(es)?$/i.test(answer.trim())
+  } finally {
+    terminal.close()
+  }
+}
+
+async function write({ files }: Generated): Promise<void> {
+  const present = files.find(({ path }) => existsSync(path))
+  if (present) {
+    throw new RowshiftError('INVALID_USAGE', {
+      message: `${relative(process.cwd(), present.path)} is there already. Delete it to have it written anew, or raise @SchemaVersion.`,
+    })
+  }
+  for (const { path, text } of files) {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, text, { flag: 'wx' })
+  }
+}

@@ -1,0 +1,13 @@
+import type { DdlStatements } from '../ddl.js'
+import { render, sql } from '../sql.js'
+import { tableSql } from './rows.js'
+import { spelling } from './spelling.js'
+
+export const ddl: DdlStatements = {
+  /** ALTER TABLE `city` MODIFY COLUMN `name` varchar(200) NOT NULL */
+  changeType: (table, column, type) => [
+    render(sql`ALTER TABLE ${tableSql(table)} MODIFY COLUMN ${sql.id(column)} ${sql.raw(type)}`, spelling, 'ddl'),
+  ],
+  // Types have no names here.
+  renameType: () => [],
+}

@@ -1,0 +1,64 @@
+import type { SchemaColumn, TableChange, TableChoice } from '../adapters/schema.js'
+
+/** What is known of an entity's versions. */
+export interface EntityVersions {
+  /** What the code says: `@SchemaVersion`. */
+  readonly code: string | undefined
+  /** What the database says: the last recorded version. */
+  readonly recorded: string | undefined
+  /** The steps between them, where the entity has a registry. */
+  readonly history: VersionHistory | undefined
+}
+
+/** A registry as `defineVersions` made it, and where the application keeps it. */
+export interface VersionHistory {
+  readonly file: string
+  readonly exportName: string
+  /** Columns by property, as declared; undefined for a shape that is a class or a schema. */
+  shape(version: string): Readonly<Record<string, unknown>> | undefined
+  readonly versions: readonly string[]
+  hasUpgrade(from: string, to: string): boolean
+  hasDowngrade(from: string, to: string): boolean
+}
+
+/** A column in a definition: its name, its word, and the property that a version's shape calls it by. */
+export interface PlannedColumn {
+  readonly column: string
+  readonly property: string
+  /** `text?` */
+  readonly word: string
+  /** The only values, where the column or the shape has a list of them. */
+  readonly values?: readonly string[] | undefined
+  /** The shape states a TypeScript type that the word does not know. */
+  readonly isTyped: boolean
+}
+
+/** What a generated definition says. */
+export interface PlannedBackfill {
+  readonly name: string
+  readonly exportName: string
+  readonly fileName: string
+  readonly table: string
+  readonly select: readonly PlannedColumn[]
+  readonly write: readonly PlannedColumn[]
+  /** Rows are migrated when none of these is NULL; where every written column may stay NULL, when one of them is not. */
+  readonly where: { readonly columns: readonly string[]; readonly joins: 'and' | 'or' }
+  /** Whether every written column may stay NULL, so that rows are left out for which all do. */
+  readonly mayStayNull: boolean
+  readonly step: { readonly from: string; readonly to: string; readonly history: VersionHistory } | undefined
+  /** Columns that are dropped and must be filled again when the change is taken back. */
+  readonly restored: readonly string[]
+  /** `lost`: the old values are gone and nothing says how to compute them. */
+  readonly reverse: 'not-needed' | 'downgrade' | 'lost'
+}
+
+/** All that was decided about one table. */
+export interface TablePlan {
+  readonly change: TableChange
+  readonly from: string | undefined
+  readonly to: string
+  readonly choice: TableChoice
+  readonly backfill: PlannedBackfill | undefined
+  /** Columns whose values nothing can bring back. */
+  readonly lost: readonly SchemaColumn[]
+}

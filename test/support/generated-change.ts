@@ -1,0 +1,256 @@
+import { execFile } from 'node:child_process'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { DataSource } from 'typeorm'
+import { expect } from 'vitest'
+import { loadModule } from '../../src/adapters/load-module.js'
+import { runCommandLine } from '../../src/cli/program.js'
+import { CliProject, configText } from './cli-project.js'
+import { type DatabaseName, type TestDatabase, testOn } from './databases.js'
+
+const repository = join(__dirname, '../..')
+const execute = promisify(execFile)
+
+/** Rows of one table. */
+type Rows = readonly Readonly<Record<string, unknown>>[]
+type Tables = Readonly<Record<string, Rows>>
+
+/** A change of entities, and what must have become of the rows when its generated migrations have run. */
+export interface Change {
+  readonly title: string
+  /** `versions/<name>.ts`: the registries that entities name with `of`, without their import. */
+  readonly versions?: Readonly<Record<string, string>>
+  /** The entity classes of the old and of the new version, without imports. */
+  readonly before: string
+  readonly after: string
+  /** Rows that are there before. */
+  readonly rows: Tables
+  /** All rows after `up`. */
+  readonly expected: Tables
+  /** All rows after `down`; default: as they were. `irreversible`: it must refuse, and change nothing. */
+  readonly reverted?: Tables | 'irreversible'
+  /** Besides the path: `['--rename', 'name:title']`. */
+  readonly args?: readonly string[]
+  /** What a user writes into the generated definitions. */
+  readonly fill?: readonly (readonly [from: string, to: string])[]
+  readonly only?: readonly DatabaseName[]
+}
+
+const imports = `import 'reflect-metadata'
+import * as typeorm from 'typeorm'
+import { SchemaVersion } from 'rowshift'
+const { Check, ChildEntity, Column, CreateDateColumn, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } = typeorm
+const { PrimaryGeneratedColumn, TableInheritance, Unique } = typeorm
+`
+
+/** What the command printed and how it ended. */
+export interface Outcome {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+/**
+ * An application at two versions, `v1` and `v2`, with a database and a folder of migrations that they share. Everything happens in
+ * this process: a child for each of the commands would take a minute a change.
+ */
+export class ChangingApp {
+  private constructor(
+    readonly database: TestDatabase,
+    readonly folder: string,
+    private readonly project: CliProject,
+  ) {}
+
+  static async create(
+    database: TestDatabase,
+    versions: Readonly<Record<string, string>> = {},
+    options: Readonly<Record<string, unknown>> = {},
+  ): Promise<ChangingApp> {
+    // The loader of an earlier application, whose folder is gone.
+    for (const extension of ['.ts', '.cts']) delete require.extensions[extension]
+    const project = await CliProject.createEmpty({
+      'rowshift.config.ts': configText.replace('./src/data-source.ts', './v2/data-source.ts'),
+      ...Object.fromEntries(
+        Object.entries(versions).map(([name, text]) => [
+          `versions/${name}.ts`,
+          `import { defineVersions, json } from 'rowshift'\nvoid json\n${text}`,
+        ]),
+      ),
+    })
+    const text = JSON.stringify({ ...database.dataSourceOptions(), ...options })
+    const dataSource = `import { join } from 'node:path'
+import { DataSource } from 'typeorm'
+import * as entities from './entities'
+export const dataSource = new DataSource({
+  ...${text},
+  entities: Object.values(entities),
+  migrations: [join(__dirname, '../migrations/*.ts')],
+} as never)
+`
+    await project.write({ 'v1/data-source.ts': dataSource, 'v2/data-source.ts': dataSource })
+    await mkdir(join(project.folder, 'node_modules/@types'))
+    await symlink(join(repository, 'node_modules/@types/node'), join(project.folder, 'node_modules/@types/node'))
+    return new ChangingApp(database, project.folder, project)
+  }
+
+  /** The entities of a version, with the imports of the registries they name. */
+  async entities(version: string, text: string): Promise<void> {
+    const registries = [...text.matchAll(/of: (\w+)/g)].map((match) => match[1]!)
+    const used = [...new Set(registries)].map((name) => `import { ${name} } from '../versions/${name}'\n`).join('')
+    await this.project.write({ [`${version}/entities.ts`]: `${imports}${used}${text}` })
+  }
+
+  /** `rowshift generate` as at a version of the application. */
+  async generate(version: string, ...args: readonly string[]): Promise<Outcome> {
+    const before = process.cwd()
+    const streams = [capture(), capture()] as const
+    process.chdir(this.folder)
+    try {
+      const code = await runCommandLine(['generate', '-d', `${version}/data-source.ts`, ...args], {
+        stdout: streams[0].stream,
+        stderr: streams[1].stream,
+        env: { NO_COLOR: '1' },
+      })
+      return { code, out: streams[0].text(), err: streams[1].text() }
+    } finally {
+      process.chdir(before)
+    }
+  }
+
+  /** The application's data source, as `typeorm migration:run -d` would open it. */
+  async use<T>(version: string, task: (dataSource: DataSource) => Promise<T>): Promise<T> {
+    const exports = await loadModule(join(this.folder, version, 'data-source.ts'))
+    const dataSource = exports.dataSource as DataSource
+    await dataSource.initialize()
+    try {
+      return await task(dataSource)
+    } finally {
+      await dataSource.destroy()
+    }
+  }
+
+  /** The texts of a folder's files, by name, oldest first. */
+  async files(folder: string): Promise<Readonly<Record<string, string>>> {
+    const names = await readdir(join(this.folder, folder)).catch(() => [] as string[])
+    const texts = await Promise.all(names.sort().map((name) => readFile(join(this.folder, folder, name), 'utf8')))
+    return Object.fromEntries(names.map((name, i) => [name, texts[i]!]))
+  }
+
+  async fill(texts: readonly (readonly [from: string, to: string])[]): Promise<void> {
+    for (const [name, text] of Object.entries(await this.files('backfills'))) {
+      const filled = texts.reduce((current, [from, to]) => current.replace(from, to), text)
+      await writeFile(join(this.folder, 'backfills', name), filled)
+    }
+  }
+
+  /** Compiles all of it, as strictly as TypeScript can, and gives the errors. */
+  async compile(): Promise<string> {
+    const compilerOptions = {
+      target: 'es2022',
+      module: 'commonjs',
+      moduleResolution: 'bundler',
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      noUnusedLocals: false,
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
+      skipLibCheck: true,
+      noEmit: true,
+      types: ['node'],
+    }
+    await this.project.write({
+      'tsconfig.json': JSON.stringify({
+        compilerOptions,
+        include: ['v1', 'v2', 'versions', 'backfills', 'migrations'],
+      }),
+    })
+    const tsc = join(repository, 'node_modules/.bin/tsc')
+    return execute(tsc, ['-p', this.folder]).then(
+      () => '',
+      ({ stdout }: { stdout: string }) => stdout,
+    )
+  }
+}
+
+function capture() {
+  const chunks: string[] = []
+  const stream = { isTTY: false, write: (chunk: string) => chunks.push(chunk) > 0 }
+  return { stream: stream as unknown as NodeJS.WriteStream, text: () => chunks.join('') }
+}
+
+/** Tests a change: generated, run on a table with rows, compared, reverted, compared. */
+export function testChange(change: Change): void {
+  const names = change.only ?? (['sqlite', 'postgres', 'mariadb'] as const)
+  testOn(names, change.title, async (database) => {
+    const app = await ChangingApp.create(database, change.versions)
+    await app.entities('v1', change.before)
+    await app.entities('v2', change.after)
+    expect(await app.generate('v1', 'migrations/First')).toMatchObject({ code: 0, err: '' })
+    await app.use('v1', async (dataSource) => {
+      await dataSource.runMigrations()
+      for (const [table, rows] of Object.entries(change.rows)) await insert(dataSource, table, rows)
+    })
+    const generated = await app.generate('v2', 'migrations/Second', ...(change.args ?? []))
+    expect(generated, generated.err).toMatchObject({ code: 0, err: '' })
+    if (change.fill) await app.fill(change.fill)
+    expect(await app.compile()).toBe('')
+
+    await app.use('v2', async (dataSource) => {
+      const before = await read(dataSource, change.rows)
+      await dataSource.runMigrations()
+      expect(await read(dataSource, change.expected)).toEqual(change.expected)
+      const left = await dataSource.driver.createSchemaBuilder().log()
+      expect(left.upQueries).toEqual([])
+
+      if (change.reverted === 'irreversible') {
+        await expect(dataSource.undoLastMigration()).rejects.toThrow('IRREVERSIBLE')
+        expect(await read(dataSource, change.expected)).toEqual(change.expected)
+        return
+      }
+      await dataSource.undoLastMigration()
+      expect(await read(dataSource, change.rows)).toEqual(change.reverted ?? before)
+    })
+    // What was reverted is the old version to the letter.
+    if (change.reverted === 'irreversible') return
+    await app.use('v1', async (dataSource) => {
+      const left = await dataSource.driver.createSchemaBuilder().log()
+      expect(left.upQueries).toEqual([])
+    })
+  })
+}
+
+/** Inserted as they are: the entities may be of another version. */
+async function insert(dataSource: DataSource, table: string, rows: Rows): Promise<void> {
+  for (const row of rows) {
+    const quoted = Object.keys(row).map((name) => dataSource.driver.escape(name))
+    const marks = quoted.map((_, i) => (dataSource.options.type === 'postgres' ? `$${i + 1}` : '?'))
+    const values = Object.values(row).map((value) =>
+      typeof value === 'object' && value !== null ? JSON.stringify(value) : value,
+    )
+    await dataSource.query(
+      `insert into ${dataSource.driver.escape(table)} (${quoted.join(', ')}) values (${marks.join(', ')})`,
+      values,
+    )
+  }
+}
+
+/** The rows of tables, in the order of the first column, as plain values. */
+async function read(dataSource: DataSource, tables: Tables): Promise<Tables> {
+  const result: Record<string, Rows> = {}
+  for (const table of Object.keys(tables)) {
+    const rows: Record<string, unknown>[] = await dataSource.query(
+      `select * from ${dataSource.driver.escape(table)} order by 1, 2`,
+    )
+    result[table] = rows.map((row) =>
+      Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)])),
+    )
+  }
+  return result
+}
+
+/** JSON as drivers give it: parsed or as text. */
+function plain(value: unknown): unknown {
+  return typeof value === 'string' && /^[{[]/.test(value) ? (JSON.parse(value) as unknown) : value
+}
