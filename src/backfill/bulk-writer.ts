@@ -63,7 +63,7 @@ function* attempt(
 ): Script<Decision<BatchOutcome | 'unknown'>> {
   const { hold } = context
   const expected = batch.sets.reduce((sum, set) => sum + set.rows.length, 0)
-  const journalBytes = journalBytesOf(context, batch.sets)
+  const journalBytes = journalBytesOf(context.prepared, batch.sets)
   const add = { ...batch.advance.add, written: expected, passWritten: expected, journalBytes }
   if (!(yield* hold.fence(batch.id, { ...batch.advance, add }))) return undo({ status: 'fenced' })
   yield* requireJournalRoom(context)

@@ -3,6 +3,7 @@ import type { Script } from '../dialects/script.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import type { WriterContext } from './bulk-writer.js'
 import { writeKey } from './cursor.js'
+import type { PreparedBackfill } from './prepare-backfill.js'
 import type { UpdateSet } from './transform.js'
 
 /*
@@ -31,7 +32,7 @@ export function* noteImages(context: WriterContext, set: UpdateSet, missed: read
 }
 
 /** About how much these rows add to the journal: their keys, and what they were and will be. */
-export function journalBytesOf({ prepared }: WriterContext, sets: readonly UpdateSet[]): number {
+export function journalBytesOf(prepared: PreparedBackfill, sets: readonly UpdateSet[]): number {
   if (!prepared.definition.journal) return 0
   const keys = prepared.info.key.length
   const first = keys + prepared.plan.read.length

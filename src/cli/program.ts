@@ -12,6 +12,7 @@ import { plan } from './commands/plan.js'
 import { resume } from './commands/resume.js'
 import { run } from './commands/run.js'
 import { status } from './commands/status.js'
+import { undo } from './commands/undo.js'
 import { verify } from './commands/verify.js'
 import { work } from './commands/work.js'
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.js'
@@ -100,6 +101,7 @@ function createProgram(output: Output, onExit: (code: ExitCode) => void): Comman
   add(cancel)
   add(failures)
   add(verify)
+  add(undo)
   return program
 }
 

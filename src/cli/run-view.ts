@@ -1,6 +1,7 @@
 import { type Progress, shareDone } from '../backfill/progress.js'
 import type { RunResult } from '../runs/run-result.js'
 import { count, counted, percent } from './format.js'
+import { goOn } from './go-on.js'
 import type { Output } from './output.js'
 import { createProgressDisplay, type ProgressDisplay } from './progress-bar.js'
 import { type Interrupts, listenForInterrupts } from './signals.js'
@@ -148,10 +149,10 @@ export function nextCommand(result: RunResult): string | undefined {
     case 'completed':
       return undefined
     case 'failed':
-      return counts.failures > 0 ? `rowshift failures ${backfill}` : `rowshift run ${backfill}`
+      return counts.failures > 0 ? `rowshift failures ${backfill}` : goOn(backfill)
     case 'unfinished': {
       const isPaused = result.reason === 'paused' || result.reason === 'writers-still-old'
-      return isPaused ? `rowshift resume ${backfill}` : `rowshift run ${backfill}`
+      return isPaused ? `rowshift resume ${backfill}` : goOn(backfill)
     }
   }
 }

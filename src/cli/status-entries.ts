@@ -3,6 +3,7 @@ import { shareDone } from '../backfill/progress.js'
 import { progressOf, type RunReport } from '../runs/read-status.js'
 import type { RunStatus } from '../runs/run-status.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
+import { goOn, isUndo } from './go-on.js'
 
 /** A worker on a shard of a run, or what is left of one. */
 export interface WorkerEntry {
@@ -159,12 +160,14 @@ export function nextStep(entries: readonly StatusEntry[]): string | undefined {
   const withFailures = find(({ status, failed }) => status === 'failed' && failed > 0)
   if (withFailures !== undefined) return `rowshift failures ${withFailures}`
   const failed = find(({ status }) => status === 'failed')
-  if (failed !== undefined) return `rowshift run ${failed}`
+  if (failed !== undefined) return goOn(failed)
   const paused = find(({ status }) => status === 'paused')
   if (paused !== undefined) return `rowshift resume ${paused}`
   const isWaiting = ({ status, workers }: StatusEntry) =>
     status === 'scheduled' || status === 'interrupted' || (status === 'running' && !workers.some((w) => w.isAlive))
   if (find((entry) => entry.isDefined && isWaiting(entry)) !== undefined) return 'rowshift work'
+  const halfUndone = find((entry) => isUndo(entry.backfill) && isWaiting(entry))
+  if (halfUndone !== undefined) return goOn(halfUndone)
   const unstarted = find(({ status, isDefined }) => isDefined && (status === 'never run' || status === 'cancelled'))
   return unstarted === undefined ? undefined : `rowshift run ${unstarted}`
 }

@@ -1,5 +1,6 @@
 import type { Database } from '../adapters/database.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
+import { journalBytesOf } from '../backfill/journal.js'
 import { usualRows } from '../backfill/pacing.js'
 import { requireRangePages } from '../backfill/page-range.js'
 import type { PreparedChange } from '../backfill/prepare-backfill.js'
@@ -51,7 +52,13 @@ export interface PlanReport {
     readonly rowsPerSecond: number | null
   }
   /** About as many bytes; null = no statistics to tell by. */
-  readonly volume: { readonly logBytes: number | null }
+  readonly volume: {
+    readonly logBytes: number | null
+    /** By the rows tried; null = no journal is kept. */
+    readonly journalBytes: number | null
+  }
+  /** How a run could be taken back. */
+  readonly undo: 'journal' | 'reverse' | 'not-needed' | 'irreversible'
   readonly sample: readonly SampleRow[]
 }
 
@@ -99,10 +106,28 @@ export function planRun(
       effects: ofWrites,
       locksWholeDatabase: dialect.locksWholeDatabase,
       time: timeOf(place.prepared, found, preview, total, matching),
-      volume: { logBytes: logBytesPerRow === undefined ? null : Math.round(logBytesPerRow * matching) },
+      volume: {
+        logBytes: logBytesPerRow === undefined ? null : Math.round(logBytesPerRow * matching),
+        journalBytes: definition.journal ? Math.round(journalBytesARow(place.prepared, preview) * matching) : null,
+      },
+      undo: wayBack(definition),
       sample: preview ? sampleOf(place.prepared, preview, options.sampleRows) : [],
     }
   })
+}
+
+function wayBack({ journal, reverse }: BackfillDefinition): PlanReport['undo'] {
+  if (journal) return 'journal'
+  if (reverse === undefined) return 'irreversible'
+  return reverse === 'not-needed' ? reverse : 'reverse'
+}
+
+/** What an entry has besides the contents: ids, the names of the columns, the index. */
+const entryBytes = 80
+
+function journalBytesARow(prepared: PreparedChange, preview: Preview | undefined): number {
+  const rows = preview?.rows.length ?? 0
+  return rows === 0 ? 0 : entryBytes + journalBytesOf(prepared, preview?.changes?.sets ?? []) / rows
 }
 
 const planned = ({ name, type }: ColumnInfo): PlannedColumn => ({ name, type })

@@ -3,6 +3,7 @@ import type { Progress } from '../backfill/progress.js'
 import { reading } from '../backfill/transaction.js'
 import type { Script } from '../dialects/script.js'
 import type { Counters, FailureCount, FailureRow, RunRow, ShardRow } from '../dialects/state-statements.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
 import { withSession } from './run-control.js'
 
 /** A run as `rowshift status` shows it. */
@@ -38,6 +39,26 @@ export async function readStatus(database: Database): Promise<readonly RunReport
       return reports
     }
     return session.run(reading(dialect, scope, read()))
+  })
+}
+
+/**
+ * A run by its number.
+ * @throws RowshiftError RUN_NOT_FOUND
+ */
+export async function findRun(database: Database, id: number): Promise<RunRow> {
+  const { dialect, stateNames } = database
+  return withSession(database, { doing: `reading run ${id}` }, async (session, scope) => {
+    function* read() {
+      if ((yield* dialect.state.version(stateNames)) === undefined) return undefined
+      return yield* dialect.state.lockRun(stateNames, id)
+    }
+    const run = await session.run(reading(dialect, scope, read()))
+    if (run) return run
+    throw new RowshiftError('RUN_NOT_FOUND', {
+      message: `there is no run ${id}. See \`rowshift status\`.`,
+      details: { run: id },
+    })
   })
 }
 

@@ -37,6 +37,12 @@ export function* chooseUndo(
       details: { backfill: definition.name, run: decisive.id },
     })
   }
+  if (run) {
+    throw new RowshiftError('IRREVERSIBLE', {
+      message: `run ${run.id} of "${definition.name}" has no journal, so it cannot be told from others. \`rowshift undo ${definition.name}\` takes all of them back, if the definition has a \`reverse\`.`,
+      details: { backfill: definition.name, run: run.id },
+    })
+  }
   const reverse = reverseOf(definition)
   return reverse === 'not-needed' ? { by: 'not-needed' } : { by: 'reverse', definition: reverse }
 }

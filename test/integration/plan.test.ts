@@ -62,6 +62,8 @@ testEachDatabase('a plan shows table, key, rows, queries and a sample, and write
     writes: [{ name: 'slug' }],
     effects: { indexes: [], triggers: [], foreignKeys: [] },
     time: { measured: 'read-and-transform', rowsPerSecond: expect.any(Number) },
+    volume: { journalBytes: null },
+    undo: 'irreversible',
   })
   expect(report.queries.map(({ purpose, isByIndex }) => ({ purpose, isByIndex }))).toEqual([
     { purpose: 'page', isByIndex: true },

@@ -11,7 +11,7 @@ import { codeOf, portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { createCities, readCities } from '../support/city-table.js'
 import { columnSamples } from '../support/column-samples.js'
-import { type DatabaseName, testEachDatabase } from '../support/databases.js'
+import { type DatabaseName, testEachDatabase, testOn } from '../support/databases.js'
 import type { StatementHooks } from '../support/observed-database.js'
 
 const journaled = (options: { readonly journal?: true | { maxBytes?: number; keepDays?: number } } = {}) =>
@@ -124,6 +124,49 @@ testEachDatabase(
   },
   180_000,
 )
+
+/** Values that are stored, and that no definition could write. */
+const stray = {
+  sqlite: {
+    ddl: 'text',
+    word: 'text?',
+    inserts: [`x'00ff'`, `char(1) || 'n5'`, `'a' || char(0) || 'b'`],
+    other: { ddl: 'any_type_at_all_blob', word: 'bytes?', inserts: ['5.0', '5', `'text'`, `9e999`] },
+  },
+  mariadb: {
+    ddl: 'date',
+    word: 'date?',
+    inserts: [`'0000-00-00'`, `'2026-00-10'`],
+    other: { ddl: 'datetime', word: 'text?', inserts: [`'0000-00-00 00:00:00'`] },
+  },
+} as const
+
+testOn(['sqlite', 'mariadb'], 'undo restores values that no definition could write', async (database) => {
+  const dataSource = await database.connect({ poolSize: 1 })
+  const { ddl, word, inserts, other } = stray[database.name as 'sqlite' | 'mariadb']
+  if (database.name === 'mariadb') await dataSource.query(`set session sql_mode = ''`)
+  for (const [i, { ddl: type, word: declared, inserts: values }] of [{ ddl, word, inserts }, other].entries()) {
+    const table = `t${i}`
+    await dataSource.query(`create table ${table} (id integer primary key not null, a ${type}, n integer)`)
+    for (const [id, value] of values.entries())
+      await dataSource.query(`insert into ${table} (id, a) values (${id + 1}, ${value})`)
+    const read = () => dataSource.query(`select id, n, ${exact(database.name)} as x from ${table} order by id`)
+    const before = await read()
+    const backfill = defineBackfill({
+      name: `forget.${table}`,
+      table,
+      select: { n: 'integer?' },
+      write: { a: declared, n: 'integer' },
+      where: { n: null },
+      journal: true,
+      transform: () => ({ a: null, n: 1 }),
+    })
+    await runBackfill(dataSource, backfill)
+    expect(await dataSource.query(`select id from ${table} where a is not null`)).toEqual([])
+    expect(await undo(dataSource, backfill)).toMatchObject({ result: { counts: { failures: 0 } } })
+    expect(await read()).toEqual(before)
+  }
+})
 
 const exact = (name: DatabaseName) =>
   bySql(name, {

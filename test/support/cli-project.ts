@@ -135,7 +135,12 @@ export default defineConfig({ database: typeorm('./src/data-source.ts'), backfil
  * A definition file for the cities of `createCities`, in batches of 100. At the row `waitAt` the transform writes "waiting" and goes
  * on when the project has a file `go`, or when it is told to give up; it throws for the rows in `failAt`.
  */
-export function citySlugText({ waitAt = 0, failAt = [] as readonly number[], name = 'city.slug' } = {}): string {
+export function citySlugText({
+  waitAt = 0,
+  failAt = [] as readonly number[],
+  name = 'city.slug',
+  journal = false,
+} = {}): string {
   return `import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { defineBackfill } from 'rowshift'
@@ -147,6 +152,7 @@ export const citySlug = defineBackfill({
   write: { slug: 'text' },
   where: { slug: null },
   batchRows: 100,
+  journal: ${journal},
   async transform(row, { key, signal }) {
     if (key[0] === '${waitAt}' && !existsSync('go')) {
       console.log('waiting')

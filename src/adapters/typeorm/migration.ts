@@ -88,7 +88,8 @@ export function recordVersion(
 }
 
 /**
- * Takes a backfill back by its `reverse`, for a migration's `down`; its gate shuts again.
+ * Takes a backfill back, for a migration's `down`: by the journal of its runs if they kept one, else by its `reverse`. Its gate shuts
+ * again. Rows that were changed since a journal was written are left as they are and warned of.
  *
  * @throws RowshiftError IRREVERSIBLE before anything is read
  */

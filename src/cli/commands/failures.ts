@@ -3,6 +3,7 @@ import { type FailureReport, readFailures } from '../../runs/read-status.js'
 import type { CommandSpec } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { columns, count, counted, key } from '../format.js'
+import { goOn } from '../go-on.js'
 import { loadConfig, loadDefinitions, unknownBackfill, withDatabase } from '../load-config.js'
 import type { Output } from '../output.js'
 import { headlineOf } from '../run-view.js'
@@ -85,7 +86,7 @@ function linesOf(name: string, { run, counts, failures: listed }: FailureReport,
     `${headline} · ${counted(total, 'failure')}`,
     ...groups,
     ...(more > 0 ? [paint.dim(`  ${count(more)} more: --limit ${total}`)] : []),
-    `${paint.dim('Next:')} mend the cause, then rowshift run ${name}`,
+    `${paint.dim('Next:')} mend the cause, then ${goOn(name)}`,
   ]
 }
 

@@ -83,7 +83,8 @@ function linesOf(report: PlanReport, shown: number | undefined, { paint }: Outpu
     ['  key', described(index.columns), `by ${index.index}`],
     ['  reads', described(reads), page ? (page.isByIndex ? 'each page is an index range' : 'few rows: scanned') : ''],
     ['  writes', described(writes), effectsOf(report)],
-    ['  volume', volume.logBytes === null ? 'unknown: no statistics' : `~${bytes(volume.logBytes)} log`, ''],
+    ['  volume', volumeOf(volume), ''],
+    ['  undo', undoBy[report.undo], ''],
     ['  time', timeOf(time), measuredBy[time.measured]],
     [
       '  locks',
@@ -102,6 +103,18 @@ function linesOf(report: PlanReport, shown: number | undefined, { paint }: Outpu
     ]),
     ...sampleLines(report, shown, paint),
   ]
+}
+
+const undoBy: Readonly<Record<PlanReport['undo'], string>> = {
+  journal: 'by the journal',
+  reverse: 'by `reverse`',
+  'not-needed': 'not needed',
+  irreversible: 'IRREVERSIBLE: no `journal`, no `reverse`',
+}
+
+function volumeOf({ logBytes, journalBytes }: PlanReport['volume']): string {
+  const log = logBytes === null ? 'log unknown: no statistics' : `~${bytes(logBytes)} log`
+  return `${log}, ${journalBytes === null ? 'journal off' : `~${bytes(journalBytes)} journal`}`
 }
 
 const measuredBy: Readonly<Record<PlanReport['time']['measured'], string>> = {

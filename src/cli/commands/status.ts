@@ -3,6 +3,7 @@ import type { Database } from '../../adapters/database.js'
 import { type RunReport, readStatus } from '../../runs/read-status.js'
 import type { CommandSpec } from '../command.js'
 import { clock, columns, count, duration, percent, rate } from '../format.js'
+import { isUndo } from '../go-on.js'
 import { loadConfig, loadDefinitions, noDefinitions, withDatabase } from '../load-config.js'
 import type { Output } from '../output.js'
 import { reasonOf } from '../run-view.js'
@@ -89,7 +90,9 @@ function statusText({ status: runStatus, pass }: StatusEntry): string {
   return runStatus === 'running' && pass > 0 ? `running, sweep ${pass}` : runStatus
 }
 
-function gateText({ gate }: StatusEntry): string {
+function gateText({ backfill, gate }: StatusEntry): string {
+  // No migration asks whether something was taken back.
+  if (isUndo(backfill)) return '-'
   if (!gate.isOpen) return 'shut'
   return gate.samples > 0 ? `open: ${count(gate.samples - gate.refused)}/${count(gate.samples)} samples` : 'open'
 }
@@ -103,6 +106,8 @@ function remarksOf(entry: StatusEntry): readonly string[] {
         ? `    shard ${shard}  held by ${worker}`
         : `    shard ${shard}  ${worker} is silent, its last batch was at ${clock(lastBatchAt)}; the next worker takes over`,
     ),
-    ...(isDefined || runStatus === 'completed' ? [] : ['    the config has no definition of this name']),
+    ...(isDefined || isUndo(entry.backfill) || runStatus === 'completed'
+      ? []
+      : ['    the config has no definition of this name']),
   ]
 }
