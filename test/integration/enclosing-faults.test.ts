@@ -243,9 +243,6 @@ testOn(['mariadb'], 'sees no conflicts where the driver does not count unchanged
     await queryRunner.commitTransaction()
   })
   expect(await countWhere(app, 'touched = 5')).toBe(rows - 7)
-  // Nor was the attempt that could not tell taken for a claim that was lost.
-  const claims: { epoch: unknown }[] = await app.query('select epoch from rowshift_checkpoint')
-  expect(claims.map(({ epoch }) => Number(epoch))).toEqual([1, 1])
 })
 
 testEachDatabase('keeps nothing of a refused batch in a transaction that goes on all the same', async (database) => {

@@ -14,7 +14,8 @@ import { testEachDatabase, testOn, waitingTestEachDatabase } from '../support/da
 
 /* What follows a run's last batch, and the gate after it. */
 
-const rows = 30
+/** The last page is not a full one, so it is known to be the last. */
+const rows = 35
 
 const citySlug = defineBackfill({
   name: 'city.slug',
@@ -36,6 +37,9 @@ testEachDatabase('ends a pass that was stopped after its last batch', async (dat
     onProgress: ({ scanned }) => scanned === rows && stop.abort(),
   })
   expect(result).toMatchObject({ status: 'unfinished', reason: 'interrupted', counts: { written: rows } })
+  expect(await readStatus(portTo(dataSource))).toMatchObject([
+    { run: { status: 'interrupted' }, shards: [{ status: 'done' }] },
+  ])
   expect(await runBackfill(dataSource, citySlug)).toMatchObject({ status: 'completed', counts: { written: rows } })
 })
 
