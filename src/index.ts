@@ -49,5 +49,13 @@ export type { ErrorCode } from './errors/codes.js'
 export { type ErrorDetails, RowshiftError } from './errors/rowshift-error.js'
 export type { RunCounts, RunResult } from './runs/run-result.js'
 export { type BackfillWorker, createWorker, type WorkerEvent, type WorkerOptions } from './runs/worker.js'
-export { defineVersions, type SemVer, type Versions } from './schema-version/define-versions.js'
+export {
+  type ConvertOptions,
+  defineVersions,
+  type Onward,
+  type Versions,
+} from './schema-version/define-versions.js'
 export { SchemaVersion, schemaVersionOf, type VersionDecorator } from './schema-version/schema-version.js'
+export type { SemVer } from './schema-version/semver.js'
+export type { Shape, ShapeType, StandardSchema } from './schema-version/shape.js'
+export type { StepChanges, StepFunction } from './schema-version/steps.js'

@@ -12,6 +12,14 @@ export const errorCodes = {
   IRREVERSIBLE: 'there is neither a journal nor a `reverse`',
   INVALID_CONFIG: 'the configuration file is missing, cannot be loaded or is incomplete',
 
+  // Schema versions.
+  VERSION_INVALID: 'a schema version is not MAJOR.MINOR.PATCH',
+  VERSION_DUPLICATE: 'an entity has two versions, or versions have one version or step twice',
+  VERSION_ORDER: 'versions are not defined oldest first',
+  VERSION_UNKNOWN: 'versions do not have the version that is asked for',
+  VERSION_PATH: 'no steps lead from one version to the other',
+  STEP_INCOMPLETE: 'a step left out a column that its version has',
+
   // The command line.
   INVALID_USAGE: 'the command line names no such command, option or value',
   UNEXPECTED_ERROR: 'something failed that rowshift has no code for',

@@ -12,7 +12,7 @@ export function stepOf(
   if (!history || code === undefined) return undefined
   // Adopted with this very change: what was before is the version before in the registry.
   const from = recorded ?? history.versions[history.versions.indexOf(code) - 1]
-  return from !== undefined && history.hasUpgrade(from, code) ? { from, history } : undefined
+  return from !== undefined && history.hasPath(from, code) ? { from, history } : undefined
 }
 
 /** Decides how a changed table gets from its recorded version to the code's. */
@@ -86,7 +86,7 @@ function planBackfill(
   const mustHave = write.filter(({ after }) => !after.isNullable)
   const fresh = mustHave.filter(({ column }) => isNew.has(column) || isShadow(column))
   const needsOldValues = gone.size > 0 || converted.length > 0
-  const canDowngrade = step?.history.hasDowngrade(to, step.from) === true
+  const canDowngrade = step?.history.hasPath(to, step.from) === true
   return {
     ...definitionNames(change.table, to),
     table: change.table,

@@ -17,8 +17,8 @@ export interface VersionHistory {
   /** Columns by property, as declared; undefined for a shape that is a class or a schema. */
   shape(version: string): Readonly<Record<string, unknown>> | undefined
   readonly versions: readonly string[]
-  hasUpgrade(from: string, to: string): boolean
-  hasDowngrade(from: string, to: string): boolean
+  /** Whether steps lead from one version to the other. */
+  hasPath(from: string, to: string): boolean
 }
 
 /** A column in a definition: its name, its word, and the property that a version's shape calls it by. */

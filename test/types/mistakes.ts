@@ -4,6 +4,8 @@
  */
 import { defineBackfill } from '../../src/backfill/definition/define-backfill.js'
 import { sql } from '../../src/dialects/sql.js'
+import { defineVersions } from '../../src/schema-version/define-versions.js'
+import { SchemaVersion } from '../../src/schema-version/schema-version.js'
 
 class City {
   id!: number
@@ -281,3 +283,57 @@ defineBackfill({
   write: { 'address.zip': true },
   transform: () => undefined,
 })
+
+/* Schema versions. */
+
+const versions = defineVersions('City')
+  .version('1.0.0', { id: 'integer', name: 'text' })
+  .version('2.0.0', { id: 'integer', name: 'text', slug: 'text' }, { upgrade: (row) => ({ slug: row.name }) })
+
+// error: Argument of type '"2.0.0"' is not assignable to parameter of type '"2.0.0 is already defined"'.
+export const sameVersion = versions.version('2.0.0', { id: 'integer' })
+
+// error: Expected 3 arguments, but got 2.
+export const noUpgrade = versions.version('3.0.0', { id: 'integer', name: 'text', slug: 'text', kind: 'text' })
+
+export const forgottenField = versions.version(
+  '3.0.0',
+  { id: 'integer', name: 'text', slug: 'text', kind: 'text' },
+  // error: Type '{}' is not assignable to type 'StepChanges<{ id: number; name: string; slug: string; }, { id: number; name: string; slug: string; kind: string; }>'.
+  //   Property 'kind' is missing in type '{}' but required in type '{ kind: string; }'.
+  { upgrade: () => ({}) },
+)
+
+export const goneField = versions.version(
+  '3.0.0',
+  { id: 'integer', title: 'text' },
+  // error: Property 'titel' does not exist on type '{ id: number; name: string; slug: string; }'.
+  { upgrade: (row) => ({ title: row.titel }) },
+)
+
+export const asynchronous = versions.version(
+  '3.0.0',
+  { id: 'integer', title: 'text' },
+  // error: Type 'Promise<{ title: string; }>' is not assignable to type 'StepChanges<{ id: number; name: string; slug: string; }, { id: number; title: string; }>'.
+  //   Property 'title' is missing in type 'Promise<{ title: string; }>' but required in type '{ title: string; }'.
+  { upgrade: async (row) => ({ title: row.name }) },
+)
+
+// error: Type '"9.0.0"' is not assignable to type '"1.0.0" | "2.0.0"'. Did you mean '"1.0.0"'?
+export const noSuchVersion = versions.convert({ id: 1, name: 'Oslo' }, { from: '1.0.0', to: '9.0.0', as: 'plain' })
+
+// error: Property 'name' is missing in type '{ id: number; }' but required in type '{ id: number; name: string; }'.
+export const otherRow = versions.convert({ id: 1 }, { from: '1.0.0', to: '2.0.0', as: 'plain' })
+
+// error: Unable to resolve signature of class decorator when called as an expression.
+//   Argument of type 'typeof WithoutSlug' is not assignable to parameter of type 'abstract new (...args: never) => { id: number; name: string; slug: string; }'.
+//   Property 'slug' is missing in type 'WithoutSlug' but required in type '{ id: number; name: string; slug: string; }'.
+@SchemaVersion('2.0.0', { of: versions })
+export class WithoutSlug {
+  id!: number
+  name!: string
+}
+
+export class Malformed {}
+// error: Argument of type '"2.0"' is not assignable to parameter of type '`${number}.${number}.${number}`'.
+SchemaVersion('2.0')(Malformed)

@@ -14,8 +14,9 @@ import type { PossibleRename } from '../../generate/renames.js'
 import type { EntityVersions, VersionHistory } from '../../generate/table-plan.js'
 import { readStatus } from '../../runs/read-status.js'
 import { recordedVersions } from '../../runs/recorded-versions.js'
-import { versionsIn } from '../../schema-version/define-versions.js'
-import { classVersion } from '../../schema-version/schema-version.js'
+import { historyOf } from '../../schema-version/define-versions.js'
+import { statedVersion } from '../../schema-version/schema-version.js'
+import { columnsOf } from '../../schema-version/shape.js'
 import type { CommandSpec } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import {
@@ -176,24 +177,23 @@ async function generateFor(
 }
 
 function versionsOf({ target, table }: TableChange, recorded: ReadonlyMap<string, string>): EntityVersions {
-  const found = classVersion(target)
-  return { code: found?.version, recorded: recorded.get(table), history: historyOf(found?.of) }
+  const stated = statedVersion(target)
+  return { code: stated?.version, recorded: recorded.get(table), history: placedHistory(stated?.of) }
 }
 
-function historyOf(registry: unknown): VersionHistory | undefined {
-  const versions = versionsIn(registry)
-  const place = findExport(registry)
-  if (!versions || !place) return undefined
-  const indexOf = (version: string) => versions.findIndex((one) => one.version === version)
-  const isPath = (from: string, to: string) => indexOf(from) >= 0 && indexOf(to) > indexOf(from)
+/** The versions that an entity names, if they are exported from a file that a definition can import. */
+function placedHistory(of: unknown): VersionHistory | undefined {
+  const history = historyOf(of)
+  const place = findExport(of)
+  if (!history || !place) return undefined
   return {
     ...place,
-    versions: versions.map(({ version }) => version),
-    shape: (version) => versions[indexOf(version)]?.shape,
-    hasUpgrade: (from, to) =>
-      isPath(from, to) && versions.slice(indexOf(from) + 1, indexOf(to) + 1).every(({ upgrade }) => upgrade),
-    hasDowngrade: (from, to) =>
-      isPath(to, from) && versions.slice(indexOf(to) + 1, indexOf(from) + 1).every(({ downgrade }) => downgrade),
+    versions: history.versions,
+    shape(version) {
+      const shape = history.shape(version)
+      return shape && columnsOf(shape)
+    },
+    hasPath: (from, to) => history.hasPath(from, to),
   }
 }
 
