@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Key, TablePlan, UpdateRow } from '../dialects/dialect.js'
+import type { TablePlan, UpdateRow } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
 import type { JournalEntry, NewFailure } from '../dialects/state-statements.js'
 import type { ColumnInfo } from '../dialects/table.js'
@@ -28,11 +28,11 @@ const mostEntries = 2_000
 export async function runRestore(
   context: ShardContext,
   work: PreparedRestore,
-  range: { readonly after: Key | undefined; readonly upTo: Key },
 ): Promise<'done' | 'stopped' | 'claim-lost'> {
   const { dialect, names, pace, scope, stop } = context
   const doing = `reading the journal of ${nameOf(context)}`
-  let upTo = range.after ? Number(range.after[0]) - 1 : Number(range.upTo[0])
+  const { cursorKey } = context.shard
+  let upTo = cursorKey === undefined ? Number.MAX_SAFE_INTEGER : Number(readKey(cursorKey)[0]) - 1
   for (;;) {
     if (stop.aborted) return 'stopped'
     const limit = Math.min(pace.rows, mostEntries)

@@ -30,17 +30,13 @@ export async function runShard(context: ShardContext): Promise<ShardOutcome> {
   const { prepared, shard } = context
   const conflicts = await settleConflicts(context)
   if (conflicts !== 'settled') return conflicts
+  if (prepared.work.form === 'restore') return runRestore(context, prepared.work)
   if (shard.upperKey === undefined) return 'done'
   const range = { after: shard.cursorKey ?? shard.lowerKey, upTo: readKey(shard.upperKey) }
   const start = { after: range.after === undefined ? undefined : readKey(range.after), upTo: range.upTo }
-  switch (prepared.work.form) {
-    case 'transform':
-      return runTransform(context, prepared.work, start)
-    case 'sql':
-      return runSql(context, prepared.work, start)
-    case 'restore':
-      return runRestore(context, prepared.work, start)
-  }
+  return prepared.work.form === 'sql'
+    ? await runSql(context, prepared.work, start)
+    : await runTransform(context, prepared.work, start)
 }
 
 const nothingPassed = { scanned: 0, pages: 0, last: undefined }

@@ -218,11 +218,8 @@ export interface StateStatements {
   journalTable(names: StateNames): Sql
   /** Runs of a backfill that have a journal. */
   journaledRuns(names: StateNames, name: string): Script<readonly number[]>
-  /** How many entries the journals of these runs have, and the newest one's id. */
-  measureJournal(
-    names: StateNames,
-    runIds: readonly number[],
-  ): Script<{ readonly entries: number; readonly lastId: number | undefined }>
+  /** How many entries the journals of these runs have. */
+  countJournal(names: StateNames, runIds: readonly number[]): Script<number>
   /** How much the run's shards have counted. */
   journalBytes(names: StateNames, runId: number): Script<number>
   /** The newest entries up to an id. */

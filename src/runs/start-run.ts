@@ -45,7 +45,7 @@ export async function startRun(
     yield dialect.state.insertShard(stateNames, {
       runId: run.id,
       shard: 0,
-      status: upper === undefined ? 'done' : 'open',
+      status: upper === undefined && prepared.work.form !== 'restore' ? 'done' : 'open',
       lowerKey: undefined,
       upperKey: upper,
       leaseMs,
@@ -63,8 +63,8 @@ function* measure(
   prepared: PreparedBackfill,
 ): Script<readonly [number, string | undefined]> {
   if (prepared.work.form === 'restore') {
-    const { entries, lastId } = yield* database.dialect.state.measureJournal(database.stateNames, prepared.work.runIds)
-    return [entries, lastId === undefined ? undefined : writeKey([String(lastId)])]
+    // Without bounds, because its cursor is no key of the table: nobody cuts such a shard.
+    return [yield* database.dialect.state.countJournal(database.stateNames, prepared.work.runIds), undefined]
   }
   const estimatedRows = yield* database.dialect.estimateRows(prepared.info.table)
   const upper = yield* readLastKey(database.dialect, prepared.plan, readModeIn(scope))

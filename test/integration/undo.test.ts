@@ -248,6 +248,34 @@ testEachDatabase(
   },
 )
 
+testEachDatabase('two undos at once restore every row once, by composite keys', async (database) => {
+  const dataSource = await database.connect()
+  const other = await database.connect()
+  await dataSource.query(
+    'create table place (a integer not null, b varchar(20) not null, n integer not null, slug varchar(20), primary key (a, b))',
+  )
+  const values = Array.from({ length: 2_000 }, (_, i) => `(${i % 7}, 'p${i}', ${i})`)
+  await dataSource.query(`insert into place (a, b, n) values ${values.join(', ')}`)
+  const backfill = defineBackfill({
+    name: 'place.slug',
+    table: 'place',
+    select: { b: 'text', n: 'integer' },
+    write: { slug: 'text', n: 'integer' },
+    where: { slug: null },
+    journal: true,
+    batchRows: 50,
+    transform: (row) => ({ slug: row.b, n: row.n + 1 }),
+  })
+  const read = (): Promise<unknown[]> => dataSource.query('select a, b, n, slug from place order by a, b')
+  const before = await read()
+  await runBackfill(dataSource, backfill)
+  const [one, another] = await Promise.all([undo(dataSource, backfill), undo(other, backfill)])
+  expect(await read()).toEqual(before)
+  expect(await journalOf(dataSource)).toEqual([])
+  for (const { result } of [one, another])
+    expect(result).toMatchObject({ status: 'completed', counts: { failures: 0 } })
+})
+
 testEachDatabase('what the database made of a value is what must still stand', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)

@@ -12,7 +12,7 @@ export function stateOfJournal(
   StateStatements,
   | 'journalTable'
   | 'journaledRuns'
-  | 'measureJournal'
+  | 'countJournal'
   | 'journalBytes'
   | 'journal'
   | 'deleteJournal'
@@ -34,14 +34,13 @@ export function stateOfJournal(
       return rows.map((row) => Number(row[0]))
     },
 
-    *measureJournal(names, runIds) {
+    *countJournal(names, runIds) {
       const { journal } = stateTables(names)
       const { rows } = yield statement(
         'measure-journal',
-        sql`select count(*), max(id) from ${journal} where run_id in (${runIds})`,
+        sql`select count(*) from ${journal} where run_id in (${runIds})`,
       )
-      const [entries, lastId] = rows[0] ?? []
-      return { entries: Number(entries), lastId: lastId === null || lastId === undefined ? undefined : Number(lastId) }
+      return Number(rows[0]?.[0])
     },
 
     *journalBytes(names, runId) {
