@@ -1,5 +1,6 @@
 import type { DatabaseSource } from './adapters/database.js'
 import type { Backfill } from './backfill/definition/define-backfill.js'
+import type { PaceOptions } from './runs/throttle/pace-options.js'
 
 /**
  * What `rowshift.config.ts` exports as its default. Its folder is the working directory of every command, wherever that was
@@ -10,6 +11,8 @@ export interface Config {
   readonly database: DatabaseSource
   /** Globs of the files whose exports are the definitions, relative to the config file; or the definitions themselves. */
   readonly backfills: string | readonly (string | Backfill)[]
+  /** How hard `run` and `work` may press the database, and when they wait. Migrations do not wait: they hold locks. */
+  readonly pace?: PaceOptions
 }
 
 /** Types the configuration; returns it unchanged. */

@@ -48,6 +48,8 @@ export { type Sql, sql } from './dialects/sql.js'
 export type { ErrorCode } from './errors/codes.js'
 export { type ErrorDetails, RowshiftError } from './errors/rowshift-error.js'
 export type { RunCounts, RunResult } from './runs/run-result.js'
+export type { ThrottleAnswer, ThrottleFunction } from './runs/throttle/custom.js'
+export type { PaceOptions } from './runs/throttle/pace-options.js'
 export { type BackfillWorker, createWorker, type WorkerEvent, type WorkerOptions } from './runs/worker.js'
 export {
   type ConvertOptions,

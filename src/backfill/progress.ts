@@ -11,6 +11,10 @@ export interface Progress {
   readonly written: number
   readonly conflicts: number
   readonly failures: number
+  /** The last batch; undefined before the first. */
+  readonly batch?: { readonly rows: number; readonly ms: number }
+  /** Why the run waits; undefined = it does not. */
+  readonly throttle?: string | undefined
 }
 
 /** Share of the pass that is done, 0 to 1; below 1 until the pass has ended, because the total is an estimate. */

@@ -28,19 +28,20 @@ const mostEntries = 2_000
 export async function runRestore(
   context: ShardContext,
   work: PreparedRestore,
-): Promise<'done' | 'stopped' | 'claim-lost'> {
-  const { dialect, names, pace, scope, stop } = context
+): Promise<'done' | 'stopped' | 'postponed' | 'claim-lost'> {
+  const { admission, dialect, names, pace, scope, stop } = context
   const doing = `reading the journal of ${nameOf(context)}`
   const { cursorKey } = context.shard
   let upTo = cursorKey === undefined ? Number.MAX_SAFE_INTEGER : Number(readKey(cursorKey)[0]) - 1
   for (;;) {
     if (stop.aborted) return 'stopped'
-    const limit = Math.min(pace.rows, mostEntries)
+    const limit = Math.min(pace.rows, admission.mostRows, mostEntries)
     const entries = await withFaultsMended(context, { doing }, (session) =>
       session.run(reading(dialect, scope, dialect.state.journal(names, work.runIds, upTo, limit))),
     )
     const last = entries.at(-1)
     if (!last) return 'done'
+    if (!(await admission.admit(entries.length))) return 'postponed'
     const id = newBatchId()
     const startedAt = performance.now()
     const outcome = await commit(context, id, (session) => session.run(scope.wrap(restoreBatch(context, entries, id))))

@@ -19,7 +19,7 @@ import { reading, readModeIn } from './transaction.js'
 import { type Changes, transformRows } from './transform.js'
 import { UniqueValues } from './unique-values.js'
 
-export type ShardOutcome = 'done' | 'stopped' | 'claim-lost' | 'rows-failed'
+export type ShardOutcome = 'done' | 'stopped' | 'postponed' | 'claim-lost' | 'rows-failed'
 
 /**
  * The loop: read a page, transform it, write it with its checkpoint in one transaction, settle what changed under us. The next
@@ -47,7 +47,7 @@ interface Range {
 }
 
 async function runTransform(context: ShardContext, work: PreparedTransform, range: Range): Promise<ShardOutcome> {
-  const { prepared, pace } = context
+  const { prepared, pace, admission } = context
   const unique = new UniqueValues(context.dialect, prepared, work)
   let next = readAhead(context, range)
   // Pages without a match, and the last of their keys, until they share a checkpoint.
@@ -59,6 +59,7 @@ async function runTransform(context: ShardContext, work: PreparedTransform, rang
     // Not how long the read took: a transform that blocks the process keeps its answer waiting.
     const waitedMs = performance.now() - askedAt
     if (context.stop.aborted) return 'stopped'
+    if (!(await admission.admit(page.rows.length))) return 'postponed'
     if (page.last && !page.isLast) next = readAhead(context, { after: page.last, upTo: range.upTo })
 
     context.onKeys(page.keys)
@@ -76,6 +77,7 @@ async function runTransform(context: ShardContext, work: PreparedTransform, rang
         { keys: page.keys.length, rows: page.rows.length, databaseMs: Math.max(waitedMs, outcome.databaseMs), totalMs },
         context.shard.leaseMs,
       )
+      admission.refund(page.rows.length - outcome.written)
       context.onBatch({ ...outcome, scanned, ms: totalMs })
       if (outcome.failures > 0) return 'rows-failed'
       if (outcome.conflicts > 0) {
@@ -101,11 +103,11 @@ async function rest({ pace, stop }: ShardContext): Promise<void> {
 function readAhead(context: ShardContext, range: Range): { page(): Promise<Page> } {
   const mode = readModeIn(context.scope)
   const doing = `reading a page of ${nameOf(context)}`
-  const { dialect, pace, prepared } = context
+  const { dialect, pace, prepared, admission } = context
   const onFault = halving(context)
   const read = () =>
     withFaultsMended(context, { doing, connection: 'reader', onFault }, async (session) => {
-      const paced = { ...range, limit: pace.rows }
+      const paced = { ...range, limit: Math.min(pace.rows, admission.mostRows) }
       const page = await session.run(inRead(context, readPage(dialect, prepared.plan, paced, mode)))
       pace.read(page.keys.length, charactersOf(page))
       return page
@@ -176,13 +178,14 @@ function countersOf(context: ShardContext, changes: Changes, scanned: number) {
 }
 
 async function runSql(context: ShardContext, work: PreparedSql, range: Range): Promise<ShardOutcome> {
-  const { dialect, prepared, pace } = context
+  const { dialect, prepared, pace, admission } = context
   const keys = prepared.info.key.length
   let after = range.after
   for (;;) {
     if (context.stop.aborted) return 'stopped'
     const startedAt = performance.now()
-    const limit = pace.rows
+    const limit = Math.min(pace.rows, admission.mostRows)
+    if (!(await admission.admit(limit))) return 'postponed'
     const statement = dialect.pageEnd(prepared.info, { after, upTo: range.upTo, limit })
     const doing = `reading a page of ${nameOf(context)}`
     const end = await withFaultsMended(context, { doing }, (session) => session.run(inRead(context, once(statement))))
@@ -198,6 +201,7 @@ async function runSql(context: ShardContext, work: PreparedSql, range: Range): P
     if (outcome.status === 'fenced') return 'claim-lost'
     const ms = performance.now() - startedAt
     pace.took({ keys: scanned, rows: outcome.written, databaseMs: ms, totalMs: ms }, context.shard.leaseMs)
+    admission.refund(limit - outcome.written)
     context.onKeys([upTo])
     context.onBatch({ ...outcome, scanned, ms })
     after = upTo

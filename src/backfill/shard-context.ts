@@ -17,6 +17,7 @@ export interface ShardContext {
   readonly shard: ShardRow
   /** How large batches are, and how long the rests between them. */
   readonly pace: Pace
+  readonly admission: Admission
   /** Aborted when the worker is to stop after the batch in hand, or has lost the shard. */
   readonly stop: AbortSignal
   /** Aborted when the batch in hand is to be given up too. */
@@ -24,6 +25,16 @@ export interface ShardContext {
   readonly onBatch: (batch: BatchReport) => void
   /** Keys of rows a pass has met, for the sample of the verification. */
   readonly onKeys: (keys: readonly Key[]) => void
+}
+
+/** Whether batches may go on: what the load of the database, the time of the day or a budget has to say. */
+export interface Admission {
+  /** Asked before each batch, with the most rows it may write: false = the shard is to be left for now. */
+  admit(rows: number): Promise<boolean>
+  /** Rows that were admitted and not written after all. */
+  refund(rows: number): void
+  /** Rows a page may have. */
+  readonly mostRows: number
 }
 
 export interface BatchReport {

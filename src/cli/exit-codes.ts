@@ -9,7 +9,7 @@ export const exitCodes = {
   failed: 1,
   /** The command line, the configuration or a definition is wrong; nothing was begun. */
   usage: 2,
-  /** Not done yet: paused, interrupted, waiting, a gate still shut. The same command goes on later. */
+  /** Not done yet: paused, postponed, interrupted, waiting, a gate still shut. The same command goes on later. */
   unfinished: 3,
 } as const
 

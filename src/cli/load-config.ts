@@ -9,6 +9,7 @@ import { type BackfillDefinition, isBackfill } from '../backfill/definition/defi
 import { didYouMean } from '../backfill/definition/nearest.js'
 import type { Config } from '../config.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
+import { checkPace } from '../runs/throttle/pace-options.js'
 import { asRowshiftError, messageOf, withoutCode } from './describe-error.js'
 
 /** The names a config file may have, the first found wins. */
@@ -90,7 +91,7 @@ function checkConfig(file: string, value: unknown): Config {
   if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) {
     throw invalid(`${file} has no default export. ${expected}`)
   }
-  const known = ['database', 'backfills']
+  const known = ['database', 'backfills', 'pace']
   for (const name of Object.keys(value)) {
     if (!known.includes(name)) throw invalid(`${file}: there is no option \`${name}\`. ${didYouMean(name, known)}`)
   }
@@ -106,7 +107,22 @@ function checkConfig(file: string, value: unknown): Config {
     if (typeof item === 'string' ? item !== '' : isBackfill(item)) continue
     throw invalid(`${file}: \`backfills\` holds something that is neither a glob nor a definition. ${expected}`)
   }
+  checkPaceOf(file, value)
   return value as Config
+}
+
+function checkPaceOf(file: string, { pace }: { readonly pace?: unknown }): void {
+  if (pace === undefined) return
+  try {
+    checkPace(pace)
+  } catch (error) {
+    const known = asRowshiftError(error)
+    if (!known) throw error
+    throw new RowshiftError(known.code, {
+      message: `${file}: ${withoutCode(known.code, known.message)}`,
+      details: { ...known.details, file },
+    })
+  }
 }
 
 /** A definition, and where it was found. */

@@ -31,7 +31,7 @@ A first run:
   $ rowshift status                  see what is done, what failed and what is next
 
 Exit codes of every command:
-  0  done      1  failed      2  wrong usage or configuration      3  unfinished: paused, interrupted, gate shut
+  0  done      1  failed      2  wrong usage or configuration      3  unfinished: paused, postponed, gate shut
 
 \`rowshift help <command>\` explains a command.`
 

@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress'
 import { type Progress, Rate, shareDone } from '../backfill/progress.js'
-import { count, duration, percent, rate } from './format.js'
+import { count, counted, duration, percent, rate } from './format.js'
 import type { Output } from './output.js'
 
 /** How often a line is written where no line can be rewritten: often enough to see it live, seldom enough for a log. */
@@ -37,11 +37,14 @@ export class Meter {
     return this.#last ? shareDone(this.#last) : 0
   }
 
-  /** `61.4%  30,831,936 rows  108k/s  2m59s left · conflicts 12 · failures 3`; what is not known is left out. */
-  text(end?: 'done'): string {
+  /**
+   * `61.4%  30,831,936 rows  108k/s  2m59s left · batch 48,000 rows 0.47s · conflicts 12 · failures 3`; what is not known is left out,
+   * and the batch where there is no room for it.
+   */
+  text(end?: 'done', width = Number.POSITIVE_INFINITY): string {
     const progress = this.#last
     if (!progress) return ''
-    const { scanned, estimatedRows, pass, conflicts, failures } = progress
+    const { scanned, estimatedRows, pass, conflicts, failures, batch, throttle } = progress
     const perSecond = this.#rate.perSecond
     const remaining = estimatedRows - scanned
     const left = end === 'done' || remaining <= 0 ? undefined : this.#rate.secondsLeft(remaining)
@@ -52,12 +55,15 @@ export class Meter {
       ...(perSecond ? [rate(perSecond)] : []),
       ...(left === undefined ? [] : [`${duration(left)} left`]),
     ]
+    const size = batch && end !== 'done' ? [`batch ${counted(batch.rows, 'row')} ${(batch.ms / 1000).toFixed(2)}s`] : []
     const remarks = [
       ...(pass > 0 && end !== 'done' ? [`sweep ${pass}`] : []),
       ...(conflicts > 0 ? [`conflicts ${count(conflicts)}`] : []),
       ...(failures > 0 ? [`failures ${count(failures)}`] : []),
+      ...(throttle && end !== 'done' ? [`throttle ${throttle}`] : []),
     ]
-    return [numbers.join('  '), ...remarks].join(' · ')
+    const text = [numbers.join('  '), ...size, ...remarks].join(' · ')
+    return text.length <= width ? text : [numbers.join('  '), ...remarks].join(' · ')
   }
 }
 
@@ -112,8 +118,9 @@ class ProgressBar implements ProgressDisplay {
 
   #line(): string {
     const { paint, stdout } = this.output
-    const text = this.#meter.text(this.#end)
-    const room = (stdout.columns || 80) - text.length - 5
+    const columns = stdout.columns || 80
+    const text = this.#meter.text(this.#end, columns - 3)
+    const room = columns - text.length - 5
     if (room < narrowestBar) return `  ${text}`
     const width = Math.min(room, widestBar)
     const full = Math.floor(width * (this.#end === 'done' ? 1 : this.#meter.share))

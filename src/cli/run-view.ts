@@ -1,6 +1,6 @@
 import { type Progress, shareDone } from '../backfill/progress.js'
 import type { RunResult } from '../runs/run-result.js'
-import { count, counted, percent } from './format.js'
+import { clock, count, counted, percent } from './format.js'
 import { goOn } from './go-on.js'
 import type { Output } from './output.js'
 import { createProgressDisplay, type ProgressDisplay } from './progress-bar.js'
@@ -16,6 +16,8 @@ export class RunView {
   #display: ProgressDisplay | undefined
   #runId: number | undefined
   #share = 0
+  #last: Progress | undefined
+  #throttle: string | undefined
   /** Since Ctrl-C the progress is not shown any more: the last words are to stay the last. */
   #isQuiet = false
 
@@ -49,6 +51,7 @@ export class RunView {
   begin(headline: string, progress: Progress, isMoving = true): void {
     this.#runId = progress.runId
     this.#share = shareDone(progress)
+    this.#last = progress
     this.output.line(headline)
     if (!isMoving) return
     this.#display = createProgressDisplay(this.output)
@@ -63,6 +66,7 @@ export class RunView {
       return
     }
     this.#share = shareDone(progress)
+    this.#last = progress
     if (!this.#isQuiet) this.#display?.update(progress)
   }
 
@@ -72,11 +76,25 @@ export class RunView {
     this.output.line(line)
   }
 
+  /**
+   * The run has to wait, and why; undefined = it goes on. A line says so once, however often it is looked at: then only numbers differ.
+   */
+  wait(prefix: string, waiting: { readonly reason: string; readonly forMs: number } | undefined): void {
+    const kind = waiting?.reason.replaceAll(/\d[\d.,]*/g, '')
+    if (kind !== this.#throttle) {
+      const until = waiting && `, looks again at ${clock(new Date(Date.now() + waiting.forMs).toISOString())}`
+      this.tell(`${prefix}throttle: ${waiting ? this.output.paint.yellow(waiting.reason) + until : 'none'}`)
+    }
+    this.#throttle = kind
+    if (this.#last && !this.#isQuiet) this.#display?.update({ ...this.#last, throttle: waiting?.reason })
+  }
+
   /** The run has come to an end of some kind, which is told after this. */
   end(isDone: boolean): void {
     if (!this.#isQuiet) this.#display?.stop(isDone ? 'done' : undefined)
     this.#display = undefined
     this.#runId = undefined
+    this.#last = undefined
   }
 
   dispose(): void {

@@ -37,6 +37,8 @@ export interface StatusEntry {
   readonly rowsPerSecond: number | null
   readonly secondsLeft: number | null
   readonly reason: { readonly code: string; readonly message: string | null } | null
+  /** When a postponed run is looked at again, ISO 8601 in UTC. */
+  readonly postponedUntil: string | null
   readonly gate: { readonly isOpen: boolean; readonly samples: number; readonly refused: number }
   readonly workers: readonly WorkerEntry[]
   readonly startedAt: string | null
@@ -58,6 +60,7 @@ const neverRun = {
   rowsPerSecond: null,
   secondsLeft: null,
   reason: null,
+  postponedUntil: null,
   gate: { isOpen: false, samples: 0, refused: 0 },
   workers: [],
   startedAt: null,
@@ -112,6 +115,7 @@ function entryOf(report: RunReport, before: readonly RunReport[], isDefined: boo
     rowsPerSecond,
     secondsLeft: secondsLeft(progress, rowsPerSecond),
     reason: run.reasonCode === undefined ? null : { code: run.reasonCode, message: run.reason ?? null },
+    postponedUntil: run.postponedUntil ?? null,
     gate: gateOf(status, run.verification),
     workers: shards.flatMap((shard) =>
       shard.status === 'open' && shard.claim !== undefined

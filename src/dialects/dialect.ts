@@ -1,4 +1,5 @@
 import type { DdlStatements } from './ddl.js'
+import type { Health } from './health.js'
 import type { Script } from './script.js'
 import type { Sql, SqlSpelling, Statement } from './sql.js'
 import type { StateStatements } from './state-statements.js'
@@ -212,6 +213,7 @@ export interface Dialect extends SqlSpelling {
 
   classifyError(error: unknown): ClassifiedError
   readonly ddl: DdlStatements
+  readonly health: Health
   readonly state: StateStatements
   /** The same for somebody else's transaction, where a plain read may show an old snapshot. */
   readonly enclosedState: StateStatements

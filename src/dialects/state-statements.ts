@@ -26,6 +26,12 @@ export interface RunRow {
   readonly verification: string | undefined
   /** Days for which the journal is kept once the run has ended; undefined = there is none, 0 = it was removed. */
   readonly journalDays: number | undefined
+  /** When a postponed run is looked at again. */
+  readonly postponedUntil: string | undefined
+  /** What `rowshift set` has set, which goes before the definition and the config; undefined = nothing. */
+  readonly batchRows: number | undefined
+  readonly delayMs: number | undefined
+  readonly targetMs: number | undefined
   readonly createdAt: string
   readonly startedAt: string | undefined
   readonly finishedAt: string | undefined
@@ -156,10 +162,14 @@ export interface StateStatements {
       readonly isFinished: boolean
       readonly reasonCode?: string | undefined
       readonly reason?: string | undefined
+      /** Milliseconds until a postponed run is looked at again. */
+      readonly postponedMs?: number | undefined
     },
   ): Script<boolean>
   setPass(names: StateNames, id: number, pass: number): Statement
   setVerification(names: StateNames, id: number, json: string): Statement
+  /** Takes up to `wanted` rows of the budget of a day that has `most`; negative = gives them back. Returns how many. */
+  takeRows(names: StateNames, day: string, wanted: number, most: number): Script<number>
 
   insertShard(
     names: StateNames,

@@ -75,6 +75,7 @@ export const errorCodes = {
   ROWS_FAILED: 'rows could not be migrated',
   WRITERS_STILL_OLD: 'matching rows kept appearing during every sweep',
   VERIFY_FAILED: 'the finished run did not pass its verification',
+  THROTTLED: 'the run is postponed: a throttle of `pace` asks for a rest',
   RUN_UNFINISHED: 'the run stopped before its end and can be resumed',
 
   // Migrations.

@@ -43,8 +43,8 @@ export function* claimShard(database: Database, runId: number, options: ClaimOpt
   if (!shard) {
     const shards = yield* dialect.state.shards(stateNames, runId)
     if (shards.some((other) => other.status !== 'done')) return undo({ status: 'busy', run })
-    if (status !== 'interrupted') return undo({ status: 'all-done', run })
-    // Stopped after its last batch, before its pass was ended: whoever comes next ends it.
+    if (status !== 'interrupted' && status !== 'postponed') return undo({ status: 'all-done', run })
+    // Stopped or postponed after its last batch, before its pass was ended: whoever comes next ends it.
     yield* dialect.state.moveRun(stateNames, runId, start)
     return keep({ status: 'all-done', run: { ...run, status: 'running' } })
   }

@@ -7,17 +7,21 @@ import { Pace } from '../backfill/pacing.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
 import { runShard, type ShardOutcome } from '../backfill/run-backfill.js'
-import { type Decision, keep, kept, reading, type Scope } from '../backfill/transaction.js'
+import type { Admission, BatchReport } from '../backfill/shard-context.js'
+import { type Decision, keep, kept, reading, type Scope, undo } from '../backfill/transaction.js'
 import { checkSample, KeySample, type Verification } from '../backfill/verify.js'
 import type { Script } from '../dialects/script.js'
-import type { Counters, RunRow } from '../dialects/state-statements.js'
+import type { Counters, RunRow, ShardRow } from '../dialects/state-statements.js'
 import type { ErrorCode } from '../errors/codes.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { type Claim, claimShard, workerName } from './claim.js'
 import { concludeRun, endPass, move } from './finish-run.js'
 import type { RunCounts, RunResult } from './run-result.js'
-import type { RunStatus } from './run-status.js'
+import { isClaimable, type RunStatus } from './run-status.js'
 import { requireSame } from './start-run.js'
+import { defaultTargetMs } from './throttle/pace-options.js'
+import type { Primary } from './throttle/throttle.js'
+import type { Throttles, Waiting } from './throttle/throttles.js'
 
 /** How often a worker without a shard looks whether one has become free. */
 const busyPollMs = 200
@@ -34,6 +38,10 @@ export interface ExecuteOptions {
   readonly waitsForOthers: boolean
   /** How long a batch may burden the database, in milliseconds. Default 500. */
   readonly targetMs?: number | undefined
+  /** Reasons to wait; undefined = there are none. */
+  readonly throttles?: Throttles | undefined
+  /** The run waits, and why; undefined = it goes on. Told again whenever it has looked. */
+  readonly onWait?: ((waiting: Waiting | undefined) => void) | undefined
   /** Aborted: finish the batch in hand, leave the run resumable. */
   readonly stop: AbortSignal
   /** Aborted: give up the batch in hand too. */
@@ -43,9 +51,6 @@ export interface ExecuteOptions {
   readonly onProgress: (progress: Progress) => void
 }
 
-/** How long a batch may burden the database: short enough that an application hardly notices its locks. */
-const defaultTargetMs = 500
-
 /**
  * Works on a run until it ends, is stopped, or belongs to others: claim a shard, run it, and when none is left decide what
  * follows. Everything that counts is in the tables, so it can begin at any moment of a run's life.
@@ -53,6 +58,15 @@ const defaultTargetMs = 500
 export async function executeRun(options: ExecuteOptions & { readonly waitsForOthers: true }): Promise<RunResult>
 export async function executeRun(options: ExecuteOptions): Promise<RunResult | 'held'>
 export async function executeRun(options: ExecuteOptions): Promise<RunResult | 'held'> {
+  try {
+    return await workOnRun(options)
+  } finally {
+    // What is not given back is lost to its day, and no more.
+    await options.throttles?.giveBack(primaryOf(options)).catch(() => undefined)
+  }
+}
+
+async function workOnRun(options: ExecuteOptions): Promise<RunResult | 'held'> {
   const { database, prepared, scope } = options
   let sample = new KeySample(prepared.definition.verify.sample)
   const transact = <T>(body: () => Script<Decision<T>>) => inTransaction(options, () => scope.wrap(body()))
@@ -61,9 +75,23 @@ export async function executeRun(options: ExecuteOptions): Promise<RunResult | '
   const pace = new Pace({ ...prepared.definition, targetMs: options.targetMs ?? defaultTargetMs })
   let isTooSlow = false
 
+  let isWaiting = false
+
   warnOfNewText(options)
   for (;;) {
     if (options.stop.aborted) return leave(options)
+    const waiting = await options.throttles?.look(primaryOf(options))
+    if (waiting) {
+      if ((await transact(() => postpone(options, waiting, from))) === 'over') return resultOf(options)
+      isWaiting = true
+      options.onWait?.(waiting)
+      // Whoever waits holds no connection.
+      await options.connections.release()
+      await options.throttles?.wait(waiting, options.stop)
+      continue
+    }
+    if (isWaiting) options.onWait?.(undefined)
+    isWaiting = false
     const claim: Claim = await transact(() => claimShard(database, options.run.id, { from, isTooSlow, check }))
     from = []
     if (claim.status === 'not-claimable') return resultOf(options)
@@ -88,6 +116,7 @@ export async function executeRun(options: ExecuteOptions): Promise<RunResult | '
     if (isTooSlow) pace.halve()
     if (outcome === 'done') await transact(() => kept(claim.hold.finish()))
     else if (outcome === 'stopped') return leave(options, claim)
+    else if (outcome === 'postponed') await transact(() => kept(claim.hold.release()))
     else if (outcome === 'rows-failed') return failRun(options, 'ROWS_FAILED', 'rows could not be migrated')
   }
 }
@@ -118,6 +147,7 @@ async function work(
       hold: claim.hold,
       shard: claim.shard,
       pace,
+      admission: admissionOf(options),
       stop: options.stop,
       abort: AbortSignal.any([options.abort, lost.signal]),
       onBatch(batch) {
@@ -143,7 +173,7 @@ function progressOf(claim: Claimed, options: ExecuteOptions) {
   const { counters } = claim.shard
   let { passScanned: scanned, written, conflicts } = counters
   let failures = 0
-  return (batch: { scanned: number; written: number; conflicts: number; failures: number }) => {
+  return (batch: BatchReport) => {
     scanned += batch.scanned
     written += batch.written
     conflicts += batch.conflicts
@@ -157,6 +187,7 @@ function progressOf(claim: Claimed, options: ExecuteOptions) {
       written,
       conflicts,
       failures,
+      batch: { rows: batch.scanned, ms: batch.ms },
     })
   }
 }
@@ -196,14 +227,58 @@ interface Reason {
   readonly reason: string
 }
 
+/** The primary as throttles ask it. */
+function primaryOf(options: ExecuteOptions): Primary {
+  const { database, scope } = options
+  return {
+    ask: (script) => inTransaction(options, () => reading(database.dialect, scope, script)),
+    change: (script) => inTransaction(options, () => scope.wrap(kept(script))),
+  }
+}
+
+const unlimited: Admission = { admit: async () => true, refund: () => undefined, mostRows: Number.POSITIVE_INFINITY }
+
+function admissionOf(options: ExecuteOptions): Admission {
+  const { throttles } = options
+  if (!throttles) return unlimited
+  const primary = primaryOf(options)
+  return {
+    admit: (rows) => throttles.admit(rows, primary),
+    refund: (rows) => throttles.refund(rows),
+    get mostRows() {
+      return throttles.mostRows
+    },
+  }
+}
+
+/** Says in the run's row why it waits and until when; `over` = there is nothing to wait for any more. */
+function* postpone(
+  { database, run: { id } }: ExecuteOptions,
+  waiting: Waiting,
+  from: readonly RunStatus[],
+): Script<Decision<'waiting' | 'over'>> {
+  const { dialect, stateNames } = database
+  const run = yield* dialect.state.lockRun(stateNames, id)
+  const status = run?.status as RunStatus | undefined
+  if (!run || !status || !(isClaimable(status) || from.includes(status))) return undo('over')
+  // Others may have other throttles, and be at work.
+  if (status === 'running' && isWorkedOn(yield* dialect.state.shards(stateNames, id))) return undo('waiting')
+  yield* move(database, run, 'postponed', 'THROTTLED', waiting.reason, waiting.forMs)
+  return keep('waiting')
+}
+
+const isWorkedOn = (shards: readonly ShardRow[]): boolean =>
+  shards.some((shard) => shard.status === 'open' && shard.claim !== undefined && shard.isLeased)
+
 /** Gives the shard back. A run that others go on with is not interrupted. */
 function* interrupt({ database, run: { id } }: ExecuteOptions, claim?: Claimed, why?: Reason) {
   const { dialect, stateNames } = database
   const run = yield* dialect.state.lockRun(stateNames, id)
   if (claim) yield* claim.hold.release()
   const shards = yield* dialect.state.shards(stateNames, id)
-  const isAlone = !shards.some((shard) => shard.status === 'open' && shard.claim !== undefined && shard.isLeased)
-  if (run?.status === 'running' && isAlone) yield* move(database, run, 'interrupted', why?.code, why?.reason)
+  // Nobody may be left to look again at a run that is postponed; who is will say so when it looks.
+  const isLeft = run?.status === 'postponed' || (run?.status === 'running' && !isWorkedOn(shards))
+  if (run && isLeft) yield* move(database, run, 'interrupted', why?.code, why?.reason)
   return keep(undefined)
 }
 

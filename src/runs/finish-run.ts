@@ -106,6 +106,7 @@ export function* move(
   to: RunStatus,
   reasonCode?: string,
   reason?: string,
+  postponedMs?: number,
 ): Script<boolean> {
   return yield* database.dialect.state.moveRun(database.stateNames, run.id, {
     from: run.status,
@@ -114,5 +115,6 @@ export function* move(
     isFinished: to === 'completed' || to === 'failed' || to === 'cancelled',
     reasonCode,
     reason,
+    postponedMs,
   })
 }

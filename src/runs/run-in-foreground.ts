@@ -14,6 +14,8 @@ import { retryFailedRows } from './run-control.js'
 import type { RunResult } from './run-result.js'
 import type { RunStatus } from './run-status.js'
 import { startRun } from './start-run.js'
+import { openThrottles, type PaceOptions } from './throttle/pace-options.js'
+import type { Waiting } from './throttle/throttles.js'
 import { purgeJournals } from './undo.js'
 
 export interface ForegroundOptions {
@@ -24,6 +26,10 @@ export interface ForegroundOptions {
   /** Aborted: give up the batch in hand too. */
   readonly abort?: AbortSignal
   readonly onProgress?: (progress: Progress) => void
+  /** How hard the database may be pressed, and when to wait. */
+  readonly pace?: PaceOptions | undefined
+  /** The run waits, and why; undefined = it goes on. */
+  readonly onWait?: (waiting: Waiting | undefined) => void
   /** A worker, named, let its lease run out: this call goes on with its shard. */
   readonly onTakeOver?: (worker: string) => void
   /** Where the run stands before the first batch. */
@@ -94,7 +100,8 @@ export async function runToEnd(
   options: Omit<ForegroundOptions, 'database' | 'definition'>,
 ): Promise<RunResult> {
   const { database, scope, mended } = place
-  const { onProgress = () => undefined } = options
+  const { pace = {}, onProgress = () => undefined } = options
+  const throttles = openThrottles(database, pace)
   const { run, isNew } = await mended((session) => startRun(database, session, scope, prepared))
   if (options.onStart) {
     const report = await place.read(readReport(database, run))
@@ -105,14 +112,21 @@ export async function runToEnd(
     options.onStart({ runId: run.id, isResumed, status, progress: progressOf(report), checkpointAt })
   }
   if (run.status === 'failed') await mended((session) => session.run(scope.wrap(retryFailedRows(database, run.id))))
-  return executeRun({
-    ...place,
-    prepared,
-    run,
-    from: ['failed'],
-    waitsForOthers: true,
-    stop: options.stop ?? never,
-    onTakeOver: options.onTakeOver,
-    onProgress,
-  })
+  try {
+    return await executeRun({
+      ...place,
+      prepared,
+      run,
+      from: ['failed'],
+      waitsForOthers: true,
+      stop: options.stop ?? never,
+      targetMs: pace.targetMs,
+      throttles,
+      onWait: options.onWait,
+      onTakeOver: options.onTakeOver,
+      onProgress,
+    })
+  } finally {
+    await throttles.close()
+  }
 }

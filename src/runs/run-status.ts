@@ -5,7 +5,11 @@
  * |---|---|---|
  * | scheduled | running | a worker claims its first shard |
  * | scheduled | completed | the table was empty |
- * | scheduled, running, interrupted, failed | paused | `rowshift pause`; takes every claim away |
+ * | scheduled, running, interrupted, failed | postponed | a throttle asks the worker that came for it to wait; it says why and until when |
+ * | postponed | postponed | it has looked again |
+ * | postponed | running | it has looked again, and a worker claims a shard |
+ * | postponed | interrupted | the worker that waited was stopped |
+ * | scheduled, running, interrupted, postponed, failed | paused | `rowshift pause`; takes every claim away |
  * | running | running | a further worker joins, or takes over a dead one's shard |
  * | running | interrupted | the worker was stopped, the database was out of reach, or old writers outlasted the sweeps |
  * | running | failed | rows failed, a batch was refused, or the verification did not pass |
@@ -20,6 +24,7 @@ export type RunStatus =
   | 'scheduled'
   | 'running'
   | 'interrupted'
+  | 'postponed'
   | 'paused'
   | 'failed'
   | 'completed'
@@ -27,23 +32,24 @@ export type RunStatus =
   | 'undone'
 
 export const transitions: Readonly<Record<RunStatus, readonly RunStatus[]>> = {
-  scheduled: ['running', 'paused', 'cancelled', 'completed'],
-  running: ['running', 'interrupted', 'paused', 'failed', 'cancelled', 'completed'],
-  interrupted: ['running', 'paused', 'cancelled'],
+  scheduled: ['running', 'postponed', 'paused', 'cancelled', 'completed'],
+  running: ['running', 'interrupted', 'postponed', 'paused', 'failed', 'cancelled', 'completed'],
+  interrupted: ['running', 'postponed', 'paused', 'cancelled'],
+  postponed: ['running', 'interrupted', 'postponed', 'paused', 'cancelled'],
   paused: ['scheduled', 'cancelled'],
-  failed: ['running', 'paused', 'cancelled'],
+  failed: ['running', 'postponed', 'paused', 'cancelled'],
   completed: ['undone'],
   cancelled: [],
   undone: [],
 }
 
-const active: ReadonlySet<RunStatus> = new Set(['scheduled', 'running', 'interrupted', 'paused', 'failed'])
+const active: ReadonlySet<RunStatus> = new Set(['scheduled', 'running', 'interrupted', 'postponed', 'paused', 'failed'])
 
 /** Active runs keep their backfill's name to themselves. */
 export const isActive = (status: RunStatus): boolean => active.has(status)
 
 /** Whether workers may claim shards. A failed run waits until somebody asks for it by name. */
 export const isClaimable = (status: RunStatus): boolean =>
-  status === 'scheduled' || status === 'running' || status === 'interrupted'
+  status === 'scheduled' || status === 'running' || status === 'interrupted' || status === 'postponed'
 
 export const isAllowed = (from: RunStatus, to: RunStatus): boolean => transitions[from].includes(to)

@@ -16,6 +16,8 @@ import { openState } from './open-state.js'
 import { Rests } from './rests.js'
 import type { RunResult } from './run-result.js'
 import { isClaimable, type RunStatus } from './run-status.js'
+import { checkPace, openThrottles, type PaceOptions } from './throttle/pace-options.js'
+import type { Throttles } from './throttle/throttles.js'
 
 /** How often an idle worker looks for scheduled runs. */
 const idlePollMs = 1_000
@@ -29,6 +31,10 @@ export type WorkerEvent =
   | { readonly type: 'ended'; readonly result: RunResult }
   /** Others hold what is left of a run: looked at again and again, and taken over from those that die. */
   | { readonly type: 'held'; readonly backfill: string }
+  /** A run is postponed: its reason, and how long until it may be over. Told again whenever the worker has looked. */
+  | { readonly type: 'postponed'; readonly backfill: string; readonly reason: string; readonly forMs: number }
+  /** It goes on. */
+  | { readonly type: 'admitted'; readonly backfill: string }
   /** A shard was held by a worker that has been silent for longer than its lease. */
   | { readonly type: 'taken-over'; readonly backfill: string; readonly runId: number; readonly worker: string }
   /** A run that this process must not touch: another definition, a changed table. It goes on to the next. */
@@ -44,6 +50,8 @@ export interface WorkerOptions {
   readonly database: DatabaseSource
   /** The definitions this worker knows; runs of others are left to others. */
   readonly backfills: readonly Backfill[]
+  /** How hard the worker may press the database, and when it waits. Default: batches of 500 ms, and no reason to wait. */
+  readonly pace?: PaceOptions
   readonly onEvent?: (event: WorkerEvent) => void
 }
 
@@ -67,10 +75,11 @@ export interface BackfillWorker extends AsyncDisposable {
  *   await using worker = createWorker({ database: typeorm(dataSource), backfills: [citySlug] })
  *   await worker.start()
  *
- * @throws RowshiftError DUPLICATE_BACKFILL, INVALID_DEFINITION
+ * @throws RowshiftError DUPLICATE_BACKFILL, INVALID_DEFINITION, INVALID_CONFIG
  */
 export function createWorker(options: WorkerOptions): BackfillWorker {
   const definitions = collectBackfills(options.backfills)
+  const pace = checkPace(options.pace ?? {})
   const stopping = new AbortController()
   let working: Promise<void> = Promise.resolve()
   const waiting: { readonly resolve: () => void; readonly reject: (error: RowshiftError) => void }[] = []
@@ -84,6 +93,7 @@ export function createWorker(options: WorkerOptions): BackfillWorker {
       await workUntil({
         database,
         definitions,
+        pace,
         stop: stopping.signal,
         abort: never,
         onEvent,
@@ -121,7 +131,12 @@ export interface WorkOptions {
   readonly definitions: ReadonlyMap<string, BackfillDefinition>
   readonly stop: AbortSignal
   readonly abort: AbortSignal
+  readonly pace: PaceOptions
   readonly onEvent?: ((event: WorkerEvent) => void) | undefined
+}
+
+interface ThrottledOptions extends WorkOptions {
+  readonly throttles: Throttles
 }
 
 interface WatchOptions extends WorkOptions {
@@ -136,6 +151,15 @@ interface WatchOptions extends WorkOptions {
  * @throws RowshiftError what the database says to the search for runs; while watching only what does not pass by itself
  */
 export async function workUntil(options: WatchOptions): Promise<void> {
+  const throttles = openThrottles(options.database, options.pace)
+  try {
+    await workWith(throttles, options)
+  } finally {
+    await throttles.close()
+  }
+}
+
+async function workWith(throttles: Throttles, options: WatchOptions): Promise<void> {
   const { stop, isWatching, onIdle, onEvent } = options
   const pause = (ms: number) => sleep(ms, undefined, { signal: stop }).catch(() => undefined)
   const rests = new Rests()
@@ -154,7 +178,7 @@ export async function workUntil(options: WatchOptions): Promise<void> {
     }
     if (isOutOfReach) onEvent?.({ type: 'available' })
     isOutOfReach = false
-    if ((await workOnce(options, runs, rests)) === 'worked') continue
+    if ((await workOnce({ ...options, throttles }, runs, rests)) === 'worked') continue
     onIdle?.(rests.errors(runs))
     if (!isWatching) return
     await pause(idlePollMs)
@@ -162,7 +186,7 @@ export async function workUntil(options: WatchOptions): Promise<void> {
 }
 
 /** Works on each of the runs once; `idle` when there was none to work on. */
-async function workOnce(options: WorkOptions, runs: readonly RunRow[], rests: Rests): Promise<'worked' | 'idle'> {
+async function workOnce(options: ThrottledOptions, runs: readonly RunRow[], rests: Rests): Promise<'worked' | 'idle'> {
   let declined = 0
   let held = 0
   for (const run of runs) {
@@ -220,7 +244,7 @@ async function claimableRuns(options: WorkOptions): Promise<readonly RunRow[]> {
 }
 
 async function workOnRun(
-  options: WorkOptions,
+  options: ThrottledOptions,
   definition: BackfillDefinition,
   run: RunRow,
 ): Promise<RunResult | 'held'> {
@@ -237,6 +261,12 @@ async function workOnRun(
       from: [],
       waitsForOthers: false,
       stop: options.stop,
+      targetMs: options.pace.targetMs,
+      throttles: options.throttles,
+      onWait: (waiting) =>
+        options.onEvent?.(
+          waiting ? { type: 'postponed', backfill: run.name, ...waiting } : { type: 'admitted', backfill: run.name },
+        ),
       onTakeOver: (worker) => options.onEvent?.({ type: 'taken-over', backfill: run.name, runId: run.id, worker }),
       onProgress: (progress) => options.onEvent?.({ type: 'progress', progress }),
     })

@@ -24,7 +24,9 @@ interface WriteResult {
 
 /** A pooled connection of the `mysql2` driver. */
 interface MysqlConnection {
-  promise(): { query(options: QueryOptions): Promise<[rows: Cell[][] | WriteResult, fields: unknown]> }
+  promise(): {
+    query(options: QueryOptions): Promise<[rows: Cell[][] | WriteResult, fields: readonly { readonly name: string }[]]>
+  }
   destroy(): void
 }
 
@@ -47,8 +49,9 @@ export async function openMysqlSession(
     parameters: readonly unknown[]
   }): Promise<QueryResult> => {
     try {
-      const [result] = await client.query({ sql: text, values: parameters, ...asTexts })
-      return Array.isArray(result) ? { rows: result, affected: 0 } : { rows: [], affected: affectedBy(result) }
+      const [result, fields] = await client.query({ sql: text, values: parameters, ...asTexts })
+      if (!Array.isArray(result)) return { rows: [], affected: affectedBy(result) }
+      return { rows: result, affected: 0, columns: fields.map(({ name }) => name) }
     } catch (error) {
       // The statement with its parameters, which are row contents: an error is logged by whoever catches it.
       if (error instanceof Error && 'sql' in error) delete error.sql

@@ -53,6 +53,8 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
             const begun = status === 'paused' ? '' : ` · ${resumed}`
             view.begin(`${headlineOf(output, name, runId)}${begun}`, progress, status !== 'paused')
           },
+          pace: project.config.pace,
+          onWait: (waiting) => view.wait('  ', waiting),
           onTakeOver: (worker) => view.tell(`  ${takenOver(worker)}`),
           onProgress: (progress) => view.update(progress),
         })

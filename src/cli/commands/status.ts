@@ -26,7 +26,7 @@ apart, to tell the rate.`,
   exitCodes: [
     '0  every gate is open',
     '1  a run failed',
-    '3  a gate is shut: waiting, running, paused, cancelled or never run',
+    '3  a gate is shut: waiting, running, postponed, paused, cancelled or never run',
   ],
   async run({ options, output }) {
     const project = await loadConfig(options.config)
@@ -62,7 +62,9 @@ function tableOf(entries: readonly StatusEntry[], { paint }: Output): readonly s
   const head = ['  backfill', 'status', 'done', 'rate', 'left', 'failed', 'gate']
   const [headline, ...lines] = columns([head, ...entries.map(rowOf)])
   const painted = entries.map((entry, i) => {
-    const color = { failed: paint.red, completed: paint.green, paused: paint.yellow }[entry.status as string]
+    const color = { failed: paint.red, completed: paint.green, paused: paint.yellow, postponed: paint.yellow }[
+      entry.status as string
+    ]
     // Padded before it is painted: the codes of a color have a width of their own.
     return color ? lines[i]!.replace(statusText(entry), color(statusText(entry))) : lines[i]!
   })
@@ -98,9 +100,10 @@ function gateText({ backfill, gate }: StatusEntry): string {
 }
 
 function remarksOf(entry: StatusEntry): readonly string[] {
-  const { reason, workers, isDefined, status: runStatus } = entry
+  const { reason, postponedUntil, workers, isDefined, status: runStatus } = entry
   return [
     ...(reason === null ? [] : [`    ${reasonOf(reason.code, reason.message ?? undefined)}`]),
+    ...(postponedUntil === null ? [] : [`    looks again at ${clock(postponedUntil)}`]),
     ...workers.map(({ shard, worker, isAlive, lastBatchAt }) =>
       isAlive
         ? `    shard ${shard}  held by ${worker}`

@@ -41,6 +41,7 @@ restarts of the database.`,
         await workUntil({
           database,
           definitions,
+          pace: project.config.pace ?? {},
           stop: view.interrupts.stop,
           abort: view.interrupts.abort,
           isWatching: options.watch === true,
@@ -86,6 +87,12 @@ function show(event: WorkerEvent, output: Output, view: RunView, met: Met): void
       break
     case 'taken-over':
       view.tell(`${headlineOf(output, event.backfill, event.runId)} · ${takenOver(event.worker)}`)
+      break
+    case 'postponed':
+      view.wait(`${paint.bold(event.backfill)} · `, event)
+      break
+    case 'admitted':
+      view.wait(`${paint.bold(event.backfill)} · `, undefined)
       break
     case 'declined':
     case 'stopped': {
@@ -154,5 +161,5 @@ function conclude(
 
 /** Neither completed nor given up on purpose; what failed is told apart. */
 function isOpen({ status }: StatusEntry): boolean {
-  return status === 'scheduled' || status === 'running' || status === 'interrupted' || status === 'paused'
+  return !['never run', 'completed', 'failed', 'cancelled', 'undone'].includes(status)
 }

@@ -2,6 +2,7 @@ import type { Dialect } from '../dialect.js'
 import { classifyError } from './classify-error.js'
 import { codec, conditionValue, isDistinct } from './codecs.js'
 import { ddl } from './ddl.js'
+import { health } from './health.js'
 import { estimateRows, introspect } from './introspect.js'
 import * as preflight from './preflight.js'
 import * as rows from './rows.js'
@@ -29,6 +30,7 @@ export const mysql: Dialect = {
   // gate can only look again directly before it.
   *lockTable() {},
   classifyError,
+  health,
   state,
   enclosedState,
 }

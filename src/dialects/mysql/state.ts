@@ -34,6 +34,10 @@ const createTables = (tables: StateTables) => [
     estimated_rows bigint not null,
     verification ${note},
     journal_days integer,
+    postponed_until ${time},
+    batch_rows integer,
+    delay_ms integer,
+    target_ms integer,
     created_at ${time} not null,
     started_at ${time},
     finished_at ${time},
@@ -92,6 +96,12 @@ const createTables = (tables: StateTables) => [
     after_image ${note} not null,
     primary key (run_id, id),
     key (id)`,
+  ),
+  create(
+    tables.budget,
+    sql`
+    day ${token} not null primary key,
+    rows_taken bigint not null`,
   ),
   create(
     tables.schemaVersion,

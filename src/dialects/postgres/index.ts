@@ -3,6 +3,7 @@ import { render, sql } from '../sql.js'
 import { classifyError } from './classify-error.js'
 import { codec } from './codecs.js'
 import { ddl } from './ddl.js'
+import { health } from './health.js'
 import { estimateRows, introspect } from './introspect.js'
 import * as preflight from './preflight.js'
 import * as rows from './rows.js'
@@ -29,6 +30,7 @@ export const postgres: Dialect = {
     yield render(sql`lock table ${rows.tableSql(table)} in share row exclusive mode`, spelling, 'lock-table')
   },
   classifyError,
+  health,
   state,
   enclosedState: state,
 }

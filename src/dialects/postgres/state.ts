@@ -25,6 +25,10 @@ const createTables = (tables: StateTables) => [
     estimated_rows bigint not null,
     verification text,
     journal_days integer,
+    postponed_until timestamptz,
+    batch_rows integer,
+    delay_ms integer,
+    target_ms integer,
     created_at timestamptz not null,
     started_at timestamptz,
     finished_at timestamptz)`,
@@ -72,6 +76,9 @@ const createTables = (tables: StateTables) => [
     before_image text not null,
     after_image text not null,
     primary key (run_id, id))`,
+  sql`create table if not exists ${tables.budget} (
+    day varchar(10) collate "C" primary key,
+    rows_taken bigint not null)`,
   sql`create table if not exists ${tables.schemaVersion} (
     table_name varchar(200) collate "C" primary key,
     version varchar(40) not null,

@@ -2,6 +2,7 @@ import type { Dialect } from '../dialect.js'
 import { classifyError } from './classify-error.js'
 import { codec } from './codecs.js'
 import { ddl } from './ddl.js'
+import { health } from './health.js'
 import { estimateRows, introspect } from './introspect.js'
 import * as preflight from './preflight.js'
 import * as rows from './rows.js'
@@ -27,6 +28,7 @@ export const sqlite: Dialect = {
   // A transaction that writes keeps all other writers out of the whole file.
   *lockTable() {},
   classifyError,
+  health,
   state,
   enclosedState: state,
 }

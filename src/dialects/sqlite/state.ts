@@ -29,6 +29,10 @@ const createTables = (tables: StateTables) => [
     estimated_rows integer not null,
     verification text,
     journal_days integer,
+    postponed_until text,
+    batch_rows integer,
+    delay_ms integer,
+    target_ms integer,
     created_at text not null,
     started_at text,
     finished_at text)`,
@@ -76,6 +80,9 @@ const createTables = (tables: StateTables) => [
     before_image text not null,
     after_image text not null)`,
   sql`create index if not exists ${indexOf(tables.journal)} on ${unqualified(tables.journal)} (run_id)`,
+  sql`create table if not exists ${tables.budget} (
+    day text not null primary key,
+    rows_taken integer not null)`,
   sql`create table if not exists ${tables.schemaVersion} (
     table_name text not null primary key,
     version text not null,

@@ -1,4 +1,5 @@
 import type { StateStatements } from '../state-statements.js'
+import { stateOfBudget } from './budget.js'
 import { stateOfFailures } from './failures.js'
 import { stateOfJournal } from './journal.js'
 import { stateOfRuns } from './runs.js'
@@ -18,5 +19,6 @@ export function sharedState(spelling: StateSpelling): StateStatements {
     ...stateOfFailures(spelling),
     ...stateOfJournal(spelling),
     ...stateOfVersions(spelling),
+    ...stateOfBudget(spelling),
   }
 }

@@ -1,7 +1,7 @@
 import type { Cell, Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { RunRow, StateStatements } from '../state-statements.js'
-import { text } from './cells.js'
+import { number, text } from './cells.js'
 import { type StateSpelling, stateTables } from './spelling.js'
 
 /** Statements on the run table. */
@@ -14,7 +14,8 @@ export function stateOfRuns(
   const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
 
   const runColumns = sql`id, name, status, reason_code, reason, table_name, definition_hash, table_hash, transform_hash, pass,
-    estimated_rows, verification, journal_days, ${spelling.timeText(sql`created_at`)}, ${spelling.timeText(sql`started_at`)},
+    estimated_rows, verification, journal_days, ${spelling.timeText(sql`postponed_until`)}, batch_rows, delay_ms, target_ms,
+    ${spelling.timeText(sql`created_at`)}, ${spelling.timeText(sql`started_at`)},
     ${spelling.timeText(sql`finished_at`)}`
 
   const readRun = (row: readonly Cell[]): RunRow => ({
@@ -30,10 +31,14 @@ export function stateOfRuns(
     pass: Number(row[9]),
     estimatedRows: Number(row[10]),
     verification: text(row[11]),
-    journalDays: row[12] === null || row[12] === undefined ? undefined : Number(row[12]),
-    createdAt: String(row[13]),
-    startedAt: text(row[14]),
-    finishedAt: text(row[15]),
+    journalDays: number(row[12]),
+    postponedUntil: text(row[13]),
+    batchRows: number(row[14]),
+    delayMs: number(row[15]),
+    targetMs: number(row[16]),
+    createdAt: String(row[17]),
+    startedAt: text(row[18]),
+    finishedAt: text(row[19]),
   })
 
   function* oneRun(label: string, query: Sql): Script<RunRow | undefined> {
@@ -96,6 +101,7 @@ export function stateOfRuns(
         'move-run',
         sql`update ${run} set status = ${change.to}, active_name = ${change.isActive ? sql`name` : null},
             reason_code = ${change.reasonCode ?? null}, reason = ${change.reason ?? null},
+            postponed_until = ${change.postponedMs === undefined ? null : spelling.after(sql`${change.postponedMs}`)},
             started_at = ${isFirstStart ? sql`coalesce(started_at, ${spelling.now})` : sql`started_at`},
             finished_at = ${change.isFinished ? spelling.now : null}
           where id = ${id} and status = ${change.from}`,

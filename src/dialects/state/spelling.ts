@@ -28,6 +28,7 @@ export interface StateTables {
   readonly checkpoint: Sql
   readonly failure: Sql
   readonly journal: Sql
+  readonly budget: Sql
   readonly schemaVersion: Sql
 }
 
@@ -39,6 +40,7 @@ export function stateTables(names: StateNames): StateTables {
     checkpoint: path('checkpoint'),
     failure: path('failure'),
     journal: path('journal'),
+    budget: path('budget'),
     schemaVersion: path('schema_version'),
   }
 }

@@ -11,6 +11,9 @@ import { type StartedServer, serve, Unavailable } from './serve.js'
 // Distributions install the server where an ordinary user's PATH does not look.
 process.env.PATH += ':/usr/sbin:/usr/libexec:/usr/local/sbin'
 
+/** Further options of the server. */
+const options = process.argv.slice(2)
+
 /** The machine's MariaDB, in a folder of its own and deaf to the machine's configuration. */
 async function startMariaDb(): Promise<StartedServer> {
   const binary = await findServer()
@@ -45,6 +48,7 @@ async function startMariaDb(): Promise<StartedServer> {
         '--innodb-buffer-pool-size=64M',
         '--innodb-log-file-size=64M',
         '--innodb-flush-log-at-trx-commit=2',
+        ...options,
       ],
       { stdio: ['ignore', 'ignore', 'pipe'], env },
     )
