@@ -8,6 +8,8 @@ export interface DdlStatements {
    * MySQL all that follows it.
    */
   changeType(table: TableName, column: string, type: string): readonly Statement[]
+  /** The index that the database made for a foreign key and keeps when that is dropped; nothing where it makes none. */
+  dropForeignKeyIndex(table: TableName, foreignKey: string): readonly Statement[]
   /** Gives a type of the database, an enum's for instance, another name. */
   renameType(schema: string | undefined, from: string, to: string): readonly Statement[]
 }

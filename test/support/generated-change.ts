@@ -33,7 +33,7 @@ export interface Change {
   /** Besides the path: `['--rename', 'name:title']`. */
   readonly args?: readonly string[]
   /** What a user writes into the generated definitions. */
-  readonly fill?: readonly (readonly [from: string, to: string])[]
+  readonly fill?: readonly (readonly [from: string | RegExp, to: string])[]
   readonly only?: readonly DatabaseName[]
 }
 
@@ -137,9 +137,9 @@ export const dataSource = new DataSource({
     return Object.fromEntries(names.map((name, i) => [name, texts[i]!]))
   }
 
-  async fill(texts: readonly (readonly [from: string, to: string])[]): Promise<void> {
+  async fill(texts: readonly (readonly [from: string | RegExp, to: string])[]): Promise<void> {
     for (const [name, text] of Object.entries(await this.files('backfills'))) {
-      const filled = texts.reduce((current, [from, to]) => current.replace(from, to), text)
+      const filled = texts.reduce((current, [from, to]) => current.replace(from, () => to), text)
       await writeFile(join(this.folder, 'backfills', name), filled)
     }
   }
@@ -240,9 +240,8 @@ async function insert(dataSource: DataSource, table: string, rows: Rows): Promis
 async function read(dataSource: DataSource, tables: Tables): Promise<Tables> {
   const result: Record<string, Rows> = {}
   for (const table of Object.keys(tables)) {
-    const rows: Record<string, unknown>[] = await dataSource.query(
-      `select * from ${dataSource.driver.escape(table)} order by 1, 2`,
-    )
+    const rows: Record<string, unknown>[] = await dataSource.query(`select * from ${dataSource.driver.escape(table)}`)
+    rows.sort((a, b) => (JSON.stringify(Object.values(a)) < JSON.stringify(Object.values(b)) ? -1 : 1))
     result[table] = rows.map((row) =>
       Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)])),
     )

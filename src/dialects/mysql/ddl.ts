@@ -8,6 +8,10 @@ export const ddl: DdlStatements = {
   changeType: (table, column, type) => [
     render(sql`ALTER TABLE ${tableSql(table)} MODIFY COLUMN ${sql.id(column)} ${sql.raw(type)}`, spelling, 'ddl'),
   ],
+  /** ALTER TABLE `player` DROP INDEX `FK_1` */
+  dropForeignKeyIndex: (table, foreignKey) => [
+    render(sql`ALTER TABLE ${tableSql(table)} DROP INDEX ${sql.id(foreignKey)}`, spelling, 'ddl'),
+  ],
   // Types have no names here.
   renameType: () => [],
 }

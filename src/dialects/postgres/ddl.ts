@@ -10,6 +10,7 @@ export const ddl: DdlStatements = {
   changeType: (table, column, type) => [
     statement(sql`ALTER TABLE ${tableSql(table)} ALTER COLUMN ${sql.id(column)} TYPE ${sql.raw(type)}`),
   ],
+  dropForeignKeyIndex: () => [],
   /** ALTER TYPE "public"."post_status_enum" RENAME TO "status" */
   renameType: (schema, from, to) => [
     statement(sql`ALTER TYPE ${schema === undefined ? sql.id(from) : sql.id(schema, from)} RENAME TO ${sql.id(to)}`),

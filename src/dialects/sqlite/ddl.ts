@@ -3,5 +3,6 @@ import type { DdlStatements } from '../ddl.js'
 /** SQLite changes no column: the ORM makes the table anew and copies its rows, whatever the change is. */
 export const ddl: DdlStatements = {
   changeType: () => [],
+  dropForeignKeyIndex: () => [],
   renameType: () => [],
 }

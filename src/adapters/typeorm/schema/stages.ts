@@ -1,5 +1,6 @@
 import type { Table, TableColumn } from 'typeorm'
 import type { Dialect } from '../../../dialects/dialect.js'
+import type { Statement } from '../../../dialects/sql.js'
 import { RowshiftError } from '../../../errors/rowshift-error.js'
 import type { SchemaStages, SchemaStep, TableChoice } from '../../schema.js'
 import type { RehearsedSchema } from './builder.js'
@@ -39,7 +40,7 @@ export async function planStages(
     await contractTable(schema, dialect, change, choices.get(change.table)!, into(contract, change))
   }
   // What TypeORM undoes on its way, such as foreign keys that point to a changed column, it makes again at the end.
-  for (const change of existing) await addConstraints(schema, change, into(contract, change))
+  for (const change of existing) await addConstraints(schema, dialect, change, into(contract, change))
   for (const change of existing) await dropColumns(schema, change, choices.get(change.table)!, into(contract, change))
   for (const change of chosen) await requireNothingLeft(schema, change)
   return { expand, contract }
@@ -88,7 +89,7 @@ async function expandTable(
     await add(`${names}: ${part.what}`, () => part.run(table, changed))
   }
   const renamed = new Set(choice.renames.map(({ to }) => to))
-  const added = newColumns(schema, change, choice).filter((column) => !renamed.has(column.name))
+  const added = newColumns(schema, dialect, change, choice).filter((column) => !renamed.has(column.name))
   if (added.length === 0) return
   const required = added.filter((column) => column.isNullable)
   const names = added.map(({ name }) => quoted(name)).join(', ')
@@ -100,7 +101,12 @@ async function expandTable(
 const quoted = (name: string): string => `"${name}"`
 
 /** Columns as they are added: without what rows that are there cannot fulfil. */
-function newColumns(schema: RehearsedSchema, change: EntityChange, choice: TableChoice): TableColumn[] {
+function newColumns(
+  schema: RehearsedSchema,
+  dialect: Dialect,
+  change: EntityChange,
+  choice: TableChoice,
+): TableColumn[] {
   const table = schema.table(change.metadata)!
   const isThere = (name: string) => table.columns.some((column) => column.name === name)
   const create = columnMaker(table)
@@ -125,7 +131,7 @@ function newColumns(schema: RehearsedSchema, change: EntityChange, choice: Table
       column.isPrimary = false
       // With a default, rows would look migrated; and a type that is named must not be taken for the old one.
       column.default = undefined
-      if (column.enum && !column.isArray) column.enumName = shadowEnum(change, shadow)
+      if (dialect.name === 'postgres' && column.enum && !column.isArray) column.enumName = shadowEnum(change, shadow)
       return column
     })
   return [...own, ...shadows]
@@ -138,6 +144,13 @@ function columnMaker(table: Table): (options: object) => TableColumn {
   const TableColumnClass = table.columns[0]!.constructor as new (options: object) => TableColumn
   return (options) => new TableColumnClass(options)
 }
+
+/** Statements of our own take the way that TypeORM's take. */
+interface Executing {
+  executeQueries(up: readonly unknown[], down: readonly unknown[]): Promise<void>
+}
+
+const queriesOf = (statements: readonly Statement[]) => statements.map(({ text }) => ({ query: text }))
 
 interface ColumnPair {
   readonly oldColumn: TableColumn
@@ -224,14 +237,12 @@ async function widen(
 ): Promise<void> {
   const { queryRunner, driver } = schema
   if (dialect.name === 'sqlite') return changeColumns(schema, table, changed)
-  const runner = queryRunner as unknown as {
-    executeQueries(up: unknown[], down: unknown[]): Promise<void>
+  const runner = queryRunner as unknown as Executing & {
     buildCreateColumnSql(column: TableColumn, skipPrimary: boolean, skipName: boolean): string
   }
   const spell = (column: TableColumn) =>
     dialect.name === 'mysql' ? runner.buildCreateColumnSql(column, true, true) : driver.createFullType(column)
-  const queries = (column: TableColumn) =>
-    dialect.ddl.changeType(change.name, column.name, spell(column)).map(({ text }) => ({ query: text }))
+  const queries = (column: TableColumn) => queriesOf(dialect.ddl.changeType(change.name, column.name, spell(column)))
   for (const { oldColumn, newColumn } of changed) {
     await runner.executeQueries(queries(newColumn), queries(oldColumn))
     table.columns[table.columns.findIndex(({ name }) => name === oldColumn.name)] = newColumn
@@ -308,31 +319,58 @@ async function rename(
 ): Promise<void> {
   const { queryRunner } = schema
   const current = table.columns.find(({ name }) => name === shadow)!
-  if (!current.enumName) return void (await queryRunner.renameColumn(table, current, column))
+  if (dialect.name !== 'postgres' || !current.enumName)
+    return void (await queryRunner.renameColumn(table, current, column))
   const { enumName } = current
   const target = schema.columnsOf(change.metadata).find(({ options }) => options.name === column)!.options
   const finalName = target.enumName ?? `${change.name.name}_${column}_enum`
   // Renamed as a text column would be, and its type by a statement of its own.
   Object.assign(current, { type: 'text', enumName: undefined })
   await queryRunner.renameColumn(table, current, column)
-  const runner = queryRunner as unknown as { executeQueries(up: unknown[], down: unknown[]): Promise<void> }
-  const renameType = (from: string, to: string) =>
-    dialect.ddl.renameType(change.name.schema, from, to).map(({ text }) => ({ query: text }))
+  const runner = queryRunner as unknown as Executing
+  const renameType = (from: string, to: string) => queriesOf(dialect.ddl.renameType(change.name.schema, from, to))
   await runner.executeQueries(renameType(enumName, finalName), renameType(finalName, enumName))
   const renamed = table.columns.find(({ name }) => name === column)!
   Object.assign(renamed, { type: 'enum', enumName: target.enumName })
 }
 
-async function addConstraints(schema: RehearsedSchema, change: EntityChange, add: Add): Promise<void> {
+async function addConstraints(
+  schema: RehearsedSchema,
+  dialect: Dialect,
+  change: EntityChange,
+  add: Add,
+): Promise<void> {
   const builder = schema.builderFor(change.metadata)
+  const table = schema.table(change.metadata)!
+  const before = new Set(table.foreignKeys.map(({ name }) => name))
   await add(`indexes and constraints of "${change.table}"`, async () => {
     await builder.dropOldIndices()
     await builder.createNewIndices()
     await builder.createNewChecks()
     await builder.createNewExclusions()
     await builder.createCompositeUniqueConstraints()
+    // Said before the keys are made, so that it is taken back after them.
+    const added = change.metadata.foreignKeys.filter(({ name }) => !before.has(name))
+    await forgetForeignKeyIndexes(schema, dialect, change, table, added)
     await builder.createForeignKeys()
   })
+}
+
+/** MySQL gives a foreign key an index if it needs one, and keeps that when the foreign key is dropped. */
+async function forgetForeignKeyIndexes(
+  schema: RehearsedSchema,
+  dialect: Dialect,
+  change: EntityChange,
+  table: Table,
+  added: readonly { readonly name: string; readonly columnNames: readonly string[] }[],
+): Promise<void> {
+  const runner = schema.queryRunner as unknown as Executing
+  for (const { name, columnNames } of added) {
+    const indexes = [...table.indices.map((index) => index.columnNames), table.primaryColumns.map(({ name }) => name)]
+    const isCovered = indexes.some((columns) => columnNames.every((column, i) => columns[i] === column))
+    if (isCovered) continue
+    await runner.executeQueries([], queriesOf(dialect.ddl.dropForeignKeyIndex(change.name, name)))
+  }
 }
 
 async function dropColumns(
