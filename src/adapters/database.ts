@@ -34,6 +34,18 @@ export interface MappedTable {
   readonly discriminator?: { readonly column: string; readonly values: readonly string[] }
 }
 
+/** An entity's or model's table, and what the code says about it. */
+export interface StatedTable {
+  /** For people: the class, schema or model. */
+  readonly entity: string
+  readonly table: TableName
+  /** Its schema version; undefined = it states none. */
+  readonly version: string | undefined
+  /** What `defineVersions` returned, if the entity names it. */
+  readonly of: unknown
+  readonly columns: readonly { readonly name: string; readonly isNullable: boolean }[]
+}
+
 /** The port to a database, implemented by each ORM's adapter. */
 export interface Database {
   readonly kind: 'database'
@@ -48,6 +60,8 @@ export interface Database {
   connect(options?: { readonly timeoutMs?: number }): Promise<Session>
   /** How the ORM maps an entity class or model token. @throws RowshiftError ENTITY_NOT_FOUND */
   mapping(source: unknown): MappedTable
+  /** The tables of all entities or models, each once. @throws RowshiftError VERSION_DUPLICATE */
+  statedTables(): readonly StatedTable[]
   /** What the ORM knows of the schema, for `rowshift generate`. The caller releases it. */
   readSchema(): Promise<SchemaReader>
   close(): Promise<void>

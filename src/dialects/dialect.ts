@@ -3,7 +3,7 @@ import type { Health } from './health.js'
 import type { Script } from './script.js'
 import type { Sql, SqlSpelling, Statement } from './sql.js'
 import type { StateStatements } from './state-statements.js'
-import type { ColumnInfo, ColumnKind, TableInfo, TableName } from './table.js'
+import type { CatalogueColumn, ColumnInfo, ColumnKind, TableInfo, TableName } from './table.js'
 
 /** A key as exact text, one entry a key column. */
 export type Key = readonly string[]
@@ -162,6 +162,8 @@ export interface Dialect extends SqlSpelling {
 
   /** @throws RowshiftError TABLE_NOT_FOUND, NOT_A_TABLE, KEY_*, ENGINE_WITHOUT_TRANSACTIONS, ROW_SECURITY_ACTIVE */
   introspect(table: TableName): Script<TableInfo>
+  /** The columns of any table, in their order; none when there is no such table. */
+  catalogueColumns(table: TableName): Script<readonly CatalogueColumn[]>
   /** Rows by statistics, or counted where there are none. For progress only. */
   estimateRows(table: TableName): Script<number>
 

@@ -1,5 +1,6 @@
 import type { Script } from './script.js'
 import type { Sql, Statement } from './sql.js'
+import type { CatalogueColumn } from './table.js'
 
 /** Where the state tables are: `"shop"."rowshift_run"` for `{ schema: 'shop', prefix: 'rowshift_' }`. */
 export interface StateNames {
@@ -216,12 +217,6 @@ export interface StateStatements {
   ): Script<readonly FailureRow[]>
   countFailures(names: StateNames, runId: number): Script<{ readonly conflict: number; readonly failed: number }>
   /** The same by code, the largest group first. */
-  /** By table, as `recordVersion` was told. */
-  recordedVersions(names: StateNames): Script<ReadonlyMap<string, string>>
-  recordVersion(
-    names: StateNames,
-    record: { readonly table: string; readonly version: string | undefined },
-  ): Script<void>
   failureCounts(names: StateNames, runId: number): Script<readonly FailureCount[]>
 
   /** The table that `noteImages` of the dialect adds to. */
@@ -241,6 +236,27 @@ export interface StateStatements {
   purgeJournal(names: StateNames, runId: number, limit: number): Script<number>
   /** Says that the run's journal is not whole any more. */
   dropJournal(names: StateNames, runId: number): Statement
+
+  /** Of the application's tables, by name. */
+  recordedVersions(names: StateNames): Script<readonly RecordedVersion[]>
+  /** Replaces what was recorded of the table before. */
+  recordVersion(names: StateNames, version: Omit<RecordedVersion, 'recordedAt'>): Script<void>
+  forgetVersion(names: StateNames, table: string): Script<void>
+}
+
+/** A row of the schema version table: what a migration has made of a table. */
+export interface RecordedVersion {
+  /** As definitions name it: `city`, `geo.city`. */
+  readonly table: string
+  readonly version: string
+  /** Of the columns. */
+  readonly fingerprint: string
+  /** As they were when the version was recorded. */
+  readonly columns: readonly CatalogueColumn[]
+  /** The migration that recorded it, if it said so. */
+  readonly migration: string | undefined
+  /** ISO 8601 in UTC, by the database's clock. */
+  readonly recordedAt: string
 }
 
 /** Version of the state tables this rowshift creates and understands. */

@@ -5,6 +5,14 @@ export interface TableName {
   readonly name: string
 }
 
+/** A column as the catalogue describes it: enough to tell whether somebody has changed it. */
+export interface CatalogueColumn {
+  readonly name: string
+  /** The database's own spelling, length included: `character varying(150)`. */
+  readonly type: string
+  readonly isNullable: boolean
+}
+
 /** What a column holds, the same words on every database; `other` is read and written in its text form. */
 export type ColumnKind =
   | 'integer'

@@ -22,7 +22,10 @@ export interface MigrationClass {
 /** A stock TypeORM migration class: SQL as it was on this day, and no entity. */
 export function migrationText(migration: MigrationClass): string {
   const up = [...migration.parts.flatMap(unwritten), ...migration.parts.flatMap(upLines)]
-  const down = [...refusals(migration), ...[...migration.parts].reverse().flatMap(downLines)]
+  // Last: what is recorded of a table are its columns at that moment.
+  const steps = migration.parts.filter(({ kind }) => kind !== 'version').reverse()
+  const versions = migration.parts.filter(({ kind }) => kind === 'version')
+  const down = [...refusals(migration), ...[...steps, ...versions].flatMap(downLines)]
   const calls = callsIn([...up, ...down])
   const used = [...migration.definitions].filter(([name]) =>
     [...up, ...down].some((line) => line.includes(`, ${name})`) || line.includes(`(${name})`)),
@@ -111,7 +114,7 @@ function upLines(part: Part): readonly string[] {
         '',
       ]
     case 'version':
-      return [`await recordVersion(queryRunner, ${quote(part.plan.change.table)}, ${quote(part.plan.to)})`]
+      return [`await recordVersion(queryRunner, ${quote(part.plan.change.table)}, ${quote(part.plan.to)}, this.name)`]
   }
 }
 
@@ -126,7 +129,7 @@ function downLines(part: Part): readonly string[] {
       return []
     case 'version':
       return [
-        `await recordVersion(queryRunner, ${quote(part.plan.change.table)}, ${part.plan.from === undefined ? 'undefined' : quote(part.plan.from)})`,
+        `await recordVersion(queryRunner, ${quote(part.plan.change.table)}, ${part.plan.from === undefined ? 'undefined' : `${quote(part.plan.from)}, this.name`})`,
       ]
   }
 }

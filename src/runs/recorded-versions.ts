@@ -1,50 +1,68 @@
+import { createHash } from 'node:crypto'
 import type { Database, Session } from '../adapters/database.js'
-import { batchLimits } from '../backfill/limits.js'
+import { parseTableName, writeTableName } from '../backfill/definition/table-name.js'
 import { withFaultsMended } from '../backfill/mend.js'
-import { keep, ownTransactions, reading } from '../backfill/transaction.js'
+import { keep, reading } from '../backfill/transaction.js'
+import type { Script } from '../dialects/script.js'
+import type { RecordedVersion } from '../dialects/state-statements.js'
+import type { CatalogueColumn } from '../dialects/table.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
 import { inPlace } from './in-migration.js'
 import { requireVersion } from './open-state.js'
+import { withSession } from './run-control.js'
 
-/** Records the version of a table inside a migration; undefined forgets it. */
+/**
+ * Records, inside a migration, which version a table has now, with its columns as they are at this moment; `undefined` forgets what
+ * was recorded. It commits or rolls back with the migration.
+ * @throws RowshiftError TABLE_NOT_FOUND
+ */
 export async function recordVersionInMigration(
   given: Database,
   session: Session,
-  table: string,
-  version: string | undefined,
+  record: { readonly table: string; readonly version: string | undefined; readonly migration: string | undefined },
 ): Promise<void> {
-  await inPlace(given, session, (place) =>
-    withFaultsMended(place, { doing: `recording the version of "${table}"` }, (writer) =>
-      writer.run(
-        place.scope.wrap(
-          (function* () {
-            yield* place.dialect.state.recordVersion(given.stateNames, { table, version })
-            return keep(undefined)
-          })(),
-        ),
-      ),
-    ),
-  )
+  const name = parseTableName(record.table)
+  const table = writeTableName(name)
+  await inPlace(given, session, ({ database: { dialect, stateNames }, scope, ...place }) => {
+    function* write() {
+      const { version, migration } = record
+      if (version === undefined) yield* dialect.state.forgetVersion(stateNames, table)
+      else {
+        const columns = yield* dialect.catalogueColumns(name)
+        if (columns.length === 0) throw noTable(table)
+        const fingerprint = fingerprintOf(columns)
+        yield* dialect.state.recordVersion(stateNames, { table, version, fingerprint, columns, migration })
+      }
+      return keep(undefined)
+    }
+    const doing = `recording the version of "${table}"`
+    return withFaultsMended({ ...place, scope }, { doing }, (writer) => writer.run(scope.wrap(write())))
+  })
 }
 
-/** The versions that migrations have recorded, by table; none where no state tables are yet. */
-export async function recordedVersions(database: Database): Promise<ReadonlyMap<string, string>> {
+function noTable(table: string): RowshiftError {
+  return new RowshiftError('TABLE_NOT_FOUND', {
+    message: `there is no table "${table}" to record a version of. Record it after the table is made.`,
+    details: { table },
+  })
+}
+
+/** Of the columns in any order: to move a column is no change of the rows. */
+export function fingerprintOf(columns: readonly CatalogueColumn[]): string {
+  const lines = columns.map(({ name, type, isNullable }) => JSON.stringify([name, type, isNullable])).sort()
+  return createHash('sha256').update(lines.join('\n')).digest('hex')
+}
+
+/** What migrations have recorded; nothing where no state tables are yet. */
+export async function readRecordedVersions(database: Database): Promise<readonly RecordedVersion[]> {
   const { dialect, stateNames } = database
-  const session = await database.connect()
-  try {
-    const scope = ownTransactions(dialect, batchLimits)
-    return await session.run(
-      reading(
-        dialect,
-        scope,
-        (function* () {
-          const version = yield* dialect.state.version(stateNames)
-          if (version === undefined) return new Map<string, string>()
-          requireVersion(version)
-          return yield* dialect.state.recordedVersions(stateNames)
-        })(),
-      ),
-    )
-  } finally {
-    await session.release()
+  function* read(): Script<readonly RecordedVersion[]> {
+    const version = yield* dialect.state.version(stateNames)
+    if (version === undefined) return []
+    requireVersion(version)
+    return yield* dialect.state.recordedVersions(stateNames)
   }
+  return withSession(database, { doing: 'reading the recorded versions' }, (session, scope) =>
+    session.run(reading(dialect, scope, read())),
+  )
 }

@@ -17,6 +17,7 @@ export interface DataSourceLike {
   initialize(): Promise<unknown>
   destroy(): Promise<void>
   createQueryRunner(mode?: 'master' | 'slave'): QueryRunnerLike
+  readonly entityMetadatas: readonly EntityMetadataLike[]
   hasMetadata(target: never): boolean
   getMetadata(target: never): EntityMetadataLike
   readonly driver: unknown
@@ -24,6 +25,9 @@ export interface DataSourceLike {
 
 export interface EntityMetadataLike {
   readonly name: string
+  /** A class, or the name of an EntitySchema. */
+  readonly target: unknown
+  readonly tableType: string
   readonly tableName: string
   readonly schema?: string | undefined
   readonly database?: string | undefined
@@ -40,4 +44,6 @@ export interface ColumnMetadataLike {
   readonly type: unknown
   readonly isArray: boolean
   readonly isVirtual: boolean
+  readonly isDiscriminator: boolean
+  readonly isNullable: boolean
 }

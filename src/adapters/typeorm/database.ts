@@ -7,6 +7,7 @@ import { RowshiftError } from '../../errors/rowshift-error.js'
 import type { Database, MappedTable, Session } from '../database.js'
 import type { DataSourceLike, EntityMetadataLike, QueryRunnerLike } from './data-source.js'
 import { entityColumn } from './entity-columns.js'
+import { statedTables } from './entity-versions.js'
 import { openMysqlSession } from './mysql-session.js'
 import { openPostgresSession } from './postgres-session.js'
 import { readSchema } from './schema/read-schema.js'
@@ -65,6 +66,7 @@ export function databaseOf(dataSource: DataSourceLike, options: { readonly ownsD
       return withinTime(queryRunner, open(queryRunner, { isBorrowed: false }), timeoutMs)
     },
     mapping: (source) => mappingOf(dataSource, dialect, source),
+    statedTables: () => statedTables(dataSource, dialect),
     readSchema: () => readSchema(dataSource, dialect),
     async close() {
       if (options.ownsDataSource && dataSource.isInitialized) await dataSource.destroy()

@@ -8,6 +8,7 @@ import {
 } from '../../runs/in-migration.js'
 import { recordVersionInMigration } from '../../runs/recorded-versions.js'
 import type { RunResult } from '../../runs/run-result.js'
+import { requireVersion, type SemVer } from '../../schema-version/semver.js'
 import type { Database, Session } from '../database.js'
 import { whileAwaited } from './awaited.js'
 import type { QueryRunnerLike } from './data-source.js'
@@ -76,14 +77,23 @@ export function requireCompleted(
   })
 }
 
-/** Records which version a table has, for `rowshift status` and the next `rowshift generate`; undefined forgets it. */
+/**
+ * Records which version a table has from here on, with its columns as they are now: what `rowshift status` and the next
+ * `rowshift generate` compare the code with. It commits or rolls back with the migration. `undefined` forgets what was recorded.
+ *
+ *   await recordVersion(queryRunner, 'city', '2.0.0', this.name)
+ *
+ * @throws RowshiftError TABLE_NOT_FOUND, VERSION_INVALID
+ */
 export function recordVersion(
   queryRunner: MigrationQueryRunner,
   table: string,
-  version: string | undefined,
+  version: SemVer | undefined,
+  migration?: string,
 ): Promise<void> {
+  if (version !== undefined) requireVersion(version, `the record of table "${table}"`)
   return inMigration(queryRunner, `recordVersion("${table}")`, (database, session) =>
-    recordVersionInMigration(database, session, table, version),
+    recordVersionInMigration(database, session, { table, version, migration }),
   )
 }
 

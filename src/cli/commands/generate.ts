@@ -4,18 +4,18 @@ import { dirname, relative, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import type { Database } from '../../adapters/database.js'
 import { findExport } from '../../adapters/load-module.js'
-import type { SchemaReader, TableChange } from '../../adapters/schema.js'
+import type { SchemaReader } from '../../adapters/schema.js'
 import { typeorm } from '../../adapters/typeorm/typeorm.js'
 import { definitionOf } from '../../backfill/definition/definition.js'
+import { writeTableName } from '../../backfill/definition/table-name.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { defaultBackfillsFolder, type Generated, generate as generateFiles } from '../../generate/generate.js'
 import { readProjectStyle } from '../../generate/project-style.js'
 import type { PossibleRename } from '../../generate/renames.js'
-import type { EntityVersions, VersionHistory } from '../../generate/table-plan.js'
+import type { VersionHistory } from '../../generate/table-plan.js'
 import { readStatus } from '../../runs/read-status.js'
-import { recordedVersions } from '../../runs/recorded-versions.js'
+import { readRecordedVersions } from '../../runs/recorded-versions.js'
 import { historyOf } from '../../schema-version/define-versions.js'
-import { statedVersion } from '../../schema-version/schema-version.js'
 import { columnsOf } from '../../schema-version/shape.js'
 import type { CommandSpec } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
@@ -152,13 +152,17 @@ async function generateFor(
   options: GenerateOptions,
   output: Output,
 ): Promise<Generated> {
-  const recorded = await recordedVersions(database)
+  const recorded = new Map((await readRecordedVersions(database)).map(({ table, version }) => [table, version]))
+  const stated = new Map(database.statedTables().map((one) => [writeTableName(one.table), one]))
   const definitions = await loadFoundDefinitions(project)
   const runs = await readStatus(database)
   const isOver = (status: string) => status === 'cancelled' || status === 'undone'
   return generateFiles({
     reader,
-    versionsOf: (change) => versionsOf(change, recorded),
+    versionsOf({ table }) {
+      const { version, of } = stated.get(table) ?? {}
+      return { code: version, recorded: recorded.get(table), history: placedHistory(of) }
+    },
     async scheduled(name) {
       const found = definitions.find(({ backfill }) => backfill.name === name)
       const run = runs.find(({ run }) => run.name === name)?.run
@@ -174,11 +178,6 @@ async function generateFor(
     ask: output.mode === 'terminal' && process.stdin.isTTY ? ask : undefined,
     isProgressive: options.progressive === true,
   })
-}
-
-function versionsOf({ target, table }: TableChange, recorded: ReadonlyMap<string, string>): EntityVersions {
-  const stated = statedVersion(target)
-  return { code: stated?.version, recorded: recorded.get(table), history: placedHistory(stated?.of) }
 }
 
 /** The versions that an entity names, if they are exported from a file that a definition can import. */

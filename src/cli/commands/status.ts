@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../../adapters/database.js'
 import { type RunReport, readStatus } from '../../runs/read-status.js'
+import { readVersions } from '../../runs/version-status.js'
 import type { CommandSpec } from '../command.js'
 import { clock, columns, count, duration, percent, rate } from '../format.js'
 import { isUndo } from '../go-on.js'
@@ -8,6 +9,7 @@ import { loadConfig, loadDefinitions, noDefinitions, withDatabase } from '../loa
 import type { Output } from '../output.js'
 import { reasonOf } from '../run-view.js'
 import { exitCodeOfEntries, isWorkedOn, nextStep, type StatusEntry, statusEntries } from '../status-entries.js'
+import { versionEntry, versionLines } from '../version-lines.js'
 
 /** Between the two readings that a rate is made of. */
 const rateSampleMs = 1_000
@@ -16,7 +18,8 @@ export const status: CommandSpec = {
   usage: 'status',
   summary: 'show every backfill, its run and its gate',
   description: `Shows every backfill of the config and the latest run of each: how far it is, how fast, who works on it, what failed, and
-whether its gate is open, so that a migration that requires it may pass. While somebody is at work it looks twice, a second
+whether its gate is open, so that a migration that requires it may pass; then the schema versions of the code against those that
+migrations have recorded. While somebody is at work it looks twice, a second
 apart, to tell the rate.`,
   examples: [
     ['rowshift status', 'the table'],
@@ -33,15 +36,17 @@ apart, to tell the rate.`,
     const definitions = await loadDefinitions(project)
     return withDatabase(project, async (database) => {
       const [before, reports] = await readTwice(database)
+      const versions = await readVersions(database)
       const entries = statusEntries(definitions.keys(), reports, before)
       const { paint } = output
       const next = nextStep(entries)
       return {
         exitCode: exitCodeOfEntries(entries),
-        json: { database: database.label, backfills: entries, next: next ?? null },
+        json: { database: database.label, backfills: entries, schema: versions.map(versionEntry), next: next ?? null },
         lines: [
           database.label,
           ...(entries.length === 0 ? [`  ${noDefinitions(project)}`] : tableOf(entries, output)),
+          ...versionLines(versions),
           ...(next === undefined ? [] : [`${paint.dim('Next:')} ${next}`]),
         ],
       }

@@ -2,7 +2,14 @@ import { RowshiftError } from '../../errors/rowshift-error.js'
 import { requireKey, type UniqueIndex } from '../key.js'
 import type { Cell, Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
-import { type ColumnInfo, type ColumnKind, type TableInfo, type TableName, tableText } from '../table.js'
+import {
+  type CatalogueColumn,
+  type ColumnInfo,
+  type ColumnKind,
+  type TableInfo,
+  type TableName,
+  tableText,
+} from '../table.js'
 import { spelling } from './spelling.js'
 
 /** Kind and `castType` (see codecs.ts) by DATA_TYPE. What is missing here is 'other' and travels as text. */
@@ -120,6 +127,11 @@ function describe(type: string, engine: string): string {
   if (type === 'VIEW' || type === 'SYSTEM VIEW') return 'a view'
   if (type === 'SYSTEM VERSIONED') return 'a table that keeps old versions of its rows'
   return type === 'BASE TABLE' ? `a ${engine} table, which shows another server's rows,` : `a ${type.toLowerCase()}`
+}
+
+export function* catalogueColumns(table: TableName): Script<readonly CatalogueColumn[]> {
+  const columns = yield* readColumns(table)
+  return [...columns.values()].map(({ name, type, isNullable }) => ({ name, type, isNullable }))
 }
 
 function* readColumns(table: TableName): Script<ReadonlyMap<string, TypedColumn>> {

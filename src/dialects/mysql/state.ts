@@ -109,6 +109,7 @@ const createTables = (tables: StateTables) => [
     table_name ${name} not null primary key,
     version ${token} not null,
     fingerprint ${token} not null,
+    table_columns ${note} not null,
     migration ${note},
     recorded_at ${time} not null`,
   ),

@@ -4,7 +4,7 @@ import { classifyError } from './classify-error.js'
 import { codec } from './codecs.js'
 import { ddl } from './ddl.js'
 import { health } from './health.js'
-import { estimateRows, introspect } from './introspect.js'
+import { catalogueColumns, estimateRows, introspect } from './introspect.js'
 import * as preflight from './preflight.js'
 import * as rows from './rows.js'
 import { spelling } from './spelling.js'
@@ -23,6 +23,7 @@ export const postgres: Dialect = {
   locksWholeDatabase: false,
   ddl,
   introspect,
+  catalogueColumns,
   estimateRows,
   codec,
   *lockTable(table, lockTimeoutMs) {

@@ -2,7 +2,14 @@ import { RowshiftError } from '../../errors/rowshift-error.js'
 import { requireKey, type UniqueIndex } from '../key.js'
 import type { Script } from '../script.js'
 import { render, sql } from '../sql.js'
-import { type ColumnInfo, type ColumnKind, type TableInfo, type TableName, tableText } from '../table.js'
+import {
+  type CatalogueColumn,
+  type ColumnInfo,
+  type ColumnKind,
+  type TableInfo,
+  type TableName,
+  tableText,
+} from '../table.js'
 import { spelling } from './spelling.js'
 
 const kinds: Readonly<Record<string, ColumnKind>> = {
@@ -36,8 +43,12 @@ const inexactKeys = new Set(['float4', 'float8', 'money', 'interval', 'json', 'j
 const qualified = (table: TableName) =>
   table.schema === undefined ? sql.id(table.name) : sql.id(table.schema, table.name)
 
+/** A table's name as `to_regclass` reads it. */
+const regclassOf = (table: TableName): string =>
+  (qualified(table).holes[0] as { identifier: string[] }).identifier.map(spelling.quote).join('.')
+
 export function* introspect(table: TableName): Script<TableInfo> {
-  const regclass = (qualified(table).holes[0] as { identifier: string[] }).identifier.map(spelling.quote).join('.')
+  const regclass = regclassOf(table)
   const found = yield render(
     sql`select c.oid::int8, c.relkind::text, c.relhassubclass,
         c.relrowsecurity and not (select rolbypassrls or rolsuper from pg_roles where rolname = current_user)
@@ -125,6 +136,21 @@ export function* introspect(table: TableName): Script<TableInfo> {
   return { table, columns, ...key }
 }
 
+export function* catalogueColumns(table: TableName): Script<readonly CatalogueColumn[]> {
+  const { rows } = yield render(
+    sql`select a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull
+      from pg_attribute a where a.attrelid = to_regclass(${regclassOf(table)}) and a.attnum > 0 and not a.attisdropped
+      order by a.attnum`,
+    spelling,
+    'catalogue-columns',
+  )
+  return rows.map(([name, type, isNotNull]) => ({
+    name: String(name),
+    type: String(type),
+    isNullable: isNotNull !== true,
+  }))
+}
+
 function describeRelation(relkind: string): string {
   const words: Record<string, string> = {
     v: 'a view',
@@ -137,7 +163,7 @@ function describeRelation(relkind: string): string {
 
 export function* estimateRows(table: TableName): Script<number> {
   const name = qualified(table)
-  const text = (name.holes[0] as { identifier: string[] }).identifier.map(spelling.quote).join('.')
+  const text = regclassOf(table)
   const { rows } = yield render(
     sql`select coalesce(sum(greatest(c.reltuples, 0))::int8, 0), coalesce(min(c.reltuples)::int8, -1)
       from pg_partition_tree(to_regclass(${text})) p join pg_class c on c.oid = p.relid where p.isleaf`,

@@ -83,6 +83,7 @@ const createTables = (tables: StateTables) => [
     table_name varchar(200) collate "C" primary key,
     version varchar(40) not null,
     fingerprint varchar(64) not null,
+    table_columns text not null,
     migration varchar(255),
     recorded_at timestamptz not null)`,
 ]

@@ -3,7 +3,7 @@ import { classifyError } from './classify-error.js'
 import { codec } from './codecs.js'
 import { ddl } from './ddl.js'
 import { health } from './health.js'
-import { estimateRows, introspect } from './introspect.js'
+import { catalogueColumns, estimateRows, introspect } from './introspect.js'
 import * as preflight from './preflight.js'
 import * as rows from './rows.js'
 import { spelling } from './spelling.js'
@@ -22,6 +22,7 @@ export const sqlite: Dialect = {
   hasTransactionalDdl: true,
   ddl,
   introspect,
+  catalogueColumns,
   estimateRows,
   codec,
   conditionValue: rows.conditionValue,

@@ -2,7 +2,14 @@ import { RowshiftError } from '../../errors/rowshift-error.js'
 import { requireKey, type UniqueIndex } from '../key.js'
 import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
-import { type ColumnInfo, type ColumnKind, type TableInfo, type TableName, tableText } from '../table.js'
+import {
+  type CatalogueColumn,
+  type ColumnInfo,
+  type ColumnKind,
+  type TableInfo,
+  type TableName,
+  tableText,
+} from '../table.js'
 import { pageProbe, tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 import { storageOf } from './texts.js'
@@ -91,6 +98,11 @@ function* findTable(table: TableName): Script<FoundTable> {
   return { schema: String(schema), hasRowid: Number(withoutRowid) === 0, isStrict: Number(isStrict) === 1 }
 }
 
+export function* catalogueColumns(table: TableName): Script<readonly CatalogueColumn[]> {
+  const columns = yield* readColumns(table, table.schema)
+  return columns.map(({ name, type, isNotNull, isPrimary }) => ({ name, type, isNullable: !isNotNull && !isPrimary }))
+}
+
 interface FoundColumn {
   readonly name: string
   readonly type: string
@@ -99,10 +111,10 @@ interface FoundColumn {
   readonly isGenerated: boolean
 }
 
-function* readColumns(table: TableName, schema: string): Script<readonly FoundColumn[]> {
+function* readColumns(table: TableName, schema: string | undefined): Script<readonly FoundColumn[]> {
   const { rows } = yield statement(
     'read-columns',
-    sql`select name, type, "notnull", pk, hidden from pragma_table_xinfo(${table.name}, ${schema}) order by cid`,
+    sql`select name, type, "notnull", pk, hidden from pragma_table_xinfo(${table.name}${schema === undefined ? sql`` : sql`, ${schema}`}) order by cid`,
   )
   return rows.map(([name, type, isNotNull, pk, hidden]) => ({
     name: String(name),

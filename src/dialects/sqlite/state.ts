@@ -87,6 +87,7 @@ const createTables = (tables: StateTables) => [
     table_name text not null primary key,
     version text not null,
     fingerprint text not null,
+    table_columns text not null,
     migration text,
     recorded_at text not null)`,
 ]

@@ -3,7 +3,7 @@ import { type StateStatements, stateVersion } from '../state-statements.js'
 import { type StateSpelling, stateTables } from './spelling.js'
 
 /** Under which name the state tables record their own version, beside those of the application's tables. */
-const ownVersionRow = '(rowshift state tables)'
+export const ownVersionRow = '(rowshift state tables)'
 
 /** Creates the state tables and tells their version. */
 export function stateOfTables(spelling: StateSpelling): Pick<StateStatements, 'version' | 'create'> {
@@ -33,8 +33,8 @@ export function stateOfTables(spelling: StateSpelling): Pick<StateStatements, 'v
       for (const table of spelling.createTables(tables)) yield statement('state-create', table)
       yield statement(
         'state-create',
-        sql`insert into ${tables.schemaVersion} (table_name, version, fingerprint, recorded_at)
-          values (${ownVersionRow}, ${String(stateVersion)}, '', ${spelling.now}) ${spelling.keepOnConflict(sql`table_name`)}`,
+        sql`insert into ${tables.schemaVersion} (table_name, version, fingerprint, table_columns, recorded_at)
+          values (${ownVersionRow}, ${String(stateVersion)}, '', '[]', ${spelling.now}) ${spelling.keepOnConflict(sql`table_name`)}`,
       )
       return 'created'
     },
