@@ -2,7 +2,7 @@ import type { Database, Session } from '../adapters/database.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import { reverseOf } from '../backfill/definition/reverse-of.js'
 import { type PreparedBackfill, prepareBackfill, prepareRestore } from '../backfill/prepare-backfill.js'
-import { type Decision, keep, kept, type Scope } from '../backfill/transaction.js'
+import { type Decision, keep, kept, reading, type Scope } from '../backfill/transaction.js'
 import type { Script } from '../dialects/script.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
@@ -83,8 +83,8 @@ const entriesPerPurge = 5_000
 
 /** Removes journals that have outlived their `keepDays`. A run is marked first: it can then not be undone by half. */
 export async function purgeJournals({ dialect, stateNames }: Database, session: Session, scope: Scope): Promise<void> {
-  const find = dialect.state.expiredJournals(stateNames)
-  for (const runId of await session.run(scope.wrap(kept(find)))) {
+  const expired = await session.run(reading(dialect, scope, dialect.state.expiredJournals(stateNames)))
+  for (const runId of expired) {
     function* drop() {
       yield dialect.state.dropJournal(stateNames, runId)
       return keep(undefined)

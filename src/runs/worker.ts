@@ -18,6 +18,7 @@ import type { RunResult } from './run-result.js'
 import { isClaimable, type RunStatus } from './run-status.js'
 import { checkPace, openThrottles, type PaceOptions } from './throttle/pace-options.js'
 import type { Throttles } from './throttle/throttles.js'
+import { purgeJournals } from './undo.js'
 
 /** How often an idle worker looks for scheduled runs. */
 const idlePollMs = 1_000
@@ -252,6 +253,9 @@ async function workOnRun(
   return visit(options, async (place) => {
     const prepared = await withFaultsMended(place, { doing: `taking up backfill "${run.name}"` }, (session) =>
       session.run(reading(place.dialect, place.scope, prepareBackfill(database, definition))),
+    )
+    await withFaultsMended(place, { doing: 'removing old journals' }, (session) =>
+      purgeJournals(database, session, place.scope),
     )
     return executeRun({
       ...place,

@@ -1,13 +1,14 @@
 import type { DataSource, QueryRunner } from 'typeorm'
 import { expect } from 'vitest'
-import { backfill, undo as undoInDown } from '../../src/adapters/typeorm/index.js'
+import { backfill, schedule, undo as undoInDown } from '../../src/adapters/typeorm/index.js'
 import type { Backfill } from '../../src/backfill/definition/define-backfill.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { defineBackfill, sql } from '../../src/index.js'
 import { readFailures, readStatus } from '../../src/runs/read-status.js'
 import { controlRun } from '../../src/runs/run-control.js'
 import { undoInForeground } from '../../src/runs/undo-in-foreground.js'
-import { codeOf, portTo, runBackfill } from '../support/backfills.js'
+import { workUntil } from '../../src/runs/worker.js'
+import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { createCities, readCities } from '../support/city-table.js'
 import { columnSamples } from '../support/column-samples.js'
@@ -375,6 +376,22 @@ testEachDatabase(
     expect(await readCities(dataSource)).toEqual(before)
   },
 )
+
+testEachDatabase('a worker removes journals whose days are over', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 10)
+  await runBackfill(dataSource, journaled({ journal: { keepDays: 3 } }))
+  await dataSource.query(`update rowshift_run set finished_at = '2000-01-01 00:00:00'`)
+  const where = { touched: 0 }
+  const later = defineBackfill.sql({ name: 'later', table: 'city', where, set: { touched: 2 } })
+  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, later))
+  expect(await journalOf(dataSource)).toHaveLength(10)
+  const never = new AbortController().signal
+  const definitions = new Map([['later', definitionOf(later)]])
+  await workUntil({ database: portTo(dataSource), definitions, stop: never, abort: never, isWatching: false })
+  expect(await statusOf(dataSource, 'later')).toBe('completed')
+  expect(await journalOf(dataSource)).toEqual([])
+})
 
 testEachDatabase('a journal is removed by a later run when its days are over, and not before', async (database) => {
   const dataSource = await database.connect()

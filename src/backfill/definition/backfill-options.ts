@@ -105,7 +105,7 @@ export type CheckedSet<E, X> = {
 export interface JournalOptions {
   /** Size at which the run stops, resumable, with JOURNAL_FULL: about as many bytes. Default 10,000,000,000. */
   readonly maxBytes?: number
-  /** Days after the end of the run in which it can be undone; then a later run removes its journal. Default 30. */
+  /** Days after the end of the run in which it can be undone; then a later run or worker removes its journal. Default 30. */
   readonly keepDays?: number
 }
 
