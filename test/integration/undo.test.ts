@@ -388,7 +388,7 @@ testEachDatabase('a worker removes journals whose days are over', async (databas
   expect(await journalOf(dataSource)).toHaveLength(10)
   const never = new AbortController().signal
   const definitions = new Map([['later', definitionOf(later)]])
-  await workUntil({ database: portTo(dataSource), definitions, stop: never, abort: never, isWatching: false })
+  await workUntil({ database: portTo(dataSource), definitions, stop: never, abort: never, isWatching: false, pace: {} })
   expect(await statusOf(dataSource, 'later')).toBe('completed')
   expect(await journalOf(dataSource)).toEqual([])
 })
