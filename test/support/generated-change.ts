@@ -60,6 +60,7 @@ export class ChangingApp {
     readonly database: TestDatabase,
     readonly folder: string,
     private readonly project: CliProject,
+    private readonly dataSource: string,
   ) {}
 
   static async create(
@@ -85,29 +86,36 @@ import * as entities from './entities'
 export const dataSource = new DataSource({
   ...${text},
   entities: Object.values(entities),
-  migrations: [join(__dirname, '../migrations/*.ts')],
+  migrations: [join(__dirname, '../migrations/*' + (__filename.endsWith('.ts') ? '.ts' : '.js'))],
 } as never)
 `
-    await project.write({ 'v1/data-source.ts': dataSource, 'v2/data-source.ts': dataSource })
     await mkdir(join(project.folder, 'node_modules/@types'))
     await symlink(join(repository, 'node_modules/@types/node'), join(project.folder, 'node_modules/@types/node'))
-    return new ChangingApp(database, project.folder, project)
+    return new ChangingApp(database, project.folder, project, dataSource)
   }
 
   /** The entities of a version, with the imports of the registries they name. */
   async entities(version: string, text: string): Promise<void> {
     const registries = [...text.matchAll(/of: (\w+)/g)].map((match) => match[1]!)
     const used = [...new Set(registries)].map((name) => `import { ${name} } from '../versions/${name}'\n`).join('')
-    await this.project.write({ [`${version}/entities.ts`]: `${imports}${used}${text}` })
+    await this.project.write({
+      [`${version}/entities.ts`]: `${imports}${used}${text}`,
+      [`${version}/data-source.ts`]: this.dataSource,
+    })
   }
 
   /** `rowshift generate` as at a version of the application. */
-  async generate(version: string, ...args: readonly string[]): Promise<Outcome> {
+  generate(version: string, ...args: readonly string[]): Promise<Outcome> {
+    return this.command('generate', '-d', `${version}/data-source.ts`, ...args)
+  }
+
+  /** Any command of rowshift, on `v2`. */
+  async command(...args: readonly string[]): Promise<Outcome> {
     const before = process.cwd()
     const streams = [capture(), capture()] as const
     process.chdir(this.folder)
     try {
-      const code = await runCommandLine(['generate', '-d', `${version}/data-source.ts`, ...args], {
+      const code = await runCommandLine(args, {
         stdout: streams[0].stream,
         stderr: streams[1].stream,
         env: { NO_COLOR: '1' },
@@ -145,7 +153,16 @@ export const dataSource = new DataSource({
   }
 
   /** Compiles all of it, as strictly as TypeScript can, and gives the errors. */
-  async compile(): Promise<string> {
+  compile(): Promise<string> {
+    return this.tsc(['--noEmit'])
+  }
+
+  /** Compiles into `out`, for commands that know no TypeScript. */
+  async emit(): Promise<void> {
+    expect(await this.tsc(['--outDir', 'out', '--rootDir', '.'])).toBe('')
+  }
+
+  private async tsc(args: readonly string[]): Promise<string> {
     const compilerOptions = {
       target: 'es2022',
       module: 'commonjs',
@@ -157,7 +174,6 @@ export const dataSource = new DataSource({
       experimentalDecorators: true,
       emitDecoratorMetadata: true,
       skipLibCheck: true,
-      noEmit: true,
       types: ['node'],
     }
     await this.project.write({
@@ -167,7 +183,7 @@ export const dataSource = new DataSource({
       }),
     })
     const tsc = join(repository, 'node_modules/.bin/tsc')
-    return execute(tsc, ['-p', this.folder]).then(
+    return execute(tsc, ['-p', this.folder, ...args], { cwd: this.folder }).then(
       () => '',
       ({ stdout }: { stdout: string }) => stdout,
     )

@@ -1,0 +1,176 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect } from 'vitest'
+import { beforeAllCompilePackage } from '../support/cli-project.js'
+import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { ChangingApp } from '../support/generated-change.js'
+
+/* What `rowshift generate` asks, refuses and writes; what is in its migrations is shown by the other generate tests. */
+
+beforeAllCompilePackage()
+
+const versions = {
+  city: `export const city = defineVersions('City')
+  .version('1.0.0', { id: 'integer', name: 'text' })
+  .version('2.0.0', { id: 'integer', name: 'text', slug: 'text' }, { upgrade: (row) => ({ slug: row.name.toLowerCase() }) })
+`,
+}
+const first = `@Entity() @SchemaVersion('1.0.0')
+export class City { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ length: 100 }) name!: string }`
+const second = `@Entity() @SchemaVersion('2.0.0', { of: city })
+export class City { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ length: 100 }) name!: string; @Column({ length: 100 }) slug!: string }`
+
+/** An application whose cities are at 1.0.0, and whose code is at another version. */
+async function cities(database: TestDatabase, code: string, options: Readonly<Record<string, unknown>> = {}) {
+  const app = await ChangingApp.create(database, versions, options)
+  await app.entities('v1', first)
+  await app.entities('v2', code)
+  expect(await app.generate('v1', 'migrations/First')).toMatchObject({ code: 0, err: '' })
+  await app.use('v1', async (dataSource) => {
+    await dataSource.runMigrations()
+    await dataSource.query(`insert into city (id, name) values (1, 'Porto'), (2, 'Faro')`)
+  })
+  return app
+}
+
+testEachDatabase('--check passes a clean tree and fails one that lacks a migration', async (database) => {
+  const app = await cities(database, second)
+  expect(await app.generate('v1', '--check')).toMatchObject({ code: 0, out: expect.stringContaining('Nothing to') })
+  expect(await app.generate('v2', '--check')).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('City  1.0.0 -> 2.0.0'),
+  })
+  expect(Object.keys(await app.files('backfills'))).toEqual([])
+  expect(Object.keys(await app.files('migrations'))).toHaveLength(1)
+})
+
+testEachDatabase('--dry-run prints the files and writes none', async (database) => {
+  const app = await cities(database, second)
+  const { code, out } = await app.generate('v2', 'migrations/Second', '--dry-run')
+  expect(code).toBe(0)
+  expect(out).toContain('export const cityV2_0_0 = defineBackfill({')
+  expect(out).toContain('await backfill(queryRunner, cityV2_0_0)')
+  expect(Object.keys(await app.files('migrations'))).toHaveLength(1)
+})
+
+testOn(['sqlite'], 'a table that was changed without a new version is drift, with its columns', async (database) => {
+  const app = await cities(database, second.replace(`'2.0.0', { of: city }`, `'1.0.0'`))
+  const { code, err } = await app.generate('v2', 'migrations/Second')
+  expect({ code, err }).toMatchObject({ code: 2, err: expect.stringMatching(/^SCHEMA_DRIFT: .*"City".*"slug"/) })
+})
+
+testOn(
+  ['sqlite'],
+  'a changed entity without a version is told to have one, an unchanged one is left alone',
+  async (database) => {
+    const app = await cities(database, second.replace(`@SchemaVersion('2.0.0', { of: city })`, ''))
+    expect(await app.generate('v2', 'migrations/Second')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^VERSION_MISSING: .*@SchemaVersion/),
+    })
+    // What equals its table needs no version.
+    await app.entities('v3', first.replace(`@SchemaVersion('1.0.0')`, ''))
+    expect(await app.generate('v3', '--check')).toMatchObject({ code: 0 })
+  },
+)
+
+testOn(['sqlite'], 'a rename is never guessed', async (database) => {
+  const app = await cities(database, first.replace('1.0.0', '2.0.0').replace('name!', 'title!'))
+  const { code, err } = await app.generate('v2', 'migrations/Second')
+  expect({ code, err }).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/^RENAME_UNCLEAR: .*--rename name:title.*--rename none/),
+  })
+  expect(await app.generate('v2', 'migrations/Second', '--rename', 'nam:title')).toMatchObject({ code: 2 })
+  expect((await app.generate('v2', 'migrations/Second', '--rename', 'name:title', '--dry-run')).out).not.toContain(
+    'undo',
+  )
+  expect((await app.generate('v2', 'migrations/Second', '--rename', 'none', '--dry-run')).out).toContain(
+    `requireReversible(cityV2_0_0)`,
+  )
+})
+
+testOn(['sqlite', 'mariadb'], 'a stub refuses to run before the first statement', async (database) => {
+  const app = await cities(database, second.replace(', { of: city }', ''))
+  expect(await app.generate('v2', 'migrations/Second')).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('to be written'),
+  })
+  expect(await app.compile()).toBe('')
+  await app.use('v2', async (dataSource) => {
+    await expect(dataSource.runMigrations()).rejects.toThrow('NOT_WRITTEN')
+    // On MySQL a statement before it would have stayed.
+    expect(Object.keys((await dataSource.query('select * from city'))[0])).toEqual(['id', 'name'])
+  })
+})
+
+testEachDatabase('an old migration runs whatever becomes of the entity', async (database) => {
+  const app = await cities(database, second)
+  expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0 })
+  await app.entities('v3', '@Entity() export class Elsewhere { @PrimaryColumn() key!: string }')
+  await app.use('v3', async (dataSource) => {
+    await dataSource.runMigrations()
+    expect(await dataSource.query('select slug from city order by id')).toEqual([{ slug: 'porto' }, { slug: 'faro' }])
+    await dataSource.undoLastMigration()
+  })
+})
+
+testEachDatabase('--progressive writes two classes in mode each: the second waits at the gate', async (database) => {
+  const app = await cities(database, second, { migrationsTransactionMode: 'each' })
+  expect(await app.generate('v2', 'migrations/Second', '--progressive')).toMatchObject({ code: 0, err: '' })
+  expect(Object.keys(await app.files('migrations'))).toHaveLength(3)
+  expect(await app.compile()).toBe('')
+  await app.use('v2', async (dataSource) => {
+    await expect(dataSource.runMigrations()).rejects.toThrow('GATE_SHUT')
+    expect(await dataSource.query('select slug from city')).toEqual([{ slug: null }, { slug: null }])
+  })
+  expect(await app.command('run', 'city@2.0.0')).toMatchObject({ code: 0 })
+  await app.use('v2', async (dataSource) => {
+    await dataSource.runMigrations()
+    expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([])
+    await dataSource.undoLastMigration()
+    await dataSource.undoLastMigration()
+    expect(Object.keys((await dataSource.query('select * from city'))[0])).toEqual(['id', 'name'])
+  })
+})
+
+testEachDatabase('--progressive in mode all writes the contract by a second call', async (database) => {
+  const app = await cities(database, second)
+  const { out } = await app.generate('v2', 'migrations/Second', '--progressive')
+  expect(out).toContain('rowshift generate again writes the second half')
+  expect(Object.keys(await app.files('migrations'))).toHaveLength(2)
+  await app.use('v2', (dataSource) => dataSource.runMigrations())
+  expect(await app.generate('v2', '--check')).toMatchObject({ code: 1 })
+
+  expect(await app.generate('v2', 'migrations/Third')).toMatchObject({ code: 0, err: '' })
+  const third = Object.entries(await app.files('migrations')).at(-1)![1]
+  expect(third).toContain('await requireCompleted(queryRunner, cityV2_0_0)')
+  expect(await app.compile()).toBe('')
+  await app.use('v2', (dataSource) => expect(dataSource.runMigrations()).rejects.toThrow('GATE_SHUT'))
+  expect(await app.command('run', 'city@2.0.0')).toMatchObject({ code: 0 })
+  await app.use('v2', async (dataSource) => {
+    await dataSource.runMigrations()
+    expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([])
+  })
+  expect(await app.generate('v2', '--check')).toMatchObject({ code: 0 })
+})
+
+testEachDatabase('what was generated is run and reverted by the stock typeorm command', async (database) => {
+  const app = await cities(database, second)
+  expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0 })
+  await app.emit()
+  const typeorm = async (...args: readonly string[]) => {
+    const cli = join(__dirname, '../../node_modules/typeorm/cli.js')
+    const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args, '-d', 'out/v2/data-source.js'], {
+      cwd: app.folder,
+    })
+    return stdout
+  }
+  expect(await typeorm('migration:run')).toMatch(/Second\d+ has been executed successfully/)
+  const dataSource = await database.connect()
+  expect(await dataSource.query('select slug from city order by id')).toEqual([{ slug: 'porto' }, { slug: 'faro' }])
+  expect(await typeorm('migration:generate', 'out/Left', '--check')).toContain('No changes in database schema')
+  expect(await typeorm('migration:revert')).toMatch(/Second\d+ has been reverted successfully/)
+  expect(Object.keys((await dataSource.query('select * from city'))[0])).toEqual(['id', 'name'])
+})
