@@ -18,15 +18,6 @@ export interface SchemaStep {
   readonly up: readonly SchemaStatement[]
   /** In the order in which they are run. */
   readonly down: readonly SchemaStatement[]
-  /** The same with fewer locks, where a migration without a transaction may do it. */
-  readonly online?: OnlineStep
-}
-
-/** Statements that take short locks only; none of them may run in a transaction, and each can be run again after a failure. */
-export interface OnlineStep {
-  readonly why: string
-  readonly up: readonly SchemaStatement[]
-  readonly down: readonly SchemaStatement[]
 }
 
 /** A column of the table, or of the entity as its table will have it. */

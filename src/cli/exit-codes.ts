@@ -27,6 +27,7 @@ const usageErrors: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'UNSUPPORTED_DATABASE',
   'UNSUPPORTED_CHANGE',
   'RENAME_UNCLEAR',
+  'VERSION_BEHIND',
   'VERSION_MISSING',
   'SCHEMA_DRIFT',
 ])

@@ -1,5 +1,20 @@
+import type { Script } from './script.js'
 import type { Statement } from './sql.js'
 import type { TableName } from './table.js'
+
+/** What can be done before a statement, outside a transaction, so that it need not read the table under its lock. */
+export interface OnlinePreparation {
+  /** The index or constraint it is about, quoted. */
+  readonly subject: string
+  readonly why: string
+  /** Can be run again after a failure. */
+  readonly prepare: readonly string[]
+  /** Takes the preparation back, inside a transaction as well. */
+  readonly clear: readonly string[]
+  /** What is left of the statement, and its way back. */
+  readonly up: readonly string[]
+  readonly down: readonly string[]
+}
 
 /** Statements on the schema that ORMs do not make, or not without losing rows. */
 export interface DdlStatements {
@@ -10,6 +25,10 @@ export interface DdlStatements {
   changeType(table: TableName, column: string, type: string): readonly Statement[]
   /** The index that the database made for a foreign key and keeps when that is dropped; nothing where it makes none. */
   dropForeignKeyIndex(table: TableName, foreignKey: string): readonly Statement[]
+  /** Undefined where the statement gains nothing by it, or the database has no such way. */
+  prepareOnline(up: string, down: string): OnlinePreparation | undefined
+  /** Runs statements outside a transaction; those that keep writers out wait for their lock no longer than this. */
+  runLimited(statements: readonly string[], lockTimeoutMs: number): Script<void>
   /** Gives a type of the database, an enum's for instance, another name. */
   renameType(schema: string | undefined, from: string, to: string): readonly Statement[]
 }

@@ -55,6 +55,7 @@ export const errorCodes = {
   // Generated migrations.
   UNSUPPORTED_CHANGE: 'a change of an entity that no generated migration can make safely',
   RENAME_UNCLEAR: 'a column is gone and another is new, and nothing says whether they are the same',
+  VERSION_BEHIND: 'the code has an earlier version of an entity than the database',
   VERSION_MISSING: 'a changed entity has no schema version',
   SCHEMA_DRIFT: 'a table and its entity differ, but their version is the same',
   NOT_WRITTEN: 'a generated definition still lacks its function',

@@ -1,5 +1,7 @@
 import { dirname, resolve } from 'node:path'
+import { compare } from 'semver'
 import type { SchemaReader, SchemaStages, TableChange, TableChoice } from '../adapters/schema.js'
+import type { DdlStatements } from '../dialects/ddl.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { definitionText } from './definition-text.js'
 import { type MigrationClass, migrationText, type Part } from './migration-text.js'
@@ -7,10 +9,12 @@ import { definitionNames, migrationPlace } from './names.js'
 import { planTable, stepOf } from './plan-table.js'
 import type { ProjectStyle } from './project-style.js'
 import { type PossibleRename, parseRenames, requireUsed, resolveRenames } from './renames.js'
+import { splitOnline } from './split-online.js'
 import type { EntityVersions, PlannedBackfill, TablePlan } from './table-plan.js'
 
 export interface GenerateRequest {
   readonly reader: SchemaReader
+  readonly ddl: DdlStatements
   versionsOf(change: TableChange): EntityVersions
   /** The file and name of a definition whose run was scheduled by an earlier migration. */
   scheduled(
@@ -82,6 +86,12 @@ function needsMigration(change: TableChange, { code, recorded }: EntityVersions)
       details,
     })
   }
+  if (recorded !== undefined && compare(code, recorded) < 0) {
+    throw new RowshiftError('VERSION_BEHIND', {
+      message: `entity "${change.entity}" is ${code}, but its table "${change.table}" is ${recorded} already. Check out the newer code, or revert its migrations.`,
+      details: { ...details, code, recorded },
+    })
+  }
   if (recorded !== code) return true
   if (!change.isChanged) return false
   throw new RowshiftError('SCHEMA_DRIFT', {
@@ -107,7 +117,8 @@ async function assemble(
     ...steps(stages.expand),
     ...definitions.map(({ backfill }): Part => ({ kind: isProgressive ? 'schedule' : 'backfill', backfill })),
   ]
-  const contract: Part[] = [...steps(stages.contract), ...plans.map((plan): Part => ({ kind: 'version', plan }))]
+  const recorded = plans.map((plan): Part => ({ kind: 'version', plan }))
+  const contract: Part[] = [...steps(stages.contract), ...recorded]
   const lost = plans.flatMap((plan) =>
     gates.get(plan)?.isReversible ? [] : plan.lost.map(({ name }) => ({ table: plan.change.table, column: name })),
   )
@@ -119,7 +130,7 @@ async function assemble(
   const migration = async (
     suffix: string,
     offset: number,
-    content: Pick<MigrationClass, 'parts' | 'lost' | 'summary'>,
+    content: Pick<MigrationClass, 'parts' | 'lost' | 'summary' | 'isOnline'>,
   ) => {
     const place = migrationPlace(`${path}${suffix}`, timestamp + offset, '.ts')
     const imports = new Map([
@@ -142,6 +153,8 @@ async function assemble(
       backfill: {
         ...(plan.backfill ?? { ...definitionNames(plan.change.table, plan.to) }),
         exportName: gate.exportName,
+        reverse: gate.isReversible ? 'not-needed' : 'lost',
+        restored: gate.isReversible ? [] : plan.lost.map(({ name }) => name),
       } as PlannedBackfill,
     }),
   )
@@ -151,9 +164,16 @@ async function assemble(
     const first = `${summary} First half: new columns, and runs for background workers.`
     await migration('', 0, { summary: first, lost: [], parts: expand })
     if (!isContractPending) {
+      const allGates = [...definitions.map(({ backfill }): Part => ({ kind: 'gate', backfill })), ...gateParts]
+      const split = splitOnline(stages.contract, plans, request.ddl)
+      const online = split.preparations.map((preparation): Part => ({ kind: 'online', preparation }))
+      if (online.length > 0) {
+        const between = `${summary} Between the halves, outside a transaction: what reads whole tables, while writers go on.`
+        await migration('Online', 1, { summary: between, lost: [], isOnline: true, parts: [...allGates, ...online] })
+      }
       const second = `${summary} Second half: the gate, and behind it what the old version would not have borne.`
-      const ownGates = definitions.map(({ backfill }): Part => ({ kind: 'gate', backfill }))
-      await migration('Contract', 1, { summary: second, lost, parts: [...ownGates, ...gateParts, ...contract] })
+      const rest = [...steps(split.contract), ...recorded]
+      await migration('Contract', 2, { summary: second, lost, parts: [...allGates, ...rest] })
     }
   }
   return {

@@ -1,4 +1,5 @@
 import type { SchemaStatement, SchemaStep } from '../adapters/schema.js'
+import type { OnlinePreparation } from '../dialects/ddl.js'
 import type { PlannedBackfill, TablePlan } from './table-plan.js'
 import { quote, template } from './typescript.js'
 
@@ -6,6 +7,7 @@ import { quote, template } from './typescript.js'
 export type Part =
   | { readonly kind: 'step'; readonly step: SchemaStep }
   | { readonly kind: 'backfill' | 'schedule' | 'gate'; readonly backfill: PlannedBackfill }
+  | { readonly kind: 'online'; readonly preparation: OnlinePreparation }
   | { readonly kind: 'version'; readonly plan: TablePlan }
 
 export interface MigrationClass {
@@ -13,6 +15,8 @@ export interface MigrationClass {
   /** What it is about, above the class. */
   readonly summary: string
   readonly parts: readonly Part[]
+  /** Runs outside a transaction, in the modes that allow it. */
+  readonly isOnline?: boolean
   /** What `down` must refuse before its first statement. */
   readonly lost: readonly { readonly table: string; readonly column: string }[]
   /** From the migration's file to the definitions', by export name. */
@@ -40,7 +44,7 @@ export function migrationText(migration: MigrationClass): string {
 /** ${migration.summary} */
 export class ${migration.className} implements MigrationInterface {
   name = ${quote(migration.className)}
-
+${migration.isOnline ? '  transaction = false\n' : ''}
   async up(queryRunner: QueryRunner): Promise<void> {
 ${indent(up)}
   }
@@ -55,6 +59,7 @@ ${indent(down)}
 function callsIn(lines: readonly string[]): readonly string[] {
   const names = [
     'backfill',
+    'buildOnline',
     'recordVersion',
     'refuseLoss',
     'requireCompleted',
@@ -67,9 +72,11 @@ function callsIn(lines: readonly string[]): readonly string[] {
 }
 
 /** Data that cannot be brought back is said before anything runs. */
-function refusals({ lost, parts }: MigrationClass): readonly string[] {
+function refusals({ lost, parts, isOnline }: MigrationClass): readonly string[] {
   const definitions = parts.flatMap((part) =>
-    (part.kind === 'backfill' || part.kind === 'schedule') && part.backfill.reverse === 'lost' ? [part.backfill] : [],
+    'backfill' in part && part.backfill.reverse === 'lost' && part.backfill.restored.length > 0 && !isOnline
+      ? [part.backfill]
+      : [],
   )
   return [
     ...(lost.length > 0
@@ -113,6 +120,14 @@ function upLines(part: Part): readonly string[] {
         `await requireCompleted(queryRunner, ${part.backfill.exportName})`,
         '',
       ]
+    case 'online':
+      return [
+        `// ${part.preparation.why}.`,
+        'await buildOnline(queryRunner, [',
+        ...part.preparation.prepare.map((text) => `  ${template(text)},`),
+        '])',
+        '',
+      ]
     case 'version':
       return [`await recordVersion(queryRunner, ${quote(part.plan.change.table)}, ${quote(part.plan.to)}, this.name)`]
   }
@@ -127,6 +142,8 @@ function downLines(part: Part): readonly string[] {
       return [`await undo(queryRunner, ${part.backfill.exportName})`]
     case 'gate':
       return []
+    case 'online':
+      return part.preparation.clear.map((text) => statementText({ text, parameters: [] }))
     case 'version':
       return [
         `await recordVersion(queryRunner, ${quote(part.plan.change.table)}, ${part.plan.from === undefined ? 'undefined' : `${quote(part.plan.from)}, this.name`})`,

@@ -13,6 +13,7 @@ import type { Database, Session } from '../database.js'
 import { whileAwaited } from './awaited.js'
 import type { QueryRunnerLike } from './data-source.js'
 import { borrowSession, databaseOf } from './database.js'
+import { runOnline } from './online.js'
 
 /** The query runner that TypeORM passes to `up` and `down`, by structure. */
 export interface MigrationQueryRunner {
@@ -95,6 +96,16 @@ export function recordVersion(
   return inMigration(queryRunner, `recordVersion("${table}")`, (database, session) =>
     recordVersionInMigration(database, session, { table, version, migration }),
   )
+}
+
+/**
+ * Builds indexes and checks constraints while writers go on, for a migration with `transaction = false`. Statements that need a
+ * lock against writers wait for it briefly and are tried again; all of them can be run again.
+ *
+ * @throws RowshiftError DATABASE_UNAVAILABLE when the locks could not be had, DATABASE_ERROR when the database refuses
+ */
+export function buildOnline(queryRunner: MigrationQueryRunner, statements: readonly string[]): Promise<void> {
+  return inMigration(queryRunner, 'buildOnline()', (database, session) => runOnline(database, session, statements))
 }
 
 /**

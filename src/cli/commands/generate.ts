@@ -159,6 +159,7 @@ async function generateFor(
   const isOver = (status: string) => status === 'cancelled' || status === 'undone'
   return generateFiles({
     reader,
+    ddl: database.dialect.ddl,
     versionsOf({ table }) {
       const { version, of } = stated.get(table) ?? {}
       return { code: version, recorded: recorded.get(table), history: placedHistory(of) }

@@ -12,6 +12,10 @@ export const ddl: DdlStatements = {
   dropForeignKeyIndex: (table, foreignKey) => [
     render(sql`ALTER TABLE ${tableSql(table)} DROP INDEX ${sql.id(foreignKey)}`, spelling, 'ddl'),
   ],
+  prepareOnline: () => undefined,
+  *runLimited() {
+    throw new Error('nothing is prepared here')
+  },
   // Types have no names here.
   renameType: () => [],
 }

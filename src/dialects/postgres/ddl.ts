@@ -1,5 +1,6 @@
 import type { DdlStatements } from '../ddl.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
+import { letsWritersPass, prepareOnline } from './online.js'
 import { tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 
@@ -11,6 +12,18 @@ export const ddl: DdlStatements = {
     statement(sql`ALTER TABLE ${tableSql(table)} ALTER COLUMN ${sql.id(column)} TYPE ${sql.raw(type)}`),
   ],
   dropForeignKeyIndex: () => [],
+  prepareOnline,
+  *runLimited(statements, lockTimeoutMs) {
+    try {
+      for (const text of statements) {
+        const limit = letsWritersPass(text) ? 0 : lockTimeoutMs
+        yield statement(sql`select set_config('lock_timeout', ${String(limit)}, false)`)
+        yield statement(sql.raw(text))
+      }
+    } finally {
+      yield statement(sql`reset lock_timeout`)
+    }
+  },
   /** ALTER TYPE "public"."post_status_enum" RENAME TO "status" */
   renameType: (schema, from, to) => [
     statement(sql`ALTER TYPE ${schema === undefined ? sql.id(from) : sql.id(schema, from)} RENAME TO ${sql.id(to)}`),

@@ -4,5 +4,9 @@ import type { DdlStatements } from '../ddl.js'
 export const ddl: DdlStatements = {
   changeType: () => [],
   dropForeignKeyIndex: () => [],
+  prepareOnline: () => undefined,
+  *runLimited() {
+    throw new Error('nothing is prepared here')
+  },
   renameType: () => [],
 }
