@@ -50,9 +50,9 @@ export class Pace {
   #charactersPerKey = 0
   #settings: PaceSettings
 
-  constructor(settings: PaceSettings) {
-    this.#settings = settings
-    this.#rows = settings.batchRows ?? first.rows
+  constructor(private readonly base: PaceSettings) {
+    this.#settings = base
+    this.#rows = base.batchRows ?? first.rows
   }
 
   get settings(): PaceSettings {
@@ -69,9 +69,13 @@ export class Pace {
     return this.#settings.batchRows ?? mostRows
   }
 
-  /** New settings, from the next page on. */
-  change(settings: PaceSettings): void {
-    this.#settings = settings
+  /** What the run has been told while it goes on: before the settings it began with, and from the next page on. */
+  override({ batchRows, delayMs, targetMs }: Partial<PaceSettings>): void {
+    this.#settings = {
+      batchRows: batchRows ?? this.base.batchRows,
+      delayMs: delayMs ?? this.base.delayMs,
+      targetMs: targetMs ?? this.base.targetMs,
+    }
     this.#rows = Math.min(this.#rows, this.#most)
   }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Key } from '../dialects/dialect.js'
+import type { Key, ReadMode } from '../dialects/dialect.js'
 import type { QueryResult, Script } from '../dialects/script.js'
 import type { Statement } from '../dialects/sql.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
@@ -103,12 +103,11 @@ async function rest({ pace, stop }: ShardContext): Promise<void> {
 function readAhead(context: ShardContext, range: Range): { page(): Promise<Page> } {
   const mode = readModeIn(context.scope)
   const doing = `reading a page of ${nameOf(context)}`
-  const { dialect, pace, prepared, admission } = context
+  const { pace } = context
   const onFault = halving(context)
   const read = () =>
     withFaultsMended(context, { doing, connection: 'reader', onFault }, async (session) => {
-      const paced = { ...range, limit: Math.min(pace.rows, admission.mostRows) }
-      const page = await session.run(inRead(context, readPage(dialect, prepared.plan, paced, mode)))
+      const page = await session.run(inRead(context, pacedPage(context, range, mode)))
       pace.read(page.keys.length, charactersOf(page))
       return page
     })
@@ -116,6 +115,15 @@ function readAhead(context: ShardContext, range: Range): { page(): Promise<Page>
   const page = read()
   page.catch(() => undefined)
   return { page: () => page }
+}
+
+/** What the run has been told meanwhile comes with the page, so it costs no round trip that anybody waits for. */
+function* pacedPage(context: ShardContext, range: Range, mode: ReadMode): Script<Page> {
+  const { admission, dialect, hold, names, pace, prepared, scope } = context
+  // Nobody outside sees a run inside somebody else's transaction, let alone changes it.
+  if (!scope.isEnclosing) pace.override(yield* dialect.state.pace(names, hold.runId))
+  const limit = Math.min(pace.rows, admission.mostRows)
+  return yield* readPage(dialect, prepared.plan, { ...range, limit }, mode)
 }
 
 function charactersOf({ rows }: Page): number {
@@ -188,7 +196,9 @@ async function runSql(context: ShardContext, work: PreparedSql, range: Range): P
     if (!(await admission.admit(limit))) return 'postponed'
     const statement = dialect.pageEnd(prepared.info, { after, upTo: range.upTo, limit })
     const doing = `reading a page of ${nameOf(context)}`
-    const end = await withFaultsMended(context, { doing }, (session) => session.run(inRead(context, once(statement))))
+    const end = await withFaultsMended(context, { doing }, (session) =>
+      session.run(inRead(context, pacedEnd(context, statement))),
+    )
     const row = end.rows[0]
     if (!row) return 'done'
     const upTo = row.slice(0, keys).map(String)
@@ -210,6 +220,7 @@ async function runSql(context: ShardContext, work: PreparedSql, range: Range): P
   }
 }
 
-function* once(statement: Statement): Script<QueryResult> {
+function* pacedEnd({ dialect, hold, names, pace, scope }: ShardContext, statement: Statement): Script<QueryResult> {
+  if (!scope.isEnclosing) pace.override(yield* dialect.state.pace(names, hold.runId))
   return yield statement
 }

@@ -12,6 +12,8 @@ export interface CommonOptions {
 export interface Call<Options = unknown> {
   /** The backfill it is about; empty for commands that are about all. */
   readonly name: string
+  /** What follows the name, where the usage takes more: `<setting...>`. */
+  readonly rest: readonly string[]
   readonly options: CommonOptions & Options
   readonly output: Output
 }

@@ -11,6 +11,7 @@ import { pause } from './commands/pause.js'
 import { plan } from './commands/plan.js'
 import { resume } from './commands/resume.js'
 import { run } from './commands/run.js'
+import { set } from './commands/set.js'
 import { status } from './commands/status.js'
 import { undo } from './commands/undo.js'
 import { verify } from './commands/verify.js'
@@ -82,7 +83,10 @@ function createProgram(output: Output, onExit: (code: ExitCode) => void): Comman
       subcommandTerm: (command) =>
         [
           command.name(),
-          ...command.registeredArguments.map((a) => (a.required ? `<${a.name()}>` : `[${a.name()}]`)),
+          ...command.registeredArguments.map((a) => {
+            const argument = a.variadic ? `${a.name()}...` : a.name()
+            return a.required ? `<${argument}>` : `[${argument}]`
+          }),
         ].join(' '),
     })
     .exitOverride()
@@ -99,6 +103,7 @@ function createProgram(output: Output, onExit: (code: ExitCode) => void): Comman
   add(pause)
   add(resume)
   add(cancel)
+  add(set)
   add(failures)
   add(verify)
   add(undo)
@@ -116,7 +121,8 @@ function addCommand<O>(program: Command, spec: CommandSpec<O>, output: Output, o
     .addHelpText('after', `\nExamples:\n${examples}${codes}`)
     .action(async (...parameters: unknown[]) => {
       const name = typeof parameters[0] === 'string' ? parameters[0] : ''
-      const answer = await spec.run({ name, options: command.optsWithGlobals<CommonOptions & O>(), output })
+      const rest = Array.isArray(parameters[1]) ? (parameters[1] as string[]) : []
+      const answer = await spec.run({ name, rest, options: command.optsWithGlobals<CommonOptions & O>(), output })
       output.answer(answer)
       onExit(answer.exitCode)
     })

@@ -8,8 +8,15 @@ export interface StateNames {
   readonly prefix: string
 }
 
+/** What `rowshift set` has set, which goes before the definition and the configuration; undefined = nothing. */
+export interface PaceOverrides {
+  readonly batchRows: number | undefined
+  readonly delayMs: number | undefined
+  readonly targetMs: number | undefined
+}
+
 /** A row of the run table. Times are ISO 8601 in UTC by the database's clock. */
-export interface RunRow {
+export interface RunRow extends PaceOverrides {
   readonly id: number
   readonly name: string
   readonly status: string
@@ -29,10 +36,6 @@ export interface RunRow {
   readonly journalDays: number | undefined
   /** When a postponed run is looked at again. */
   readonly postponedUntil: string | undefined
-  /** What `rowshift set` has set, which goes before the definition and the config; undefined = nothing. */
-  readonly batchRows: number | undefined
-  readonly delayMs: number | undefined
-  readonly targetMs: number | undefined
   readonly createdAt: string
   readonly startedAt: string | undefined
   readonly finishedAt: string | undefined
@@ -169,6 +172,9 @@ export interface StateStatements {
   ): Script<boolean>
   setPass(names: StateNames, id: number, pass: number): Statement
   setVerification(names: StateNames, id: number, json: string): Statement
+  setPace(names: StateNames, id: number, pace: PaceOverrides): Statement
+  /** What the run has been told about its pace. */
+  pace(names: StateNames, id: number): Script<PaceOverrides>
   /** Takes up to `wanted` rows of the budget of a day that has `most`; negative = gives them back. Returns how many. */
   takeRows(names: StateNames, day: string, wanted: number, most: number): Script<number>
 

@@ -96,9 +96,10 @@ test('wide rows make small pages, and narrow ones larger pages again by and by',
 
 test('new settings hold from the next page on', () => {
   const pace = paced({ batchRows: 1_000 })
-  pace.change({ batchRows: 50, delayMs: 7, targetMs: 500 })
+  pace.override({ batchRows: 50, delayMs: 7 })
   expect(pace.rows).toBe(50)
   expect(pace.settings.delayMs).toBe(7)
-  pace.change({ batchRows: undefined, delayMs: 0, targetMs: 500 })
+  pace.override({})
+  expect(pace.settings).toEqual({ batchRows: 1_000, delayMs: 0, targetMs: 500 })
   expect(batch(pace, 0.001)).toBe(100)
 })

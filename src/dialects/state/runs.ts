@@ -9,7 +9,16 @@ export function stateOfRuns(
   spelling: StateSpelling,
 ): Pick<
   StateStatements,
-  'insertRun' | 'activeRun' | 'latestRun' | 'latestRuns' | 'lockRun' | 'moveRun' | 'setPass' | 'setVerification'
+  | 'insertRun'
+  | 'activeRun'
+  | 'latestRun'
+  | 'latestRuns'
+  | 'lockRun'
+  | 'moveRun'
+  | 'setPass'
+  | 'setVerification'
+  | 'setPace'
+  | 'pace'
 > {
   const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
 
@@ -112,6 +121,25 @@ export function stateOfRuns(
     setPass(names, id, pass) {
       const { run } = stateTables(names)
       return statement('start-pass', sql`update ${run} set pass = ${pass} where id = ${id}`)
+    },
+
+    setPace(names, id, { batchRows, delayMs, targetMs }) {
+      const { run } = stateTables(names)
+      return statement(
+        'set-pace',
+        sql`update ${run} set batch_rows = ${batchRows ?? null}, delay_ms = ${delayMs ?? null},
+          target_ms = ${targetMs ?? null} where id = ${id}`,
+      )
+    },
+
+    *pace(names, id) {
+      const { run } = stateTables(names)
+      const { rows } = yield statement(
+        'read-pace',
+        sql`select batch_rows, delay_ms, target_ms from ${run} where id = ${id}`,
+      )
+      const [batchRows, delayMs, targetMs] = (rows[0] ?? []).map(number)
+      return { batchRows, delayMs, targetMs }
     },
 
     setVerification(names, id, json) {
