@@ -8,7 +8,7 @@ import type { ErrorCode } from '../errors/codes.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { conditionOf, negationOf } from './condition.js'
 import type { BackfillDefinition, DeclaredColumn, SqlWork, TransformWork } from './definition/definition.js'
-import { definitionFingerprint, transformText } from './definition/definition-fingerprint.js'
+import { definitionFingerprint, transformFingerprint } from './definition/definition-fingerprint.js'
 import { undoSuffix } from './definition/reverse-of.js'
 import { parseTableName } from './definition/table-name.js'
 import { requireFunctions } from './definition/to-be-written.js'
@@ -86,7 +86,7 @@ export function* prepareBackfill(database: Database, definition: BackfillDefinit
     work: prepared,
     definitionHash: definitionFingerprint(definition),
     tableHash: tableFingerprint(info, prepared),
-    transformHash: transformText(definition),
+    transformHash: transformFingerprint(definition),
   }
 }
 

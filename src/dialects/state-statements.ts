@@ -26,6 +26,7 @@ export interface RunRow extends PaceOverrides {
   readonly table: string
   readonly definitionHash: string
   readonly tableHash: string
+  /** Of the text of its functions, as whoever worked on it last had them. */
   readonly transformHash: string | undefined
   /** 0 = the first pass, 1 and up = sweeps. */
   readonly pass: number
@@ -41,10 +42,7 @@ export interface RunRow extends PaceOverrides {
   readonly finishedAt: string | undefined
 }
 
-export type NewRun = Pick<
-  RunRow,
-  'name' | 'status' | 'table' | 'definitionHash' | 'tableHash' | 'transformHash' | 'estimatedRows'
-> &
+export type NewRun = Pick<RunRow, 'name' | 'status' | 'table' | 'definitionHash' | 'tableHash' | 'estimatedRows'> &
   Partial<Pick<RunRow, 'journalDays'>>
 
 /** Counters of a shard, cumulative over passes but for those of the current pass. */
@@ -171,6 +169,7 @@ export interface StateStatements {
     },
   ): Script<boolean>
   setPass(names: StateNames, id: number, pass: number): Statement
+  setTransformHash(names: StateNames, id: number, hash: string): Statement
   setVerification(names: StateNames, id: number, json: string): Statement
   setPace(names: StateNames, id: number, pace: PaceOverrides): Statement
   /** What the run has been told about its pace. */

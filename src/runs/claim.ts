@@ -24,7 +24,7 @@ export interface ClaimOptions {
   /** Whether to double the shard's lease: the worker was fenced before its first commit. */
   readonly isTooSlow: boolean
   /** Throws to decline the run. */
-  readonly check: (run: RunRow) => void
+  readonly check: (run: RunRow) => Script<void>
 }
 
 /**
@@ -37,7 +37,7 @@ export function* claimShard(database: Database, runId: number, options: ClaimOpt
   const status = run?.status as RunStatus | undefined
   if (!run || !status || !(isClaimable(status) || options.from.includes(status)))
     return undo({ status: 'not-claimable', run })
-  options.check(run)
+  yield* options.check(run)
   const start = { from: status, to: 'running', isActive: true, isFinished: false } as const
   const shard = yield* dialect.state.freeShard(stateNames, runId)
   if (!shard) {

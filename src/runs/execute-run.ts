@@ -18,7 +18,7 @@ import { type Claim, claimShard, workerName } from './claim.js'
 import { concludeRun, endPass, move } from './finish-run.js'
 import type { RunCounts, RunResult } from './run-result.js'
 import { isClaimable, type RunStatus } from './run-status.js'
-import { requireSame } from './start-run.js'
+import { requireSameCode } from './same-code.js'
 import { defaultTargetMs } from './throttle/pace-options.js'
 import type { Primary } from './throttle/throttle.js'
 import type { Throttles, Waiting } from './throttle/throttles.js'
@@ -34,6 +34,8 @@ export interface ExecuteOptions {
   readonly run: RunRow
   /** Statuses beyond the claimable ones that the caller may start from: `failed`, when asked for by name. */
   readonly from: readonly RunStatus[]
+  /** Whether code that has changed since the run was last worked on may go on with it. */
+  readonly acceptsChanged?: boolean | undefined
   /** Whether to wait for shards that others hold; else the outcome is `held`, once nothing is free. */
   readonly waitsForOthers: boolean
   /** How long a batch may burden the database, in milliseconds. Default 500. */
@@ -70,14 +72,13 @@ async function workOnRun(options: ExecuteOptions): Promise<RunResult | 'held'> {
   const { database, prepared, scope } = options
   let sample = new KeySample(prepared.definition.verify.sample)
   const transact = <T>(body: () => Script<Decision<T>>) => inTransaction(options, () => scope.wrap(body()))
-  const check = (run: RunRow) => requireSame(prepared, run)
+  const check = (run: RunRow) => requireSameCode(options, run)
   let from = options.from
   const pace = new Pace({ ...prepared.definition, targetMs: options.targetMs ?? defaultTargetMs })
   let isTooSlow = false
 
   let isWaiting = false
 
-  warnOfNewText(options)
   for (;;) {
     if (options.stop.aborted) return leave(options)
     const waiting = await options.throttles?.look(primaryOf(options))
@@ -190,15 +191,6 @@ function progressOf(claim: Claimed, options: ExecuteOptions) {
       batch: { rows: batch.scanned, ms: batch.ms },
     })
   }
-}
-
-/** Function text differs between builds and misses helpers, so it only warns. */
-function warnOfNewText({ run, prepared }: ExecuteOptions): void {
-  if (run.transformHash === prepared.transformHash || run.transformHash === undefined) return
-  process.emitWarning(
-    `the text of the transform of "${run.name}" is not that of when run ${run.id} was started. If it means something else, cancel the run and raise \`revision\`.`,
-    { type: 'RowshiftWarning', code: 'TRANSFORM_TEXT_CHANGED' },
-  )
 }
 
 /** A run that met an error is left resumable if no row is to blame, and failed if one is. */

@@ -21,6 +21,8 @@ import { purgeJournals } from './undo.js'
 export interface ForegroundOptions {
   readonly database: Database
   readonly definition: BackfillDefinition
+  /** Whether functions that have changed since the run was last worked on may go on with it. */
+  readonly acceptsChanged?: boolean | undefined
   /** Aborted: finish the batch in hand and leave the run resumable. */
   readonly stop?: AbortSignal
   /** Aborted: give up the batch in hand too. */
@@ -123,6 +125,7 @@ export async function runToEnd(
       targetMs: pace.targetMs,
       throttles,
       onWait: options.onWait,
+      acceptsChanged: options.acceptsChanged,
       onTakeOver: options.onTakeOver,
       onProgress,
     })

@@ -18,6 +18,7 @@
  * | paused | scheduled | `rowshift resume` |
  * | failed | running | `rowshift run` tries again: listed failures first |
  * | any active | cancelled | `rowshift cancel`; takes every claim away |
+ * | scheduled, interrupted, postponed, paused, failed, running | completed | `rowshift run --fake`: marked as done by hand |
  * | completed | undone | `undo` brought the old values back: the gate is shut again |
  */
 export type RunStatus =
@@ -34,10 +35,10 @@ export type RunStatus =
 export const transitions: Readonly<Record<RunStatus, readonly RunStatus[]>> = {
   scheduled: ['running', 'postponed', 'paused', 'cancelled', 'completed'],
   running: ['running', 'interrupted', 'postponed', 'paused', 'failed', 'cancelled', 'completed'],
-  interrupted: ['running', 'postponed', 'paused', 'cancelled'],
-  postponed: ['running', 'interrupted', 'postponed', 'paused', 'cancelled'],
-  paused: ['scheduled', 'cancelled'],
-  failed: ['running', 'postponed', 'paused', 'cancelled'],
+  interrupted: ['running', 'postponed', 'paused', 'cancelled', 'completed'],
+  postponed: ['running', 'interrupted', 'postponed', 'paused', 'cancelled', 'completed'],
+  paused: ['scheduled', 'cancelled', 'completed'],
+  failed: ['running', 'postponed', 'paused', 'cancelled', 'completed'],
   completed: ['undone'],
   cancelled: [],
   undone: [],

@@ -36,7 +36,6 @@ export async function startRun(
       table: tableText(prepared.info.table),
       definitionHash: prepared.definitionHash,
       tableHash: prepared.tableHash,
-      transformHash: prepared.transformHash,
       estimatedRows,
       journalDays: prepared.definition.journal?.keepDays,
     })

@@ -133,6 +133,8 @@ export interface WorkOptions {
   readonly stop: AbortSignal
   readonly abort: AbortSignal
   readonly pace: PaceOptions
+  /** Whether functions that have changed since a run was last worked on may go on with it. */
+  readonly acceptsChanged?: boolean | undefined
   readonly onEvent?: ((event: WorkerEvent) => void) | undefined
 }
 
@@ -263,6 +265,7 @@ async function workOnRun(
       prepared,
       run,
       from: [],
+      acceptsChanged: options.acceptsChanged,
       waitsForOthers: false,
       stop: options.stop,
       targetMs: options.pace.targetMs,

@@ -647,7 +647,6 @@ testMysql('lets two workers claim different shards, and a conflicting name only 
       table: 'city',
       definitionHash: 'd',
       tableHash: 't',
-      transformHash: undefined,
       estimatedRows: 7,
     },
   })

@@ -206,7 +206,6 @@ const newRun = (name: string): NewRun => ({
   table: 'city',
   definitionHash: 'd',
   tableHash: 't',
-  transformHash: undefined,
   estimatedRows: 12_345_678_901,
 })
 

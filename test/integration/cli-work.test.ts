@@ -99,8 +99,7 @@ testEachDatabase('an interrupted worker exits with 3 and says how to go on', asy
   await expect.poll(() => worker.errors, patiently).toContain('finishing this batch…')
   await project.write({ go: '' })
   expect(await worker.exited).toEqual({ code: 3, signal: null })
-  // It was scheduled with another function, which is worth a warning; Node would print it with hints for programmers.
-  expect(worker.errors).toMatch(/^ {2}warning: the text of the transform of "city\.slug" .*\n {2}finishing/)
+  expect(worker.errors).toMatch(/^ {2}finishing/)
   expect(worker.lines.slice(-3)).toEqual(['Left:', '  city.slug  interrupted', 'Next: rowshift work'])
   expect(await countWhere(dataSource, 'slug is not null')).toBe(400)
 })

@@ -195,7 +195,7 @@ testEachDatabase('changes nothing of a shard for a hold that is not, or no longe
   const committed = <T>(script: Script<T>) => session.run(scope.wrap(kept(script)))
   const shardNow = async () => (await readStatus(port))[0]!.shards[0]!
   try {
-    const options = { from: [], isTooSlow: false, check: () => undefined }
+    const options = { from: [], isTooSlow: false, check: function* () {} }
     const [{ run }] = (await readStatus(port)) as [RunReport]
     const claimed = await session.run(scope.wrap(claimShard(port, run.id, options)))
     if (claimed.status !== 'claimed') throw new Error(claimed.status)

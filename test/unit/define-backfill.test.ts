@@ -33,7 +33,7 @@ describe('a definition', () => {
       where: undefined,
       reverse: undefined,
       journal: undefined,
-      revision: 1,
+      revision: undefined,
       batchRows: undefined,
       delayMs: 0,
       verify: { sample: 500, check: undefined },

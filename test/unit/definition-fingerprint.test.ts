@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Backfill, defineBackfill } from '../../src/backfill/definition/define-backfill.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
-import { definitionFingerprint, transformText } from '../../src/backfill/definition/definition-fingerprint.js'
+import { definitionFingerprint, transformFingerprint } from '../../src/backfill/definition/definition-fingerprint.js'
 import { reverseOf } from '../../src/backfill/definition/reverse-of.js'
 import { sql } from '../../src/dialects/sql.js'
 
@@ -113,7 +113,7 @@ test('the name of a class says nothing, because builds shorten it', () => {
 })
 
 describe('the text of the functions', () => {
-  const text = (options: object) => transformText(definitionOf(define({ ...base, ...options })))
+  const text = (options: object) => transformFingerprint(definitionOf(define({ ...base, ...options })))
 
   test('is hashed, uniqueness included', () => {
     expect(text({})).toMatch(/^[0-9a-f]{64}$/)
@@ -122,7 +122,39 @@ describe('the text of the functions', () => {
     expect(text({ unique: { slug: (slug: string, n: number) => slug + n } })).not.toBe(text({}))
   })
 
+  test('is that of its tokens: neither comments nor formatting count', () => {
+    const written = (body: string) => text({ transform: new Function(`return ${body}`)() })
+    const plain = written(`(row) => { const a = [1, 2]; return { slug: row.name + 'x' } }`)
+    expect(
+      written(`(row) => {
+        // What it is for.
+        const a = [
+          1, /* two */
+          2,
+        ]
+        return { slug: row.name + "x", };
+      }`),
+    ).toBe(plain)
+    expect(written(`(row) => { const a = [1, 2]; return { slug: row.name + ' x' } }`)).not.toBe(plain)
+    expect(written(`(row) => { const a = [1, 2]; return { slug: row.name - 'x' } }`)).not.toBe(plain)
+    expect(written('(row) => ({ slug: (row.a + row.b) * row.c })')).not.toBe(
+      written('(row) => ({ slug: row.a + row.b * row.c })'),
+    )
+  })
+
+  test('is told of methods and of functions without a text', () => {
+    const method = {
+      transform(row: { name: string }) {
+        return { slug: row.name }
+      },
+    }
+    expect(text(method)).toMatch(/^[0-9a-f]{64}$/)
+    expect(text({ transform: method.transform.bind(undefined) })).toMatch(/^[0-9a-f]{64}$/)
+  })
+
   test('does not exist in SQL', () => {
-    expect(transformText(definitionOf(defineSql({ name: 'x', table: 'city', set: { slug: 'x' } })))).toBeUndefined()
+    expect(
+      transformFingerprint(definitionOf(defineSql({ name: 'x', table: 'city', set: { slug: 'x' } }))),
+    ).toBeUndefined()
   })
 })

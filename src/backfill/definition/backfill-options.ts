@@ -117,7 +117,10 @@ interface CommonOptions<E> {
   readonly name: string
   /** The table: its name (`'city'`, `'public.city'`), an entity class, or a model. */
   readonly table: Source<E>
-  /** Raise it when the code comes to mean something else: a run of another revision is not continued. Default 1. */
+  /**
+   * Raise it when the code comes to mean something else: a run of another revision is not continued. Once it is stated, only it
+   * counts; without it, a run is not continued by functions whose text (comments and formatting aside) has changed. Default 1.
+   */
   readonly revision?: number
   /**
    * Rows looked at in a batch, at most, 1 to 100,000. A batch is one transaction; batches begin with so many rows and have fewer

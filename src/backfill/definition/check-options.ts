@@ -133,7 +133,7 @@ function checkCommon(options: Options, refuse: Refuse) {
   return {
     name: options.name as string,
     source: options.table,
-    revision: checkInteger('revision', options.revision, 1, { from: 1 }, refuse),
+    revision: checkInteger('revision', options.revision, undefined, { from: 1 }, refuse),
     batchRows: checkInteger('batchRows', options.batchRows, undefined, { from: 1, to: mostBatchRows }, refuse),
     delayMs: checkInteger('delayMs', options.delayMs, 0, { from: 0 }, refuse),
   }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { tokenizer } from 'acorn'
 import { describeSql, isSql } from '../../dialects/sql.js'
 import type { BackfillDefinition, DeclaredColumn } from './definition.js'
 import { parseTableName } from './table-name.js'
@@ -16,7 +17,7 @@ export function definitionFingerprint(definition: BackfillDefinition): string {
     name,
     table: typeof source === 'string' ? parseTableName(source) : 'mapped',
     where: where && { condition: where.condition, isNegated: where.isNegated },
-    revision,
+    revision: revision ?? 1,
     form: work.form,
     // Its limits may change during a run; a journal that begins half way would undo half.
     isJournaled: journal ? true : undefined,
@@ -33,13 +34,30 @@ export function definitionFingerprint(definition: BackfillDefinition): string {
 }
 
 /**
- * A hash of the text of a definition's functions, undefined when it has none. A difference is worth a warning, no more: it
- * may come from a build, and a changed helper leaves it as it is.
+ * A hash of the text of a definition's functions, undefined when it has none: of its tokens, so that comments and formatting do not
+ * count. It may still differ between builds of one source, and a changed helper leaves it as it is.
  */
-export function transformText({ work }: BackfillDefinition): string | undefined {
+export function transformFingerprint({ work }: BackfillDefinition): string | undefined {
   if (work.form === 'sql') return undefined
-  const unique = [...work.unique].map(([column, another]) => [column, String(another)] as const)
-  return sha256(canonicalJson({ transform: String(work.transform), unique: new Map(unique) }))
+  const unique = [...work.unique].map(([column, another]) => [column, tokensOf(another)] as const)
+  return sha256(canonicalJson({ transform: tokensOf(work.transform), unique: new Map(unique) }))
+}
+
+function tokensOf(callable: unknown): readonly string[] {
+  const text = String(callable)
+  try {
+    const tokens: string[] = []
+    for (const { type, start, end } of tokenizer(text, { ecmaVersion: 'latest' })) {
+      // Formatters differ in these, and nothing depends on them: semicolons, quotes, and a comma before the bracket that closes.
+      if (type.label === ';') continue
+      if (/^[)\]}]$/.test(type.label) && tokens.at(-1) === ',') tokens.pop()
+      tokens.push(type.label === 'string' ? `'${text.slice(start + 1, end - 1)}'` : text.slice(start, end))
+    }
+    return tokens
+  } catch {
+    // Native or bound functions, and syntax that is newer than the tokenizer.
+    return [text]
+  }
 }
 
 // A list of allowed values is a set: its order says nothing.

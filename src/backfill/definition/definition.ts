@@ -68,8 +68,8 @@ export interface BackfillDefinition {
   readonly reverse: undefined | 'not-needed' | { readonly set: ReadonlyMap<string, SetValue> } | RowFunction
   /** Undefined = no journal is kept. */
   readonly journal: undefined | { readonly maxBytes: number; readonly keepDays: number }
-  /** Default 1. */
-  readonly revision: number
+  /** Undefined = not stated; counts as 1. */
+  readonly revision: number | undefined
   /** Rows looked at in a batch, at most, 1 to 100,000. Undefined = as many as fit the time. */
   readonly batchRows: number | undefined
   /** Pause after each batch, in milliseconds. Default 0. */

@@ -1,8 +1,11 @@
+import { Option } from 'commander'
 import type { BackfillDefinition } from '../../backfill/definition/definition.js'
 import { shareDone } from '../../backfill/progress.js'
 import { dryRun } from '../../runs/dry-run.js'
+import { fakeRun } from '../../runs/fake-run.js'
 import { runInForeground } from '../../runs/run-in-foreground.js'
 import type { RunResult } from '../../runs/run-result.js'
+import { acceptChangedSummary } from '../accept-changed.js'
 import type { CommandSpec } from '../command.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { clock, count, counted, key, percent } from '../format.js'
@@ -10,7 +13,13 @@ import { definitionNamed, loadConfig, loadDefinitions, type Project, withDatabas
 import type { Answer, Output } from '../output.js'
 import { describeResult, headlineOf, nextCommand, RunView, takenOver } from '../run-view.js'
 
-export const run: CommandSpec<{ readonly dryRun?: boolean }> = {
+interface RunOptions {
+  readonly dryRun?: boolean
+  readonly fake?: boolean
+  readonly acceptChanged?: boolean
+}
+
+export const run: CommandSpec<RunOptions> = {
   usage: 'run <name>',
   summary: 'run a backfill here and now, or go on where it stopped',
   description: `Runs one backfill to its end in this process: a new run, or the unfinished one from its last checkpoint. A run that
@@ -29,14 +38,20 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
     '3  interrupted or paused: the same command goes on',
   ],
   options: (command) =>
-    command.option(
-      '--dry-run',
-      'do the first batch with matching rows, roll it back and tell what it would have written',
-    ),
+    command
+      .option('--dry-run', 'do the first batch with matching rows, roll it back and tell what it would have written')
+      .option('--accept-changed', acceptChangedSummary)
+      .addOption(
+        new Option(
+          '--fake',
+          'mark it as completed without working on any row; its gate still looks for rows',
+        ).conflicts(['dryRun', 'acceptChanged']),
+      ),
   async run({ name, options, output }) {
     const project = await loadConfig(options.config)
     const definition = definitionNamed(project, await loadDefinitions(project), name)
     if (options.dryRun) return tryBatch(project, definition, output)
+    if (options.fake) return markAsCompleted(project, definition, output)
     const view = new RunView(output)
     try {
       return await withDatabase(project, async (database) => {
@@ -53,6 +68,7 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
             const begun = status === 'paused' ? '' : ` · ${resumed}`
             view.begin(`${headlineOf(output, name, runId)}${begun}`, progress, status !== 'paused')
           },
+          acceptsChanged: options.acceptChanged === true,
           pace: project.config.pace,
           onWait: (waiting) => view.wait('  ', waiting),
           onTakeOver: (worker) => view.tell(`  ${takenOver(worker)}`),
@@ -69,6 +85,18 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
       view.dispose()
     }
   },
+}
+
+async function markAsCompleted(project: Project, definition: BackfillDefinition, output: Output): Promise<Answer> {
+  const { id, name, status } = await withDatabase(project, (database) => fakeRun(database, definition))
+  return {
+    exitCode: exitCodes.done,
+    json: { backfill: name, runId: id, status, isFaked: true },
+    lines: [
+      `${headlineOf(output, name, id)} · marked as completed, no row was worked on`,
+      '  The gate still looks whether a row matches.',
+    ],
+  }
 }
 
 async function tryBatch(project: Project, definition: BackfillDefinition, output: Output): Promise<Answer> {

@@ -1,5 +1,6 @@
 import { type RunReport, readStatus } from '../../runs/read-status.js'
 import { type WorkerEvent, workUntil } from '../../runs/worker.js'
+import { acceptChangedSummary } from '../accept-changed.js'
 import type { CommandSpec } from '../command.js'
 import { describeError, type ErrorDocument } from '../describe-error.js'
 import { exitCodes } from '../exit-codes.js'
@@ -9,7 +10,7 @@ import type { Answer, Output } from '../output.js'
 import { describeResult, headlineOf, RunView, reasonOf, takenOver } from '../run-view.js'
 import { nextStep, type StatusEntry, statusEntries } from '../status-entries.js'
 
-export const work: CommandSpec<{ readonly watch?: boolean }> = {
+export const work: CommandSpec<{ readonly watch?: boolean; readonly acceptChanged?: boolean }> = {
   usage: 'work',
   summary: 'work on scheduled and interrupted runs until none is left',
   description: `Works on every run that migrations have scheduled or that was interrupted, of the definitions the config names, until nothing
@@ -28,7 +29,10 @@ restarts of the database.`,
     '1  a run failed or cannot be worked on',
     '3  a run is paused, was declined or is not finished',
   ],
-  options: (command) => command.option('-w, --watch', 'wait for new runs instead of exiting'),
+  options: (command) =>
+    command
+      .option('-w, --watch', 'wait for new runs instead of exiting')
+      .option('--accept-changed', acceptChangedSummary),
   async run({ options, output }) {
     const project = await loadConfig(options.config)
     const definitions = requireDefinitions(project, await loadDefinitions(project))
@@ -41,6 +45,7 @@ restarts of the database.`,
         await workUntil({
           database,
           definitions,
+          acceptsChanged: options.acceptChanged === true,
           pace: project.config.pace ?? {},
           stop: view.interrupts.stop,
           abort: view.interrupts.abort,

@@ -16,9 +16,10 @@ export function stateOfRuns(
   | 'lockRun'
   | 'moveRun'
   | 'setPass'
-  | 'setVerification'
   | 'setPace'
   | 'pace'
+  | 'setTransformHash'
+  | 'setVerification'
 > {
   const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
 
@@ -60,10 +61,10 @@ export function stateOfRuns(
       const { run: table } = stateTables(names)
       yield statement(
         'insert-run',
-        sql`insert into ${table} (name, active_name, status, table_name, definition_hash, table_hash, transform_hash,
+        sql`insert into ${table} (name, active_name, status, table_name, definition_hash, table_hash,
             estimated_rows, journal_days, pass, created_at)
           values (${run.name}, ${run.name}, ${run.status}, ${run.table}, ${run.definitionHash}, ${run.tableHash},
-            ${run.transformHash ?? null}, ${run.estimatedRows}, ${run.journalDays ?? null}, 0, ${spelling.now}) ${spelling.keepOnConflict(sql`active_name`)}`,
+            ${run.estimatedRows}, ${run.journalDays ?? null}, 0, ${spelling.now}) ${spelling.keepOnConflict(sql`active_name`)}`,
       )
       const active = yield* oneRun(
         'lock-run',
@@ -140,6 +141,11 @@ export function stateOfRuns(
       )
       const [batchRows, delayMs, targetMs] = (rows[0] ?? []).map(number)
       return { batchRows, delayMs, targetMs }
+    },
+
+    setTransformHash(names, id, hash) {
+      const { run } = stateTables(names)
+      return statement('set-transform', sql`update ${run} set transform_hash = ${hash} where id = ${id}`)
     },
 
     setVerification(names, id, json) {
