@@ -235,3 +235,46 @@ export class Fan { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ ty
     expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([])
   })
 })
+
+testEachDatabase('names follow the data source: prefix, schema, and columns as they are called', async (database) => {
+  const isPostgres = database.name === 'postgres'
+  if (isPostgres) await (await database.connect()).query('create schema shop')
+  const app = await ChangingApp.create(
+    database,
+    {
+      town: `export const town = defineVersions('Town')
+  .version('1.0.0', { id: 'integer', fullName: 'text' })
+  .version('2.0.0', { id: 'integer', shortName: 'text' }, {
+    upgrade: (row) => ({ shortName: row.fullName.slice(0, 2) }),
+    downgrade: (row) => ({ fullName: row.shortName + '...' }),
+  })
+`,
+    },
+    { entityPrefix: 'app_', ...(isPostgres && { schema: 'shop' }) },
+  )
+  await app.entities(
+    'v1',
+    `@Entity() @SchemaVersion('1.0.0')
+export class Town { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ length: 20 }) fullName!: string }`,
+  )
+  await app.entities(
+    'v2',
+    `@Entity() @SchemaVersion('2.0.0', { of: town })
+export class Town { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ name: 'short', length: 20 }) shortName!: string }`,
+  )
+  const table = isPostgres ? 'shop.app_town' : 'app_town'
+  expect(await app.generate('v1', 'migrations/First')).toMatchObject({ code: 0, err: '' })
+  await app.use('v1', async (dataSource) => {
+    await dataSource.runMigrations()
+    await dataSource.query(`insert into ${table} values (1, 'Porto')`)
+  })
+  expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0, err: '' })
+  expect(await app.compile()).toBe('')
+  await app.use('v2', async (dataSource) => {
+    await dataSource.runMigrations()
+    expect(await dataSource.query(`select * from ${table}`)).toEqual([{ id: 1, short: 'Po' }])
+    expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([])
+    await dataSource.undoLastMigration()
+    expect(await dataSource.query(`select * from ${table}`)).toEqual([{ id: 1, fullName: 'Po...' }])
+  })
+})
