@@ -43,7 +43,7 @@ export {
 export { toBeWritten } from './backfill/definition/to-be-written.js'
 export type { Progress } from './backfill/progress.js'
 export type { Verification } from './backfill/verify.js'
-export { type Config, defineConfig } from './config.js'
+export { type Config, type DataSourceConfig, type DataSourcesConfig, defineConfig } from './config.js'
 export { type Sql, sql } from './dialects/sql.js'
 export type { ErrorCode } from './errors/codes.js'
 export { type ErrorDetails, RowshiftError } from './errors/rowshift-error.js'

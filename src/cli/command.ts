@@ -5,6 +5,8 @@ import type { Answer, Output } from './output.js'
 export interface CommonOptions {
   /** Path of the config file; undefined = the first found from here upward. */
   readonly config: string | undefined
+  /** Which of the config's data sources; undefined = it has one only. */
+  readonly dataSource: string | undefined
   readonly json?: boolean
 }
 

@@ -7,19 +7,22 @@ import { collectBackfills } from '../backfill/definition/collect-backfills.js'
 import type { Backfill } from '../backfill/definition/define-backfill.js'
 import { type BackfillDefinition, isBackfill } from '../backfill/definition/definition.js'
 import { didYouMean } from '../backfill/definition/nearest.js'
-import type { Config } from '../config.js'
+import type { DataSourceConfig } from '../config.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { checkPace } from '../runs/throttle/pace-options.js'
+import type { CommonOptions } from './command.js'
 import { asRowshiftError, messageOf, withoutCode } from './describe-error.js'
 
 /** The names a config file may have, the first found wins. */
 export const configNames = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map((extension) => `rowshift.config.${extension}`)
 
-/** A config file, found and loaded. Its definitions are loaded when they are asked for. */
+/** A config file, found and loaded, and the data source that a command is about. Its definitions are loaded when they are asked for. */
 export interface Project {
   readonly file: string
   readonly folder: string
-  readonly config: Config
+  /** The data source's name, where the config has several. */
+  readonly name: string | undefined
+  readonly config: DataSourceConfig
 }
 
 /** A config's definitions by name. */
@@ -32,12 +35,37 @@ export type Definitions = ReadonlyMap<string, BackfillDefinition>
  *
  * @throws RowshiftError INVALID_CONFIG, which names the place and the remedy
  */
-export async function loadConfig(named: string | undefined): Promise<Project> {
-  const file = named === undefined ? requireProject() : existing(resolve(named))
+export async function loadConfig(options: Pick<CommonOptions, 'config' | 'dataSource'>): Promise<Project> {
+  const file = options.config === undefined ? requireProject() : existing(resolve(options.config))
   const folder = dirname(file)
   process.chdir(folder)
   const exports = await load(file, 'the configuration')
-  return { file, folder, config: checkConfig(file, configOf(exports)) }
+  return { file, folder, ...chooseDataSource(file, configOf(exports), options.dataSource) }
+}
+
+function chooseDataSource(
+  file: string,
+  value: unknown,
+  name: string | undefined,
+): { readonly name: string | undefined; readonly config: DataSourceConfig } {
+  const { dataSources } = (value ?? {}) as { readonly dataSources?: unknown }
+  if (dataSources === undefined) {
+    if (name === undefined) return { name, config: checkConfig(file, value) }
+    throw invalid(`${file} has one data source, without a name. Leave \`--data-source ${name}\` out.`)
+  }
+  const names = typeof dataSources === 'object' && dataSources !== null ? Object.keys(dataSources) : []
+  if (names.length === 0) {
+    throw invalid(`${file}: \`dataSources\` names none. Write { dataSources: { main: { database, backfills } } }.`)
+  }
+  const others = Object.keys(value as object).filter((option) => option !== 'dataSources')
+  if (others.length > 0) {
+    throw invalid(`${file}: \`${others[0]}\` belongs inside one of the \`dataSources\`, not beside them.`)
+  }
+  if (name === undefined)
+    throw invalid(`${file} has several data sources: name one by \`--data-source\`: ${names.join(', ')}.`)
+  if (!names.includes(name)) throw invalid(`${file} has no data source "${name}". ${didYouMean(name, names)}`)
+  const config = (dataSources as Readonly<Record<string, unknown>>)[name]
+  return { name, config: checkConfig(`${file}, data source "${name}"`, config) }
 }
 
 /** The first config file from here upward; undefined when there is none. */
@@ -81,13 +109,17 @@ async function load(file: string, what: string): Promise<Readonly<Record<string,
 /** The default export, of an ES module or of a CommonJS one, compiled or written by hand. */
 function configOf(exports: Readonly<Record<string, unknown>>): unknown {
   const { default: found = exports } = exports
-  const isWrapped = typeof found === 'object' && found !== null && 'default' in found && !('database' in found)
+  const isWrapped =
+    typeof found === 'object' &&
+    found !== null &&
+    'default' in found &&
+    !('database' in found || 'dataSources' in found)
   return isWrapped ? found.default : found
 }
 
 const expected = `Export \`default defineConfig({ database: typeorm('./src/data-source.ts'), backfills: 'src/backfills/*.ts' })\`.`
 
-function checkConfig(file: string, value: unknown): Config {
+function checkConfig(file: string, value: unknown): DataSourceConfig {
   if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) {
     throw invalid(`${file} has no default export. ${expected}`)
   }
@@ -95,7 +127,7 @@ function checkConfig(file: string, value: unknown): Config {
   for (const name of Object.keys(value)) {
     if (!known.includes(name)) throw invalid(`${file}: there is no option \`${name}\`. ${didYouMean(name, known)}`)
   }
-  const { database, backfills } = value as Partial<Config>
+  const { database, backfills } = value as Partial<DataSourceConfig>
   if (typeof (database as Partial<DatabaseSource> | undefined)?.open !== 'function') {
     const isDataSource = typeof (database as { initialize?: unknown } | undefined)?.initialize === 'function'
     const remedy = isDataSource ? 'Wrap the data source: `typeorm(dataSource)`.' : expected
@@ -108,7 +140,7 @@ function checkConfig(file: string, value: unknown): Config {
     throw invalid(`${file}: \`backfills\` holds something that is neither a glob nor a definition. ${expected}`)
   }
   checkPaceOf(file, value)
-  return value as Config
+  return value as DataSourceConfig
 }
 
 function checkPaceOf(file: string, { pace }: { readonly pace?: unknown }): void {
@@ -266,7 +298,8 @@ export async function withDatabase<T>(project: Project, task: (database: Databas
     })
   }
   try {
-    return await task(database)
+    const { name } = project
+    return await task(name === undefined ? database : { ...database, label: `${name} · ${database.label}` })
   } finally {
     await database.close()
   }

@@ -134,6 +134,7 @@ function addCommonOptions(command: Command): Command {
       '-c, --config <file>',
       'the config file, whose folder becomes the working directory (default: the first rowshift.config.* from here upward)',
     )
+    .option('-d, --data-source <name>', 'which data source of the config it is about, if that has several')
     .option('--json', 'print one JSON document; an error is { "error": { code, message, details } }')
 }
 

@@ -24,7 +24,7 @@ export function controlCommand(action: ControlAction, words: ControlWords): Comm
     usage: `${action} <name>`,
     exitCodes: ['0  done', '1  the run is in a status that does not allow it, or there is no run'],
     async run({ name, options, output }) {
-      const project = await loadConfig(options.config)
+      const project = await loadConfig(options)
       return withDatabase(project, async (database) => {
         try {
           const { id, status } = await controlRun(database, name, action)

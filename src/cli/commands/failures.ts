@@ -26,7 +26,7 @@ State "failed" waits for that; state "conflict" is a row that somebody changed m
   options: (command) =>
     command.option('-n, --limit <rows>', 'how many rows to list at most', positiveInteger, defaultLimit),
   async run({ name, options, output }) {
-    const project = await loadConfig(options.config)
+    const project = await loadConfig(options)
     return withDatabase(project, async (database) => {
       const report = await readFailures(database, name, { limit: options.limit })
       if (!report.run) {

@@ -17,7 +17,7 @@ import { readStatus } from '../../runs/read-status.js'
 import { readRecordedVersions } from '../../runs/recorded-versions.js'
 import { historyOf } from '../../schema-version/define-versions.js'
 import { columnsOf } from '../../schema-version/shape.js'
-import type { CommandSpec } from '../command.js'
+import type { CommandSpec, CommonOptions } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import {
   backfillsFolderOf,
@@ -30,7 +30,6 @@ import {
 import type { Output } from '../output.js'
 
 interface GenerateOptions {
-  readonly dataSource?: string
   readonly rename?: readonly string[]
   readonly progressive?: boolean
   readonly dryRun?: boolean
@@ -43,7 +42,8 @@ export const generate: CommandSpec<GenerateOptions> = {
   description: `Compares every entity with its table, like \`typeorm migration:generate\`, and writes what leads from one to the other in the safe
 order: new columns that may be NULL, the backfill, and only then NOT NULL, constraints, renames and drops. The backfill calls the
 upgrade of the entity's versions, or is a stub that refuses to run until its function is written. The files are stock TypeORM
-migrations, run by \`typeorm migration:run\`.`,
+migrations, run by \`typeorm migration:run\`. \`--data-source\` may also be the file that exports the data source, as for the typeorm
+command.`,
   examples: [
     ['rowshift generate src/migrations/CitySlug', 'write the migration and its definition'],
     ['rowshift generate src/migrations/CitySlug --progressive', 'for a large table: background workers fill it'],
@@ -57,7 +57,6 @@ migrations, run by \`typeorm migration:run\`.`,
   ],
   options: (command) =>
     command
-      .option('-d, --data-source <file>', 'the file that exports the data source (default: the database of the config)')
       .option(
         '--rename <old:new>',
         'a renamed column, table.old:new if several tables have it; `none`: nothing was renamed',
@@ -73,9 +72,10 @@ migrations, run by \`typeorm migration:run\`.`,
         message: 'name the migration: `rowshift generate src/migrations/CitySlug`.',
       })
     }
-    const dataSourceFile = options.dataSource && resolve(options.dataSource)
+    const named = options.dataSource === undefined ? undefined : resolve(options.dataSource)
+    const dataSourceFile = named !== undefined && existsSync(named) ? named : undefined
     const target = resolve(path || 'migrations/Check')
-    const project = await projectOf(options.config, dataSourceFile)
+    const project = await projectOf(options, dataSourceFile)
     const generated = await withDatabase(project, async (database) => {
       const reader = await database.readSchema()
       try {
@@ -135,12 +135,17 @@ function nextLine(generated: Generated, { paint }: Output): string {
   return `${paint.dim('Next:')} ${next}`
 }
 
-async function projectOf(config: string | undefined, dataSource: string | undefined): Promise<Project> {
-  if (dataSource === undefined) return loadConfig(config)
-  const database = typeorm(dataSource)
-  const found = config !== undefined || findProject() ? await loadConfig(config) : undefined
-  if (found) return { ...found, config: { ...found.config, database } }
-  return { file: dataSource, folder: process.cwd(), config: { database, backfills: [] } }
+/** The data source is one of the config's, or the file that exports it: then a config need not be there. */
+async function projectOf(
+  options: Pick<CommonOptions, 'config' | 'dataSource'>,
+  file: string | undefined,
+): Promise<Project> {
+  if (file === undefined) return loadConfig(options)
+  const database = typeorm(file)
+  const hasConfig = options.config !== undefined || findProject() !== undefined
+  if (!hasConfig) return { file, folder: process.cwd(), name: undefined, config: { database, backfills: [] } }
+  const found = await loadConfig({ config: options.config, dataSource: undefined })
+  return { ...found, config: { ...found.config, database } }
 }
 
 async function generateFor(

@@ -29,7 +29,7 @@ rowshift shows the contents of rows. Nothing is written, no state table is made;
   options: (command) =>
     command.option('-n, --sample <rows>', 'show the contents of this many rows, before and after', wholeNumber),
   async run({ name, options, output }) {
-    const project = await loadConfig(options.config)
+    const project = await loadConfig(options)
     const definitions = requireDefinitions(project, await loadDefinitions(project))
     const chosen = name === '' ? [...definitions.values()] : [definitionNamed(project, definitions, name)]
     return withDatabase(project, async (database) => {

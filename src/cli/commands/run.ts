@@ -48,7 +48,7 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
         ).conflicts(['dryRun', 'acceptChanged']),
       ),
   async run({ name, options, output }) {
-    const project = await loadConfig(options.config)
+    const project = await loadConfig(options)
     const definition = definitionNamed(project, await loadDefinitions(project), name)
     if (options.dryRun) return tryBatch(project, definition, output)
     if (options.fake) return markAsCompleted(project, definition, output)

@@ -32,7 +32,7 @@ next page it reads. They stay with the run; \`default\` takes one back, to what 
   exitCodes: ['0  set', '1  there is no run', '2  there is no such setting, or no such value'],
   async run({ name, rest, options, output }) {
     const change = Object.assign({}, ...rest.map(parse)) as PaceChange
-    const project = await loadConfig(options.config)
+    const project = await loadConfig(options)
     return withDatabase(project, async (database) => {
       const run = await setPace(database, name, change)
       const pace = Object.entries(settings).map(([setting, { option }]) => `${setting} ${run[option] ?? 'default'}`)

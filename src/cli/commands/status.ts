@@ -32,7 +32,7 @@ apart, to tell the rate.`,
     '3  a gate is shut: waiting, running, postponed, paused, cancelled or never run',
   ],
   async run({ options, output }) {
-    const project = await loadConfig(options.config)
+    const project = await loadConfig(options)
     const definitions = await loadDefinitions(project)
     return withDatabase(project, async (database) => {
       const [before, reports] = await readTwice(database)

@@ -39,7 +39,7 @@ Ctrl-C finishes the batch in hand; the same command goes on. Nothing is restored
     '3  interrupted or paused: the same command goes on',
   ],
   async run({ name, options, output }) {
-    const project = await loadConfig(options.config)
+    const project = await loadConfig(options)
     const definitions = await loadDefinitions(project)
     const view = new RunView(output)
     try {

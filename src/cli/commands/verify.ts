@@ -12,7 +12,7 @@ asks \`verify.check\` about a sample of the others. Reads only, takes no locks a
   examples: [['rowshift verify city.slug', 'is it true that nothing is left?']],
   exitCodes: ['0  passed', '1  rows still match, or a sampled row is not as it should be'],
   async run({ name, options, output }) {
-    const project = await loadConfig(options.config)
+    const project = await loadConfig(options)
     const definition = definitionNamed(project, await loadDefinitions(project), name)
     const { isPassed, remaining, checked, refused } = await withDatabase(project, (database) =>
       verifyNow(database, definition),

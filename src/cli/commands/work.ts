@@ -34,7 +34,7 @@ restarts of the database.`,
       .option('-w, --watch', 'wait for new runs instead of exiting')
       .option('--accept-changed', acceptChangedSummary),
   async run({ options, output }) {
-    const project = await loadConfig(options.config)
+    const project = await loadConfig(options)
     const definitions = requireDefinitions(project, await loadDefinitions(project))
     const view = new RunView(output)
     const met: Met = { declined: new Map(), stopped: new Map(), held: new Set() }
