@@ -10,7 +10,7 @@ import type { RunRow, ShardRow } from '../dialects/state-statements.js'
 import { isActive, type RunStatus } from './run-status.js'
 
 export type PassEnd =
-  /** Somebody else still works on a shard, or has ended the run. */
+  /** A shard is open, for somebody else or because a conflict is left in it, or the run has been ended. */
   | 'not-yet'
   /** A sweep has begun. */
   | 'sweep'
@@ -35,11 +35,16 @@ export function* endPass(
   const shards = yield* dialect.state.shards(stateNames, runId)
   if (shards.some((shard) => shard.status === 'open')) return undo('not-yet')
 
-  const { failed } = yield* dialect.state.countFailures(stateNames, runId)
+  const { conflict, failed } = yield* dialect.state.countFailures(stateNames, runId)
   // What an undo could not restore is listed and stays as it is.
   if (failed > 0 && prepared.work.form !== 'restore') {
     yield* move(database, run, 'failed', 'ROWS_FAILED', `${failed} rows could not be migrated`)
     return keep('rows-failed')
+  }
+  // Whoever claims a shard settles its conflicts first.
+  if (conflict > 0 && prepared.work.form === 'transform') {
+    yield dialect.state.openShards(stateNames, runId)
+    return keep('not-yet')
   }
   const hasWritten = shards.some((shard) => shard.counters.passWritten > 0)
   if (!prepared.plan.endsWithWrite || !hasWritten) return undo('verify')

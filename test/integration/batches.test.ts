@@ -140,7 +140,14 @@ testEachDatabase('reads up to the largest key of the start, and what comes after
       return { slug: name }
     },
   })
-  expect(await runBackfill(dataSource, backfill)).toMatchObject({ status: 'completed', counts: { written: 22 } })
+  let scannedFirst = 0
+  const result = await runBackfill(dataSource, backfill, {
+    onProgress: ({ pass, scanned }) => {
+      if (pass === 0) scannedFirst = scanned
+    },
+  })
+  expect(result).toMatchObject({ status: 'completed', counts: { written: 22 } })
+  expect(scannedFirst).toBe(20)
   // Row 1 is a conflict of the first pass; what is beyond its end comes after all of it.
   expect(ids.filter((id) => id !== 1)).toEqual([...Array.from({ length: 19 }, (_, i) => i + 2), 25, 26])
 })

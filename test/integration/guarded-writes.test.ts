@@ -83,6 +83,50 @@ testEachDatabase('passes over a row that is deleted between read and write', asy
   expect(await countWhere(app, 'slug is null')).toBe(0)
 })
 
+for (const moment of ['before', 'after'] as const) {
+  const title = `passes over a changed row that is deleted ${moment} it is read again`
+  testEachDatabase(title, async (database) => {
+    const app = await database.connect()
+    const dataSource = await database.connect()
+    await createCities(app, database.name, 5)
+    let readings = 0
+    const result = await runBackfill(
+      dataSource,
+      defineBackfill({
+        name: 'city.slug',
+        table: 'city',
+        select: { id: 'integer', name: 'text' },
+        write: { slug: 'text' },
+        where: { slug: null },
+        async transform(row) {
+          if (row.id === 3) {
+            readings++
+            const change =
+              readings === 1 ? `update city set name = 'Oslo 3' where id = 3` : 'delete from city where id = 3'
+            await app.query(change)
+          }
+          return { slug: slugOf(row.name) }
+        },
+      }),
+      {
+        hooks: {
+          inject({ label }, when) {
+            const isNoted = label === 'put-failures' && when === 'after'
+            return isNoted && moment === 'before' ? 'delete from city where id = 3' : undefined
+          },
+        },
+      },
+    )
+    expect(readings).toBe(moment === 'before' ? 1 : 2)
+    expect(result).toMatchObject({
+      status: 'completed',
+      counts: { written: 4, skipped: 1, conflicts: 1, failures: 0 },
+    })
+    expect(await app.query('select * from rowshift_failure')).toEqual([])
+    expect(await countWhere(app, 'slug is null')).toBe(0)
+  })
+}
+
 testEachDatabase('migrates a row whose other columns change all the time', async (database) => {
   const app = await database.connect()
   const dataSource = await database.connect()

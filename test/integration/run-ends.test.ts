@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import { requireCompleted, schedule } from '../../src/adapters/typeorm/index.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
@@ -64,6 +65,39 @@ testEachDatabase('decides nothing for a run that was taken away after its last b
   } finally {
     await session.release()
   }
+})
+
+/** A row of a run's first shard that waits to be read again. */
+function conflictOf(key: string): string {
+  const hash = createHash('sha256').update(key).digest('hex')
+  return `insert into rowshift_failure (run_id, key_hash, row_key, shard, state, code, message, attempts, at)
+    select id, '${hash}', '${key}', 0, 'conflict', 'CONFLICT', '', 1, current_timestamp from rowshift_run`
+}
+
+testEachDatabase('does not end a run while a row waits to be read again', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  // Without a where there is no further pass that would meet the row.
+  const everySlug = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text' },
+    transform: ({ name }) => ({ slug: name.toLowerCase() }),
+  })
+  let isNoted = false
+  const result = await runBackfill(dataSource, everySlug, {
+    hooks: {
+      inject({ label }, when) {
+        if (isNoted || label !== 'finish-shard' || when !== 'after') return undefined
+        isNoted = true
+        return conflictOf('["5"]')
+      },
+    },
+  })
+  expect(isNoted).toBe(true)
+  expect(result).toMatchObject({ status: 'completed', counts: { written: rows, unchanged: 1 } })
+  expect(await dataSource.query('select state from rowshift_failure')).toEqual([])
 })
 
 testEachDatabase('opens the gate for rows that were left on purpose, and for no further one', async (database) => {
