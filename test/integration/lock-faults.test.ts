@@ -153,3 +153,34 @@ testEachDatabase('gives a free value to a row that is had at its last attempt on
   const slugs = (await readCounted(app)).cities.map((city) => city.slug)
   expect(slugs.sort()).toEqual(['taken', 'taken-2', 'taken-3'])
 })
+
+testOn(['postgres', 'mariadb'], 'limits how long a batch waits for locks, runs and is idle', async (database) => {
+  const dataSource = await database.connect()
+  await createCountedCities(dataSource, database.name, rows)
+  await dataSource.query('create table limits (locks varchar(20), statement varchar(20), idle varchar(20))')
+  for (const statement of bySql(database.name, {
+    sqlite: [],
+    postgres: [
+      `create function note_limits() returns trigger language plpgsql as $$ begin
+        insert into limits values (current_setting('lock_timeout'), current_setting('statement_timeout'),
+          current_setting('idle_in_transaction_session_timeout'));
+        return null; end $$`,
+      'create trigger noting after update on city for each row execute function note_limits()',
+    ],
+    mariadb: [
+      `create trigger noting after update on city for each row insert into limits
+        values (@@innodb_lock_wait_timeout, @@max_statement_time, @@idle_transaction_timeout)`,
+    ],
+  }))
+    await dataSource.query(statement)
+  expect(await runBackfill(dataSource, countedSlug(undefined))).toMatchObject(completed)
+  const [limits, ...others] = await dataSource.query('select distinct locks, statement, idle from limits')
+  expect({ ...limits }).toEqual(
+    bySql(database.name, {
+      sqlite: {},
+      postgres: { locks: '5s', statement: '1min', idle: '10s' },
+      mariadb: { locks: '5', statement: '60', idle: '10' },
+    }),
+  )
+  expect(others).toEqual([])
+})
