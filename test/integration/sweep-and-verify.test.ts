@@ -1,8 +1,9 @@
 import { expect } from 'vitest'
+import { requireCompleted } from '../../src/adapters/typeorm/index.js'
 import { defineBackfill, sql } from '../../src/index.js'
 import { readFailures } from '../../src/runs/read-status.js'
 import { controlRun } from '../../src/runs/run-control.js'
-import { codeOf, portTo, runBackfill } from '../support/backfills.js'
+import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countWhere, createCities, readCities } from '../support/city-table.js'
 import { testEachDatabase } from '../support/databases.js'
@@ -157,17 +158,19 @@ testEachDatabase('lists rows whose transform throws, fails, and tries them again
 testEachDatabase('fails a run whose rows do not pass verify.check', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)
-  const result = await runBackfill(
-    dataSource,
-    defineBackfill({
-      ...fillSlug,
-      where: { slug: null },
-      transform: (row) => ({ slug: row.name === 'City 7' ? 'wrong' : row.name }),
-      verify: { check: (row) => row.slug === row.name },
-    }),
-  )
+  const wrong = defineBackfill({
+    ...fillSlug,
+    where: { slug: null },
+    transform: (row) => ({ slug: row.name === 'City 7' ? 'wrong' : row.name }),
+    verify: { check: (row) => row.slug === row.name },
+  })
+  const result = await runBackfill(dataSource, wrong)
   expect(result).toMatchObject({ status: 'failed', code: 'VERIFY_FAILED' })
   expect(result.status === 'failed' && result.reason).toContain('["7"]')
+  // No row matches any more, and yet the gate stays shut.
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    await expect(requireCompleted(queryRunner, wrong)).rejects.toThrow(/GATE_SHUT.*failed/)
+  })
 })
 
 testEachDatabase('verifies a transform that normalises in place', async (database) => {
