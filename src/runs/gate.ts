@@ -1,9 +1,10 @@
 import type { Database, Session } from '../adapters/database.js'
 import { batchLimits } from '../backfill/limits.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
+import { shareDone } from '../backfill/progress.js'
 import { reading, type Scope } from '../backfill/transaction.js'
 import { countMatching } from '../backfill/walk-keys.js'
-import type { RunRow } from '../dialects/state-statements.js'
+import type { RunRow, ShardRow } from '../dialects/state-statements.js'
 import { tableText } from '../dialects/table.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 
@@ -26,7 +27,7 @@ export async function requireOpenGate(
     return { run, shards, failures }
   }
   const { run, shards, failures } = await session.run(reading(dialect, scope, look()))
-  if (run?.status !== 'completed') throw shut(prepared, run, failures?.failed ?? 0)
+  if (run?.status !== 'completed') throw shut(prepared, run, shards, failures?.failed ?? 0)
 
   if (scope.isEnclosing) await session.run(dialect.lockTable(prepared.info.table, batchLimits.lockTimeoutMs))
   if (!prepared.plan.endsWithWrite) return
@@ -40,7 +41,12 @@ export async function requireOpenGate(
   }
 }
 
-function shut(prepared: PreparedBackfill, run: RunRow | undefined, failures: number): RowshiftError {
+function shut(
+  prepared: PreparedBackfill,
+  run: RunRow | undefined,
+  shards: readonly ShardRow[],
+  failures: number,
+): RowshiftError {
   const { name } = prepared.definition
   const details = { backfill: name, run: run?.id, status: run?.status, failures }
   const say = (message: string) => new RowshiftError('GATE_SHUT', { message, details })
@@ -48,17 +54,20 @@ function shut(prepared: PreparedBackfill, run: RunRow | undefined, failures: num
     return say(`"${name}" has never been run. Schedule it in an earlier migration, or \`rowshift run ${name}\`.`)
   }
   const state = `run ${run.id} of "${name}" is ${run.status}${run.reasonCode ? ` (${run.reasonCode})` : ''}`
+  const scanned = shards.reduce((sum, shard) => sum + shard.counters.passScanned, 0)
+  const share = shareDone({ scanned, estimatedRows: run.estimatedRows })
+  const left = `${state}, ${run.pass > 0 ? `sweep ${run.pass} ` : ''}${Math.floor(100 * share)} % done`
   switch (run.status) {
     case 'failed':
       return say(
         `${state}: ${run.reason ?? ''}. See \`rowshift failures ${name}\`, mend the cause, \`rowshift run ${name}\`, then migrate again.`,
       )
     case 'paused':
-      return say(`${state}. \`rowshift resume ${name}\`, let \`rowshift work\` finish it, then migrate again.`)
+      return say(`${left}. \`rowshift resume ${name}\`, let \`rowshift work\` finish it, then migrate again.`)
     case 'cancelled':
     case 'undone':
       return say(`${state}. \`rowshift run ${name}\` makes a new run; then migrate again.`)
     default:
-      return say(`${state}. \`rowshift work\` or \`rowshift run ${name}\` finishes it; then migrate again.`)
+      return say(`${left}. \`rowshift work\` or \`rowshift run ${name}\` finishes it; then migrate again.`)
   }
 }

@@ -22,6 +22,13 @@ testOn(['postgres', 'mariadb'], 'works with a pool of one connection', async (da
   expect(await countWhere(dataSource, 'slug is null')).toBe(0)
 })
 
+testOn(['mariadb'], "works through TypeORM's `mysql` driver too", async (database) => {
+  const dataSource = await database.connect({ type: 'mysql' } as never)
+  await createCities(dataSource, database.name, 45)
+  expect(await runBackfill(dataSource, citySlug)).toMatchObject({ status: 'completed', counts: { written: 45 } })
+  expect(await countWhere(dataSource, 'slug is null')).toBe(0)
+})
+
 testOn(['postgres', 'mariadb'], 'reads from the primary, whatever its replicas hold', async (database, target) => {
   const direct = await database.connect()
   await createCities(direct, database.name, 20)

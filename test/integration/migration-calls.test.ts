@@ -111,9 +111,16 @@ testEachDatabase('opens the gate for a completed run only, and says what to do',
   await withQueryRunner(dataSource, async (queryRunner) => {
     await expect(requireCompleted(queryRunner, citySlug)).rejects.toThrow(/GATE_SHUT.*never been run/)
     await schedule(queryRunner, citySlug)
-    await expect(requireCompleted(queryRunner, citySlug)).rejects.toThrow(/GATE_SHUT.*scheduled.*rowshift work/)
+    await expect(requireCompleted(queryRunner, citySlug)).rejects.toThrow(
+      /GATE_SHUT.*scheduled, 0 % done.*rowshift work/,
+    )
+    // As after nine of twenty rows.
+    await dataSource.query('update rowshift_run set estimated_rows = 20')
+    await dataSource.query('update rowshift_checkpoint set pass_scanned = 9')
     await controlRun(portTo(dataSource), 'city.slug', 'pause')
-    await expect(requireCompleted(queryRunner, citySlug)).rejects.toThrow(/GATE_SHUT.*paused.*rowshift resume/)
+    await expect(requireCompleted(queryRunner, citySlug)).rejects.toThrow(
+      /GATE_SHUT.*paused, 45 % done.*rowshift resume/,
+    )
     await controlRun(portTo(dataSource), 'city.slug', 'resume')
     await using worker = createWorker({ database: typeorm(dataSource), backfills: [citySlug] })
     await worker.start()
