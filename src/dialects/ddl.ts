@@ -23,6 +23,10 @@ export interface DdlStatements {
    * MySQL all that follows it.
    */
   changeType(table: TableName, column: string, type: string): readonly Statement[]
+  /** Makes the planner's statistics anew, for a table whose rows were filled. */
+  analyze(table: TableName): Statement
+  /** Where in a migration it belongs: before the contract, or behind it because the contract makes tables anew or commits anyway. */
+  readonly analyzesAfterContract: boolean
   /** The index that the database made for a foreign key and keeps when that is dropped; nothing where it makes none. */
   dropForeignKeyIndex(table: TableName, foreignKey: string): readonly Statement[]
   /** Undefined where the statement gains nothing by it, or the database has no such way. */

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { compare } from 'semver'
 import type { SchemaReader, SchemaStages, TableChange, TableChoice } from '../adapters/schema.js'
+import { parseTableName } from '../backfill/definition/table-name.js'
 import type { DdlStatements } from '../dialects/ddl.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { definitionText } from './definition-text.js'
@@ -118,7 +119,6 @@ async function assemble(
     ...definitions.map(({ backfill }): Part => ({ kind: isProgressive ? 'schedule' : 'backfill', backfill })),
   ]
   const recorded = plans.map((plan): Part => ({ kind: 'version', plan }))
-  const contract: Part[] = [...steps(stages.contract), ...recorded]
   const lost = plans.flatMap((plan) =>
     gates.get(plan)?.isReversible ? [] : plan.lost.map(({ name }) => ({ table: plan.change.table, column: name })),
   )
@@ -158,8 +158,18 @@ async function assemble(
       } as PlannedBackfill,
     }),
   )
-  const isContractPending = isProgressive && request.reader.transactionMode === 'all'
-  if (!isProgressive) await migration('', 0, { summary, lost, parts: [...expand, ...gateParts, ...contract] })
+  const isModeAll = request.reader.transactionMode === 'all'
+  const isContractPending = isProgressive && isModeAll
+  const couldBePrepared = splitOnline(stages.contract, plans, request.ddl).preparations.length > 0
+  const notes: readonly Part[] = isModeAll && couldBePrepared ? [{ kind: 'note', text: plainBuilds }] : []
+  const analyze = [...definitions.map(({ plan }) => plan), ...gates.keys()].map(({ change: { table } }): Part => {
+    const statement = request.ddl.analyze(parseTableName(table)).text
+    return { kind: 'analyze', table, statement }
+  })
+  const inPlace = (contract: readonly Part[]) =>
+    request.ddl.analyzesAfterContract ? [...contract, ...analyze] : [...analyze, ...contract]
+  const whole = inPlace([...notes, ...steps(stages.contract)])
+  if (!isProgressive) await migration('', 0, { summary, lost, parts: [...expand, ...gateParts, ...whole, ...recorded] })
   else {
     const first = `${summary} First half: new columns, and runs for background workers.`
     await migration('', 0, { summary: first, lost: [], parts: expand })
@@ -169,11 +179,17 @@ async function assemble(
       const online = split.preparations.map((preparation): Part => ({ kind: 'online', preparation }))
       if (online.length > 0) {
         const between = `${summary} Between the halves, outside a transaction: what reads whole tables, while writers go on.`
-        await migration('Online', 1, { summary: between, lost: [], isOnline: true, parts: [...allGates, ...online] })
+        await migration('Online', 1, {
+          summary: between,
+          lost: [],
+          isOnline: true,
+          parts: [...allGates, ...inPlace(online)],
+        })
       }
       const second = `${summary} Second half: the gate, and behind it what the old version would not have borne.`
-      const rest = [...steps(split.contract), ...recorded]
-      await migration('Contract', 2, { summary: second, lost, parts: [...allGates, ...rest] })
+      const rest = steps(split.contract)
+      const parts = [...allGates, ...(online.length > 0 ? rest : inPlace(rest)), ...recorded]
+      await migration('Contract', 2, { summary: second, lost, parts })
     }
   }
   return {
@@ -184,6 +200,9 @@ async function assemble(
     isContractPending,
   }
 }
+
+const plainBuilds =
+  'Built while writers wait: in transaction mode "all" TypeORM runs no migration outside a transaction. In mode "each" --progressive prepares it.'
 
 type Scheduled = NonNullable<Awaited<ReturnType<GenerateRequest['scheduled']>>>
 

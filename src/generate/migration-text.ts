@@ -9,6 +9,8 @@ export type Part =
   | { readonly kind: 'backfill' | 'schedule' | 'gate'; readonly backfill: PlannedBackfill }
   | { readonly kind: 'online'; readonly preparation: OnlinePreparation }
   | { readonly kind: 'version'; readonly plan: TablePlan }
+  | { readonly kind: 'note'; readonly text: string }
+  | { readonly kind: 'analyze'; readonly table: string; readonly statement: string }
 
 export interface MigrationClass {
   readonly className: string
@@ -130,6 +132,14 @@ function upLines(part: Part): readonly string[] {
       ]
     case 'version':
       return [`await recordVersion(queryRunner, ${quote(part.plan.change.table)}, ${quote(part.plan.to)}, this.name)`]
+    case 'note':
+      return [`// ${part.text}`, '']
+    case 'analyze':
+      return [
+        `// Statistics of "${part.table}" for the planner: most of its rows have been written.`,
+        statementText({ text: part.statement, parameters: [] }),
+        '',
+      ]
   }
 }
 
@@ -139,8 +149,10 @@ function downLines(part: Part): readonly string[] {
       return part.step.down.map(statementText)
     case 'backfill':
     case 'schedule':
-      return [`await undo(queryRunner, ${part.backfill.exportName})`]
+      return [...keptLines(part.backfill), `await undo(queryRunner, ${part.backfill.exportName})`]
     case 'gate':
+    case 'note':
+    case 'analyze':
       return []
     case 'online':
       return part.preparation.clear.map((text) => statementText({ text, parameters: [] }))
@@ -149,6 +161,12 @@ function downLines(part: Part): readonly string[] {
         `await recordVersion(queryRunner, ${quote(part.plan.change.table)}, ${part.plan.from === undefined ? 'undefined' : `${quote(part.plan.from)}, this.name`})`,
       ]
   }
+}
+
+function keptLines({ kept }: PlannedBackfill): readonly string[] {
+  if (kept.length === 0) return []
+  const columns = kept.map((column) => `"${column}"`).join(', ')
+  return [`// ${columns}: values that took the place of NULL stay, unless the run kept a journal.`]
 }
 
 function statementText({ text, parameters }: SchemaStatement): string {

@@ -101,6 +101,7 @@ function planBackfill(
     mayStayNull: mustHave.length === 0,
     step: step && { ...step, to },
     restored: [...gone, ...shadowOf.keys()],
+    kept: required.map(({ after }) => after.name),
     reverse: !needsOldValues ? 'not-needed' : canDowngrade ? 'downgrade' : 'lost',
   }
 }

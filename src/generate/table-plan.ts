@@ -48,6 +48,8 @@ export interface PlannedBackfill {
   readonly step: { readonly from: string; readonly to: string; readonly history: VersionHistory } | undefined
   /** Columns that are dropped and must be filled again when the change is taken back. */
   readonly restored: readonly string[]
+  /** Columns that were there and get values in place of NULL: taking the change back leaves them. */
+  readonly kept: readonly string[]
   /** `lost`: the old values are gone and nothing says how to compute them. */
   readonly reverse: 'not-needed' | 'downgrade' | 'lost'
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
@@ -22,9 +23,14 @@ const second = `@Entity() @SchemaVersion('2.0.0', { of: city })
 export class City { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ length: 100 }) name!: string; @Column({ length: 100 }) slug!: string }`
 
 /** An application whose cities are at 1.0.0, and whose code is at another version. */
-async function cities(database: TestDatabase, code: string, options: Readonly<Record<string, unknown>> = {}) {
+async function cities(
+  database: TestDatabase,
+  code: string,
+  options: Readonly<Record<string, unknown>> = {},
+  before = first,
+) {
   const app = await ChangingApp.create(database, versions, options)
-  await app.entities('v1', first)
+  await app.entities('v1', before)
   await app.entities('v2', code)
   expect(await app.generate('v1', 'migrations/First')).toMatchObject({ code: 0, err: '' })
   await app.use('v1', async (dataSource) => {
@@ -276,5 +282,105 @@ export class Town { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ n
     expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([])
     await dataSource.undoLastMigration()
     expect(await dataSource.query(`select * from ${table}`)).toEqual([{ id: 1, fullName: 'Po...' }])
+  })
+})
+
+testEachDatabase('adopting a table that is as the code says records its version and nothing else', async (database) => {
+  const app = await ChangingApp.create(database, versions)
+  await app.entities('v1', first)
+  await app.use('v1', async (dataSource) => {
+    await dataSource.synchronize()
+    await dataSource.query(`insert into city (id, name) values (1, 'Porto')`)
+  })
+  expect(await app.generate('v1', '--check')).toMatchObject({ code: 1 })
+  expect(await app.generate('v1', 'migrations/Adopt')).toMatchObject({ code: 0, err: '' })
+  expect(Object.keys(await app.files('backfills'))).toEqual([])
+  const [text] = Object.values(await app.files('migrations'))
+  expect(text!.match(/await .*/g)).toEqual([
+    `await recordVersion(queryRunner, 'city', '1.0.0', this.name)`,
+    `await recordVersion(queryRunner, 'city', undefined)`,
+  ])
+  await app.use('v1', (dataSource) => dataSource.runMigrations())
+  expect(await app.generate('v1', '--check')).toMatchObject({ code: 0 })
+  await app.use('v1', async (dataSource) => {
+    await dataSource.undoLastMigration()
+    expect(await dataSource.query('select * from city')).toEqual([{ id: 1, name: 'Porto' }])
+  })
+  expect(await app.generate('v1', '--check')).toMatchObject({ code: 1 })
+})
+
+testEachDatabase('names follow a naming strategy, in the migration and in the definition', async (database) => {
+  const app = await ChangingApp.create(database, {
+    town: `export const town = defineVersions('Town')
+  .version('1.0.0', { id: 'integer', fullName: 'text' })
+  .version('2.0.0', { id: 'integer', shortName: 'text' }, {
+    upgrade: (row) => ({ shortName: row.fullName.slice(0, 2) }),
+    downgrade: (row) => ({ fullName: row.shortName + '...' }),
+  })
+`,
+  })
+  const strategy = `new (class extends DefaultNamingStrategy {
+    override columnName(property: string, name: string | undefined, prefixes: string[]): string {
+      return [...prefixes, name || property].join('_').replace(/[A-Z]/g, (letter) => '_' + letter.toLowerCase())
+    }
+  })()`
+  const entities = async (version: string, text: string) => {
+    await app.entities(version, text)
+    const file = join(app.folder, version, 'data-source.ts')
+    const plain = await readFile(file, 'utf8')
+    const named = plain
+      .replace('{ DataSource }', '{ DataSource, DefaultNamingStrategy }')
+      .replace('migrations:', `namingStrategy: ${strategy},\n  migrations:`)
+    await writeFile(file, named)
+  }
+  const town = (version: string, property: string) => `@Entity() @SchemaVersion(${version})
+export class Town { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ length: 20 }) ${property}!: string }`
+  await entities('v1', town(`'1.0.0'`, 'fullName'))
+  await entities('v2', town(`'2.0.0', { of: town }`, 'shortName'))
+  expect(await app.generate('v1', 'migrations/First')).toMatchObject({ code: 0, err: '' })
+  await app.use('v1', async (dataSource) => {
+    await dataSource.runMigrations()
+    await dataSource.query(`insert into town (id, full_name) values (1, 'Porto')`)
+  })
+  expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0, err: '' })
+  expect(await app.compile()).toBe('')
+  await app.use('v2', async (dataSource) => {
+    await dataSource.runMigrations()
+    expect(await dataSource.query('select * from town')).toEqual([{ id: 1, short_name: 'Po' }])
+    await dataSource.undoLastMigration()
+    expect(await dataSource.query('select * from town')).toEqual([{ id: 1, full_name: 'Po...' }])
+  })
+})
+
+testEachDatabase(
+  'the file says which builds keep writers waiting, and which values stay on the way back',
+  async (database) => {
+    const optional = first.replace('{ length: 100 }', '{ length: 100, nullable: true }')
+    const app = await cities(database, first.replace('1.0.0', '2.0.0'), {}, optional)
+    expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0, err: '' })
+    const text = Object.values(await app.files('migrations')).at(-1)!
+    expect(text).toContain(
+      '// "name": values that took the place of NULL stay, unless the run kept a journal.\n    await undo(',
+    )
+    expect(text.includes('// Built while writers wait')).toBe(database.name === 'postgres')
+  },
+)
+
+testEachDatabase('statistics are made anew once the rows are filled', async (database) => {
+  const app = await cities(database, second, { migrationsTransactionMode: 'each' })
+  expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0, err: '' })
+  const statement = { sqlite: 'ANALYZE "city"', postgres: 'ANALYZE "city"', mariadb: 'ANALYZE TABLE \\`city\\`' }
+  const text = Object.values(await app.files('migrations')).at(-1)!
+  expect(text.indexOf(statement[database.name])).toBeGreaterThan(text.indexOf('await backfill('))
+  await app.use('v2', async (dataSource) => {
+    await dataSource.runMigrations()
+    // Of InnoDB's own there are some for every table, and the statement tells no time.
+    if (database.name === 'mariadb') return
+    const [row] = await dataSource.query(
+      database.name === 'postgres'
+        ? `select count(*) as n from pg_stats where schemaname = current_schema() and tablename = 'city' and attname = 'slug'`
+        : `select count(*) as n from sqlite_stat1 where tbl = 'city'`,
+    )
+    expect(Number(row.n)).toBe(1)
   })
 })

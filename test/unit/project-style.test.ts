@@ -52,3 +52,13 @@ test("the project's own formatter has the last word", async () => {
   await writeFile(join(folder, 'biome.json'), '{ "no such": "option" }')
   expect(await readProjectStyle(folder, undefined).format(file, text)).toBe(text)
 })
+
+test('prettier is the formatter of a project that is configured for it', async () => {
+  await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
+  const prettier = join(folder, 'node_modules/.bin/prettier')
+  await writeFile(prettier, `#!/bin/sh\necho "// $@"\ncat\n`, { mode: 0o755 })
+  const file = join(folder, 'a.ts')
+  expect(await readProjectStyle(folder, undefined).format(file, 'a\n')).toBe('a\n')
+  await writeFile(join(folder, 'package.json'), '{ "prettier": {} }')
+  expect(await readProjectStyle(folder, undefined).format(file, 'a\n')).toBe(`// --stdin-filepath ${file}\na\n`)
+})

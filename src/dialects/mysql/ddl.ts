@@ -12,6 +12,9 @@ export const ddl: DdlStatements = {
   dropForeignKeyIndex: (table, foreignKey) => [
     render(sql`ALTER TABLE ${tableSql(table)} DROP INDEX ${sql.id(foreignKey)}`, spelling, 'ddl'),
   ],
+  /** ANALYZE TABLE `city`. Commits, as the DDL of the contract before it has done already. */
+  analyze: (table) => render(sql`ANALYZE TABLE ${tableSql(table)}`, spelling, 'ddl'),
+  analyzesAfterContract: true,
   prepareOnline: () => undefined,
   *runLimited() {
     throw new Error('nothing is prepared here')

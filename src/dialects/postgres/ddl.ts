@@ -12,6 +12,9 @@ export const ddl: DdlStatements = {
     statement(sql`ALTER TABLE ${tableSql(table)} ALTER COLUMN ${sql.id(column)} TYPE ${sql.raw(type)}`),
   ],
   dropForeignKeyIndex: () => [],
+  /** ANALYZE "city". Before the contract, so that its locks against everybody are not held meanwhile. */
+  analyze: (table) => statement(sql`ANALYZE ${tableSql(table)}`),
+  analyzesAfterContract: false,
   prepareOnline,
   *runLimited(statements, lockTimeoutMs) {
     try {

@@ -1,9 +1,15 @@
 import type { DdlStatements } from '../ddl.js'
+import { render, sql } from '../sql.js'
+import { tableSql } from './rows.js'
+import { spelling } from './spelling.js'
 
 /** SQLite changes no column: the ORM makes the table anew and copies its rows, whatever the change is. */
 export const ddl: DdlStatements = {
   changeType: () => [],
   dropForeignKeyIndex: () => [],
+  /** ANALYZE "city". What was gathered earlier would go with the table when the ORM makes it anew. */
+  analyze: (table) => render(sql`ANALYZE ${tableSql(table)}`, spelling, 'ddl'),
+  analyzesAfterContract: true,
   prepareOnline: () => undefined,
   *runLimited() {
     throw new Error('nothing is prepared here')
