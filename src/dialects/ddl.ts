@@ -16,6 +16,12 @@ export interface OnlinePreparation {
   readonly down: readonly string[]
 }
 
+/** Of a statement that keeps writers out. */
+export interface StatementLimits {
+  readonly lockTimeoutMs: number
+  readonly statementTimeoutMs: number
+}
+
 /** Statements on the schema that ORMs do not make, or not without losing rows. */
 export interface DdlStatements {
   /**
@@ -31,8 +37,11 @@ export interface DdlStatements {
   dropForeignKeyIndex(table: TableName, foreignKey: string): readonly Statement[]
   /** Undefined where the statement gains nothing by it, or the database has no such way. */
   prepareOnline(up: string, down: string): OnlinePreparation | undefined
-  /** Runs statements outside a transaction; those that keep writers out wait for their lock no longer than this. */
-  runLimited(statements: readonly string[], lockTimeoutMs: number): Script<void>
+  /**
+   * Runs statements outside a transaction. Those that keep writers out have limits; the others have none, whatever the
+   * application has set, since they may read for hours.
+   */
+  runLimited(statements: readonly string[], limits: StatementLimits): Script<void>
   /** Gives a type of the database, an enum's for instance, another name. */
   renameType(schema: string | undefined, from: string, to: string): readonly Statement[]
 }

@@ -102,7 +102,7 @@ export function recordVersion(
  * Builds indexes and checks constraints while writers go on, for a migration with `transaction = false`. Statements that need a
  * lock against writers wait for it briefly and are tried again; all of them can be run again.
  *
- * @throws RowshiftError DATABASE_UNAVAILABLE when the locks could not be had, DATABASE_ERROR when the database refuses
+ * @throws RowshiftError DATABASE_UNAVAILABLE when the locks could not be had, ROW_REFUSED when rows are in the way, DATABASE_ERROR when the database refuses
  */
 export function buildOnline(queryRunner: MigrationQueryRunner, statements: readonly string[]): Promise<void> {
   return inMigration(queryRunner, 'buildOnline()', (database, session) => runOnline(database, session, statements))

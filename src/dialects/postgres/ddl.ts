@@ -16,15 +16,18 @@ export const ddl: DdlStatements = {
   analyze: (table) => statement(sql`ANALYZE ${tableSql(table)}`),
   analyzesAfterContract: false,
   prepareOnline,
-  *runLimited(statements, lockTimeoutMs) {
+  *runLimited(statements, limits) {
     try {
       for (const text of statements) {
-        const limit = letsWritersPass(text) ? 0 : lockTimeoutMs
-        yield statement(sql`select set_config('lock_timeout', ${String(limit)}, false)`)
+        const [lock, whole] = letsWritersPass(text) ? [0, 0] : [limits.lockTimeoutMs, limits.statementTimeoutMs]
+        yield statement(
+          sql`select set_config('lock_timeout', ${String(lock)}, false), set_config('statement_timeout', ${String(whole)}, false)`,
+        )
         yield statement(sql.raw(text))
       }
     } finally {
       yield statement(sql`reset lock_timeout`)
+      yield statement(sql`reset statement_timeout`)
     }
   },
   /** ALTER TYPE "public"."post_status_enum" RENAME TO "status" */
