@@ -58,6 +58,17 @@ export class ShardHold {
     return affected === 1
   }
 
+  /**
+   * After a refused fence: whether the claim still stands and only the bounds have changed, because an idle worker took the far
+   * part of the range. The hold then expects what the row says now. undefined = the shard is somebody else's.
+   */
+  *adopt(): Script<ShardRow | undefined> {
+    const row = yield* this.current()
+    if (row?.claim !== this.claim) return undefined
+    this.#seq = row.seq
+    return row
+  }
+
   *finish(): Script<boolean> {
     const { affected } = yield this.dialect.state.finishShard(this.names, this.hold)
     return affected === 1

@@ -1,12 +1,17 @@
 import type { Session } from '../adapters/database.js'
+import type { Key } from '../dialects/dialect.js'
 import { type Batch, type BatchOutcome, writeBatch } from './bulk-writer.js'
+import { readKey } from './cursor.js'
 import { withFaultsMended } from './mend.js'
 import { faultOf } from './retry.js'
 import { nameOf, type ShardContext } from './shard-context.js'
 import { CommitInDoubt, kept } from './transaction.js'
 
+/** A batch is refused as a whole when its worker has lost the shard, or the end of its range: the new end is then known. */
+export type CommitOutcome = BatchOutcome | { readonly status: 'cut'; readonly upTo: Key }
+
 /** A batch with its faults: retried while they are transient, looked up where a commit got no answer. */
-export async function commitBatch(context: ShardContext, batch: Batch): Promise<BatchOutcome> {
+export async function commitBatch(context: ShardContext, batch: Batch): Promise<CommitOutcome> {
   return commit(context, batch.id, (session) => session.run(writeBatch(context, batch)))
 }
 
@@ -15,7 +20,7 @@ export async function commit(
   context: ShardContext,
   batchId: string,
   write: (session: Session) => Promise<BatchOutcome>,
-): Promise<BatchOutcome> {
+): Promise<CommitOutcome> {
   const { hold, scope } = context
   let isInDoubt = false
   const halve = halving(context)
@@ -35,7 +40,14 @@ export async function commit(
     return write(session)
   })
   if (outcome.status === 'written') hold.committed()
-  return outcome
+  return outcome.status === 'fenced' ? whyFenced(context) : outcome
+}
+
+async function whyFenced(context: ShardContext): Promise<CommitOutcome> {
+  const { hold, scope } = context
+  const doing = `looking at the checkpoint of ${nameOf(context)}`
+  const shard = await withFaultsMended(context, { doing }, (session) => session.run(scope.wrap(kept(hold.adopt()))))
+  return shard?.upperKey === undefined ? { status: 'fenced' } : { status: 'cut', upTo: readKey(shard.upperKey) }
 }
 
 /** Makes the batches after this one smaller when it meets a fault that may pass: once, however often it is tried again. */

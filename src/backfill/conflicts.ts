@@ -5,7 +5,7 @@ import type { FailureRow } from '../dialects/state-statements.js'
 import { allotFree } from './allot-free.js'
 import { type Batch, type BatchOutcome, writeBatch } from './bulk-writer.js'
 import { newBatchId } from './checkpoint.js'
-import { commit, commitBatch } from './commit-batch.js'
+import { type CommitOutcome, commit, commitBatch } from './commit-batch.js'
 import { readKey } from './cursor.js'
 import { type PageRow, rereadRows } from './keyset-reader.js'
 import { batchLimits, conflictAttempts, lockedTransformMs, unlockedAttempts } from './limits.js'
@@ -49,6 +49,8 @@ export async function settleConflicts(
       : await settleTogether(context, work, entries)
     if (outcome === 'aborted') return 'stopped'
     if (outcome.status === 'fenced') return 'claim-lost'
+    // Nothing was written; rows behind the cursor are this worker's still.
+    if (outcome.status === 'cut') continue
     if (outcome.failures > 0) return 'rows-failed'
     // The writers that got in between are given a moment.
     if (outcome.conflicts > 0) await sleep(5 * 2 ** Math.min(round, 5))
@@ -63,7 +65,7 @@ async function listConflicts(context: ShardContext): Promise<readonly FailureRow
   )
 }
 
-type Outcome = BatchOutcome | 'aborted'
+type Outcome = CommitOutcome | 'aborted'
 
 async function settleTogether(
   context: ShardContext,

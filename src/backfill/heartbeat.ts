@@ -1,3 +1,4 @@
+import type { Session } from '../adapters/database.js'
 import type { ShardHold } from './checkpoint.js'
 import type { Connections } from './connections.js'
 
@@ -5,14 +6,14 @@ import type { Connections } from './connections.js'
 const beatsPerLease = 3
 
 /**
- * Prolongs the lease while the transform runs; calls `onLost` once when somebody else holds the shard. Uses the writer's
+ * Prolongs the lease while the transform runs; calls `onLost` when somebody else holds the shard, else `onBeat`. Uses the writer's
  * connection, between its transactions. A beat that fails is no news: the next batch meets the same fault and deals with it.
  */
 export function startHeartbeat(
   hold: ShardHold,
   connections: Connections,
   leaseMs: number,
-  onLost: () => void,
+  { onLost, onBeat }: { readonly onLost: () => void; readonly onBeat: (session: Session) => Promise<void> },
 ): { stop(): void } {
   let isBeating = false
   const timer = setInterval(
@@ -21,7 +22,8 @@ export function startHeartbeat(
       isBeating = true
       try {
         const session = await connections.writer()
-        if (!(await session.run(hold.heartbeat()))) onLost()
+        if (await session.run(hold.heartbeat())) await onBeat(session)
+        else onLost()
       } catch {
         // See above.
       } finally {

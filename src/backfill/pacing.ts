@@ -1,8 +1,11 @@
 /** How fast batches may grow from one to the next: slowly, because what follows is not known. */
 const growth = 1.2
 
-/** While little is known of a table, batches grow faster, from a first one that is small even where rows are wide. */
-const first = { rows: 100, growth: 2 }
+/** Rows of a first batch that nobody has limited: small even where rows are wide. */
+export const firstRows = 100
+
+/** While little is known of a table, batches grow faster. */
+const firstGrowth = 2
 
 /** Rows that batches without a limit soon have: what one looks like that is tried out. */
 export const usualRows = 2_000
@@ -52,7 +55,7 @@ export class Pace {
 
   constructor(private readonly base: PaceSettings) {
     this.#settings = base
-    this.#rows = base.batchRows ?? first.rows
+    this.#rows = base.batchRows ?? firstRows
   }
 
   get settings(): PaceSettings {
@@ -97,7 +100,7 @@ export class Pace {
     if (share > 1) {
       this.#rows = Math.max(1, Math.min(this.#rows, keys * Math.max(aim / share, 0.5)))
     } else if (share < aim && rows >= keys / 2) {
-      const most = keys < usualRows ? Math.min(keys * first.growth, Math.max(usualRows, keys * growth)) : keys * growth
+      const most = keys < usualRows ? Math.min(keys * firstGrowth, Math.max(usualRows, keys * growth)) : keys * growth
       this.#rows = Math.min(this.#most, Math.max(this.#rows, Math.min((keys * aim) / share, most)))
     }
   }

@@ -45,7 +45,8 @@ export async function runRestore(
     const id = newBatchId()
     const startedAt = performance.now()
     const outcome = await commit(context, id, (session) => session.run(scope.wrap(restoreBatch(context, entries, id))))
-    if (outcome.status === 'fenced') return 'claim-lost'
+    // A shard without bounds is never cut, so it can only have been lost.
+    if (outcome.status !== 'written') return 'claim-lost'
     const ms = performance.now() - startedAt
     pace.took({ keys: entries.length, rows: entries.length, databaseMs: ms, totalMs: ms }, context.shard.leaseMs)
     context.onBatch({ ...outcome, scanned: entries.length, ms })

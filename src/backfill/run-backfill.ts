@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Key, ReadMode } from '../dialects/dialect.js'
+import type { Key, KeyRange, ReadMode } from '../dialects/dialect.js'
 import type { QueryResult, Script } from '../dialects/script.js'
 import type { Statement } from '../dialects/sql.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
@@ -8,7 +8,8 @@ import { type BatchOutcome, writeRange } from './bulk-writer.js'
 import { newBatchId } from './checkpoint.js'
 import { commit, commitBatch, halving } from './commit-batch.js'
 import { settleConflicts } from './conflicts.js'
-import { readKey } from './cursor.js'
+import { readKey, writeKey } from './cursor.js'
+import { cutPage, type TransformedPage } from './cut-page.js'
 import { type Page, readPage } from './keyset-reader.js'
 import { emptyPagesPerCheckpoint } from './limits.js'
 import { withFaultsMended } from './mend.js'
@@ -39,7 +40,14 @@ export async function runShard(context: ShardContext): Promise<ShardOutcome> {
     : await runTransform(context, prepared.work, start)
 }
 
-const nothingPassed = { scanned: 0, pages: 0, last: undefined }
+/** Pages without a match, and the last of their keys, until they share a checkpoint. */
+interface Passed {
+  readonly scanned: number
+  readonly pages: number
+  readonly last: Key | undefined
+}
+
+const nothingPassed: Passed = { scanned: 0, pages: 0, last: undefined }
 
 interface Range {
   readonly after: Key | undefined
@@ -49,9 +57,9 @@ interface Range {
 async function runTransform(context: ShardContext, work: PreparedTransform, range: Range): Promise<ShardOutcome> {
   const { prepared, pace, admission } = context
   const unique = new UniqueValues(context.dialect, prepared, work)
+  let { after: committed, upTo } = range
   let next = readAhead(context, range)
-  // Pages without a match, and the last of their keys, until they share a checkpoint.
-  let passed: { readonly scanned: number; readonly pages: number; readonly last: Key | undefined } = nothingPassed
+  let passed = nothingPassed
 
   for (;;) {
     const askedAt = performance.now()
@@ -60,32 +68,45 @@ async function runTransform(context: ShardContext, work: PreparedTransform, rang
     const waitedMs = performance.now() - askedAt
     if (context.stop.aborted) return 'stopped'
     if (!(await admission.admit(page.rows.length))) return 'postponed'
-    if (page.last && !page.isLast) next = readAhead(context, { after: page.last, upTo: range.upTo })
+    if (page.last && !page.isLast) next = readAhead(context, { after: page.last, upTo })
 
     context.onKeys(page.keys)
     passed = { scanned: passed.scanned + page.keys.length, pages: passed.pages + 1, last: page.last ?? passed.last }
     const isDue = page.rows.length > 0 || page.isLast || passed.pages >= emptyPagesPerCheckpoint
+    let { isLast } = page
     if (isDue && passed.last) {
-      const { scanned, last: cursor } = passed
-      passed = nothingPassed
       const startedAt = performance.now()
-      const outcome = await writePage(context, work, unique, page, cursor, scanned)
-      if (outcome.status === 'fenced') return 'claim-lost'
-      if (outcome.status === 'aborted') return 'stopped'
+      const batch = await writePage(context, work, unique, { page, committed, passed })
+      if (batch.status === 'fenced') return 'claim-lost'
+      if (batch.status === 'aborted') return 'stopped'
+      passed = nothingPassed
+      if (batch.status === 'out-of-range') {
+        admission.refund(page.rows.length)
+        upTo = batch.upTo
+        next = readAhead(context, { after: committed, upTo })
+        continue
+      }
       const totalMs = performance.now() - startedAt
       pace.took(
-        { keys: page.keys.length, rows: page.rows.length, databaseMs: Math.max(waitedMs, outcome.databaseMs), totalMs },
+        { keys: page.keys.length, rows: page.rows.length, databaseMs: Math.max(waitedMs, batch.databaseMs), totalMs },
         context.shard.leaseMs,
       )
-      admission.refund(page.rows.length - outcome.written)
-      context.onBatch({ ...outcome, scanned, ms: totalMs })
-      if (outcome.failures > 0) return 'rows-failed'
-      if (outcome.conflicts > 0) {
+      admission.refund(page.rows.length - batch.written)
+      isLast = batch.page.isLast
+      committed = batch.cursor
+      if (batch.upTo) {
+        upTo = batch.upTo
+        // Read ahead up to where the range ended before.
+        if (!isLast) next = readAhead(context, { after: committed, upTo })
+      }
+      context.onBatch({ ...batch, ms: totalMs })
+      if (batch.failures > 0) return 'rows-failed'
+      if (batch.conflicts > 0) {
         const settled = await settleConflicts(context)
         if (settled !== 'settled') return settled
       }
     }
-    if (page.isLast) return 'done'
+    if (isLast) return 'done'
     // A page without a match has burdened nobody, so there is nothing to rest from.
     if (page.rows.length > 0) await rest(context)
   }
@@ -139,18 +160,44 @@ function inRead<T>(context: ShardContext, script: Script<T>): Script<T> {
 /** Attempts at a page whose unique values were taken by others between the question and the write. */
 const uniqueAttempts = 5
 
+interface PageToWrite {
+  readonly page: Page
+  /** The cursor as it stands in the checkpoint. */
+  readonly committed: Key | undefined
+  /** This page and those before it that share its checkpoint. */
+  readonly passed: Passed
+}
+
+type PageOutcome =
+  | { readonly status: 'fenced' }
+  | { readonly status: 'aborted' }
+  /** The range now ends before this page: nothing was written. */
+  | { readonly status: 'out-of-range'; readonly upTo: Key }
+  | (Extract<BatchOutcome, { status: 'written' }> & {
+      /** As it was written: shorter than it was read where its range was cut. */
+      readonly page: Page
+      readonly cursor: Key
+      readonly scanned: number
+      /** The end of the range, if it was cut meanwhile. */
+      readonly upTo: Key | undefined
+      /** How long the write burdened the database. */
+      readonly databaseMs: number
+    })
+
 async function writePage(
   context: ShardContext,
   work: PreparedTransform,
   unique: UniqueValues,
-  page: Page,
-  cursor: Key,
-  scanned: number,
-): Promise<(BatchOutcome & { readonly databaseMs: number }) | { readonly status: 'aborted' }> {
-  const changes = await transformRows(work, page.rows, context.abort)
+  { page, committed, passed }: PageToWrite,
+): Promise<PageOutcome> {
+  let current: TransformedPage = { page, changes: await transformRows(work, page.rows, context.abort) }
   if (context.abort.aborted) return { status: 'aborted' }
-  for (let attempt = 1; ; attempt++) {
-    const free = await allotFree(context, unique, changes)
+  const scannedBefore = passed.scanned - page.keys.length
+  let upTo: Key | undefined
+  for (let attempt = 1; ; ) {
+    const free = await allotFree(context, unique, current.changes)
+    const cursor = current.page.last ?? passed.last!
+    const scanned = scannedBefore + current.page.keys.length
     const startedAt = performance.now()
     try {
       const outcome = await commitBatch(context, {
@@ -160,13 +207,35 @@ async function writePage(
         failures: free.failures,
         retried: new Map(),
       })
-      return { ...outcome, databaseMs: performance.now() - startedAt }
+      if (outcome.status === 'fenced') return outcome
+      const databaseMs = performance.now() - startedAt
+      if (outcome.status === 'written') return { ...outcome, page: current.page, cursor, scanned, upTo, databaseMs }
+      upTo = outcome.upTo
+      const last = await lastInRange(context, { after: committed, upTo }, cursor)
+      const isWhole = last !== undefined && writeKey(last) === writeKey(cursor)
+      const left = isWhole ? current : last && cutPage(current, last)
+      if (!left) return { status: 'out-of-range', upTo }
+      current = left
+      unique.forget()
     } catch (error) {
       const isClash = work.work.unique.size > 0 && isUniqueViolation(context, error)
       if (!isClash || attempt >= uniqueAttempts) throw error
+      attempt++
       unique.forget()
     }
   }
+}
+
+/** The largest key of a range that is not beyond another one, as the database compares them. */
+async function lastInRange(context: ShardContext, range: KeyRange, atMost: Key): Promise<Key | undefined> {
+  const statement = context.dialect.keyAtMost(context.prepared.info, range, atMost)
+  const doing = `reading the keys of ${nameOf(context)}`
+  const found = await withFaultsMended(context, { doing }, (session) => session.run(inRead(context, once(statement))))
+  return found.rows[0]?.map(String)
+}
+
+function* once(statement: Statement): Script<QueryResult> {
+  return yield statement
 }
 
 function isUniqueViolation(context: ShardContext, error: unknown): boolean {
@@ -188,18 +257,18 @@ function countersOf(context: ShardContext, changes: Changes, scanned: number) {
 async function runSql(context: ShardContext, work: PreparedSql, range: Range): Promise<ShardOutcome> {
   const { dialect, prepared, pace, admission } = context
   const keys = prepared.info.key.length
-  let after = range.after
+  let { after, upTo: end } = range
   for (;;) {
     if (context.stop.aborted) return 'stopped'
     const startedAt = performance.now()
     const limit = Math.min(pace.rows, admission.mostRows)
     if (!(await admission.admit(limit))) return 'postponed'
-    const statement = dialect.pageEnd(prepared.info, { after, upTo: range.upTo, limit })
+    const statement = dialect.pageEnd(prepared.info, { after, upTo: end, limit })
     const doing = `reading a page of ${nameOf(context)}`
-    const end = await withFaultsMended(context, { doing }, (session) =>
+    const page = await withFaultsMended(context, { doing }, (session) =>
       session.run(inRead(context, pacedEnd(context, statement))),
     )
-    const row = end.rows[0]
+    const row = page.rows[0]
     if (!row) return 'done'
     const upTo = row.slice(0, keys).map(String)
     const scanned = Number(row[keys])
@@ -209,6 +278,11 @@ async function runSql(context: ShardContext, work: PreparedSql, range: Range): P
       session.run(writeRange(context, work, { after: from, upTo }, id, scanned)),
     )
     if (outcome.status === 'fenced') return 'claim-lost'
+    if (outcome.status === 'cut') {
+      admission.refund(limit)
+      end = outcome.upTo
+      continue
+    }
     const ms = performance.now() - startedAt
     pace.took({ keys: scanned, rows: outcome.written, databaseMs: ms, totalMs: ms }, context.shard.leaseMs)
     admission.refund(limit - outcome.written)

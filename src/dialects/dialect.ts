@@ -176,6 +176,8 @@ export interface Dialect extends SqlSpelling {
 
   /** The largest key: one row, one cell a key column. */
   lastKey(info: TableInfo, mode?: ReadMode): Statement
+  /** The largest key of a range that is not beyond `atMost`, which need not be there: one row, or none. */
+  keyAtMost(info: TableInfo, range: KeyRange, atMost: Key): Statement
   /** One row a key looked at: the key's cells, 1 or 0 for "matches `where`", then a token a read column (if it matches). */
   readPage(plan: TablePlan, range: PageRange, mode: ReadMode): Statement
   /** The same rows by key, in key order; missing keys are left out. */

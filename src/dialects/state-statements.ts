@@ -94,6 +94,9 @@ export interface ShardRow {
   readonly leaseMs: number
   /** True while the lease has not run out, by the database's clock. */
   readonly isLeased: boolean
+  /** Whose claim this one replaced because its lease had run out, and for how long that worker had given no sign. */
+  readonly takenFrom: string | undefined
+  readonly silentMs: number | undefined
   /** The random id of the last committed batch. */
   readonly batch: string | undefined
   readonly updatedAt: string
@@ -185,7 +188,17 @@ export interface StateStatements {
   /** An open shard that nobody holds or whose lease has run out, locked; rows locked by others are passed over. */
   freeShard(names: StateNames, runId: number): Script<ShardRow | undefined>
   lockShard(names: StateNames, runId: number, shard: number): Script<ShardRow | undefined>
-  claimShard(names: StateNames, shard: ShardRow, claim: string, worker: string, leaseMs: number): Statement
+  /** The same shard, unless somebody has it locked at this moment. */
+  tryLockShard(names: StateNames, runId: number, shard: number): Script<ShardRow | undefined>
+  claimShard(
+    names: StateNames,
+    shard: Pick<ShardRow, 'runId' | 'shard'>,
+    claim: string,
+    worker: string,
+    leaseMs: number,
+  ): Statement
+  /** Ends a locked shard's range earlier. */
+  cutShard(names: StateNames, runId: number, shard: number, upperKey: string): Statement
   heartbeat(names: StateNames, hold: Hold): Statement
   /** Advances cursor and counters if the hold still stands: exactly one row affected, or the batch must not be written. */
   fence(
@@ -195,6 +208,7 @@ export interface StateStatements {
   ): Statement
   /** Corrects counters inside the transaction that fenced. */
   addCounters(names: StateNames, runId: number, shard: number, add: Partial<Counters>): Statement
+  /** By the claim alone: since the last batch a range may have become shorter, never longer. */
   finishShard(names: StateNames, hold: Hold): Statement
   releaseShard(names: StateNames, hold: Hold): Statement
   /** Takes every shard of a run away from whoever holds it; waits for transactions in flight. */

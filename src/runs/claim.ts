@@ -8,8 +8,18 @@ import type { Script } from '../dialects/script.js'
 import type { RunRow, ShardRow } from '../dialects/state-statements.js'
 import { isClaimable, type RunStatus } from './run-status.js'
 
+/** A shard in this worker's hands. */
+export interface Claimed {
+  readonly status: 'claimed'
+  readonly hold: ShardHold
+  readonly shard: ShardRow
+  /** The run's other shards, as they were at the claim. */
+  readonly others: readonly ShardRow[]
+  readonly run: RunRow
+}
+
 export type Claim =
-  | { readonly status: 'claimed'; readonly hold: ShardHold; readonly shard: ShardRow; readonly run: RunRow }
+  | Claimed
   /** Every open shard is held by somebody alive. */
   | { readonly status: 'busy'; readonly run: RunRow }
   | { readonly status: 'all-done'; readonly run: RunRow }
@@ -48,10 +58,23 @@ export function* claimShard(database: Database, runId: number, options: ClaimOpt
     yield* dialect.state.moveRun(stateNames, runId, start)
     return keep({ status: 'all-done', run: { ...run, status: 'running' } })
   }
-  const claim = randomUUID()
   const leased = options.isTooSlow ? Math.min(2 * shard.leaseMs, maxLeaseMs) : shard.leaseMs
-  yield dialect.state.claimShard(stateNames, shard, claim, workerName, leased)
   if (status !== 'running') yield* dialect.state.moveRun(stateNames, runId, start)
-  const hold = new ShardHold(dialect, stateNames, runId, shard.shard, claim, shard.seq + 1)
-  return keep({ status: 'claimed', hold, shard: { ...shard, leaseMs: leased }, run: { ...run, status: 'running' } })
+  return keep(yield* takeShard(database, { ...run, status: 'running' }, shard, leased))
+}
+
+/** Makes a locked shard this worker's. */
+export function* takeShard(
+  { dialect, stateNames }: Database,
+  run: RunRow,
+  { runId, shard }: Pick<ShardRow, 'runId' | 'shard'>,
+  leaseMs: number,
+): Script<Claimed> {
+  const claim = randomUUID()
+  yield dialect.state.claimShard(stateNames, { runId, shard }, claim, workerName, leaseMs)
+  const shards = yield* dialect.state.shards(stateNames, runId)
+  const taken = shards.find((other) => other.shard === shard)
+  if (!taken) throw new Error(`shard ${shard} of run ${runId} vanished while it was being claimed`)
+  const hold = new ShardHold(dialect, stateNames, runId, shard, claim, taken.seq)
+  return { status: 'claimed', hold, shard: taken, others: shards.filter((other) => other !== taken), run }
 }

@@ -7,18 +7,21 @@ import { Pace } from '../backfill/pacing.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
 import { runShard, type ShardOutcome } from '../backfill/run-backfill.js'
-import type { Admission, BatchReport } from '../backfill/shard-context.js'
+import type { Admission } from '../backfill/shard-context.js'
 import { type Decision, keep, kept, reading, type Scope, undo } from '../backfill/transaction.js'
 import { checkSample, KeySample, type Verification } from '../backfill/verify.js'
+import { countMatching } from '../backfill/walk-keys.js'
 import type { Script } from '../dialects/script.js'
 import type { Counters, RunRow, ShardRow } from '../dialects/state-statements.js'
 import type { ErrorCode } from '../errors/codes.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
-import { type Claim, claimShard, workerName } from './claim.js'
+import { type Claim, type Claimed, claimShard, workerName } from './claim.js'
 import { concludeRun, endPass, move } from './finish-run.js'
+import { RunProgress } from './run-progress.js'
 import type { RunCounts, RunResult } from './run-result.js'
 import { isClaimable, type RunStatus } from './run-status.js'
 import { requireSameCode } from './same-code.js'
+import { findCut, stealShard } from './steal.js'
 import { defaultTargetMs } from './throttle/pace-options.js'
 import type { Primary } from './throttle/throttle.js'
 import type { Throttles, Waiting } from './throttle/throttles.js'
@@ -70,7 +73,7 @@ export async function executeRun(options: ExecuteOptions): Promise<RunResult | '
 
 async function workOnRun(options: ExecuteOptions): Promise<RunResult | 'held'> {
   const { database, prepared, scope } = options
-  let sample = new KeySample(prepared.definition.verify.sample)
+  let met = new MetKeys(options.run.pass, prepared.definition.verify.sample)
   const transact = <T>(body: () => Script<Decision<T>>) => inTransaction(options, () => scope.wrap(body()))
   const check = (run: RunRow) => requireSameCode(options, run)
   let from = options.from
@@ -93,8 +96,9 @@ async function workOnRun(options: ExecuteOptions): Promise<RunResult | 'held'> {
     }
     if (isWaiting) options.onWait?.(undefined)
     isWaiting = false
-    const claim: Claim = await transact(() => claimShard(database, options.run.id, { from, isTooSlow, check }))
+    const free: Claim = await transact(() => claimShard(database, options.run.id, { from, isTooSlow, check }))
     from = []
+    const claim = free.status === 'busy' ? ((await steal(options, free.run)) ?? free) : free
     if (claim.status === 'not-claimable') return resultOf(options)
     if (claim.status === 'busy') {
       if (!options.waitsForOthers) return 'held'
@@ -103,15 +107,15 @@ async function workOnRun(options: ExecuteOptions): Promise<RunResult | 'held'> {
     }
     if (claim.status === 'all-done') {
       const end = await transact(() => endPass(database, scope, prepared, options.run.id))
-      if (end === 'verify') return verifyRun(options, sample)
-      // Each pass meets every key, so the last one's sample is enough.
-      if (end === 'sweep') sample = new KeySample(prepared.definition.verify.sample)
+      if (end === 'verify') return verifyRun(options, met)
       if (end === 'rows-failed' || end === 'writers-still-old') return resultOf(options)
       continue
     }
-    const { worker: silent } = claim.shard
-    if (silent !== undefined && silent !== workerName) options.onTakeOver?.(silent)
-    const { outcome, batches } = await work(options, claim, sample, pace)
+    const { takenFrom } = claim.shard
+    if (takenFrom !== undefined && takenFrom !== workerName) options.onTakeOver?.(takenFrom)
+    // Each pass meets every key, so the last one's sample is enough.
+    if (claim.run.pass !== met.pass) met = new MetKeys(claim.run.pass, prepared.definition.verify.sample)
+    const { outcome, batches } = await work(options, claim, met, pace)
     // Fenced before its first commit, a worker is too slow for the lease: smaller batches, and a longer lease.
     isTooSlow = outcome === 'claim-lost' && batches === 0
     if (isTooSlow) pace.halve()
@@ -122,12 +126,43 @@ async function workOnRun(options: ExecuteOptions): Promise<RunResult | 'held'> {
   }
 }
 
-type Claimed = Extract<Claim, { status: 'claimed' }>
+/** What this worker has met of a pass. */
+class MetKeys {
+  scanned = 0
+  readonly sample: KeySample
+
+  constructor(
+    readonly pass: number,
+    sampleSize: number,
+  ) {
+    this.sample = new KeySample(sampleSize)
+  }
+}
+
+/** Attempts at a shard whose holder happens to be committing a batch. */
+const stealAttempts = 3
+const stealPauseMs = 20
+
+/** The far part of somebody's long shard; undefined where none is worth a cut. Nobody else sees those of an enclosing transaction. */
+async function steal(options: ExecuteOptions, run: RunRow): Promise<Claimed | undefined> {
+  const { database, prepared, scope } = options
+  if (scope.isEnclosing) return undefined
+  for (let attempt = 1; attempt <= stealAttempts; attempt++) {
+    const cut = await inRetry(options, (session) =>
+      session.run(reading(database.dialect, scope, findCut(database, prepared, run))),
+    )
+    if (!cut) return undefined
+    const stolen = await inTransaction(options, () => scope.wrap(stealShard(database, prepared, run.id, cut)))
+    if (stolen.status === 'claimed') return stolen
+    await sleep(stealPauseMs)
+  }
+  return undefined
+}
 
 async function work(
   options: ExecuteOptions,
   claim: Claimed,
-  sample: KeySample,
+  met: MetKeys,
   pace: Pace,
 ): Promise<{ readonly outcome: ShardOutcome; readonly batches: number }> {
   const { database, prepared, connections, scope } = options
@@ -135,8 +170,12 @@ async function work(
   // In an enclosing transaction nobody else can see the claim, let alone take it.
   const heartbeat = scope.isEnclosing
     ? undefined
-    : startHeartbeat(claim.hold, connections, claim.shard.leaseMs, () => lost.abort())
-  const progress = progressOf(claim, options)
+    : startHeartbeat(claim.hold, connections, claim.shard.leaseMs, {
+        onLost: () => lost.abort(),
+        // One bare statement: a locked row's transaction may be open on this connection.
+        onBeat: async (session) => progress.see(await session.run(shardsOf(options))),
+      })
+  const progress = new RunProgress(claim)
   let batches = 0
   try {
     const outcome = await runShard({
@@ -153,10 +192,11 @@ async function work(
       abort: AbortSignal.any([options.abort, lost.signal]),
       onBatch(batch) {
         batches++
-        progress(batch)
+        met.scanned += batch.scanned
+        options.onProgress(progress.add(batch))
       },
       onKeys: (keys) => {
-        for (const key of keys) sample.add(key)
+        for (const key of keys) met.sample.add(key)
       },
     })
     const isAsked = options.stop.aborted || options.abort.aborted
@@ -167,29 +207,6 @@ async function work(
     throw error
   } finally {
     heartbeat?.stop()
-  }
-}
-
-function progressOf(claim: Claimed, options: ExecuteOptions) {
-  const { counters } = claim.shard
-  let { passScanned: scanned, written, conflicts } = counters
-  let failures = 0
-  return (batch: BatchReport) => {
-    scanned += batch.scanned
-    written += batch.written
-    conflicts += batch.conflicts
-    failures += batch.failures
-    options.onProgress({
-      backfill: options.prepared.definition.name,
-      runId: options.run.id,
-      pass: claim.run.pass,
-      scanned,
-      estimatedRows: claim.run.estimatedRows,
-      written,
-      conflicts,
-      failures,
-      batch: { rows: batch.scanned, ms: batch.ms },
-    })
   }
 }
 
@@ -282,14 +299,35 @@ function* fail({ database, run: { id } }: ExecuteOptions, { code, reason }: Reas
   return keep(undefined)
 }
 
-async function verifyRun(options: ExecuteOptions, sample: KeySample): Promise<RunResult> {
+async function verifyRun(options: ExecuteOptions, met: MetKeys): Promise<RunResult> {
   const { database, prepared, scope } = options
   const verification = await inRetry(options, async (session): Promise<Verification> => {
+    const sample = await sampleOfAll(options, session, met)
     const checked = await checkSample(database.dialect, scope, session, prepared, sample.keys)
     return { isPassed: checked.refused.length === 0, remaining: 0, ...checked }
   })
   await inTransaction(options, () => scope.wrap(concludeRun(database, options.run.id, verification)))
   return resultOf(options)
+}
+
+/** Where others have met some of the keys, all of them are gone through once more for a sample. */
+async function sampleOfAll(options: ExecuteOptions, session: Session, met: MetKeys): Promise<KeySample> {
+  const { database, prepared, scope } = options
+  const { sample: size, check } = prepared.definition.verify
+  if (!check) return met.sample
+  const shards = await session.run(reading(database.dialect, scope, shardsOf(options)))
+  if (met.scanned >= shards.reduce((sum, shard) => sum + shard.counters.passScanned, 0)) return met.sample
+  const sample = new KeySample(size)
+  await countMatching(database.dialect, session, scope, prepared.plan, {
+    onKeys(keys) {
+      for (const key of keys) sample.add(key)
+    },
+  })
+  return sample
+}
+
+function shardsOf({ database, run }: ExecuteOptions): Script<readonly ShardRow[]> {
+  return database.dialect.state.shards(database.stateNames, run.id)
 }
 
 function inTransaction<T>(options: ExecuteOptions, script: () => Script<T>): Promise<T> {

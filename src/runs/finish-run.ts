@@ -73,8 +73,11 @@ function* startSweep(
   const { dialect, stateNames } = database
   const last = yield* readLastKey(dialect, prepared.plan, readModeIn(scope))
   yield dialect.state.setPass(stateNames, run.id, run.pass + 1)
-  for (const [i, shard] of shards.entries()) {
-    const upper = i === shards.length - 1 ? last && writeKey(last) : shard.upperKey
+  const lowerKeys = new Set(shards.map((shard) => shard.lowerKey))
+  for (const shard of shards) {
+    // Cut off in any order: the one that ends where no other begins is the last of the key range.
+    const isLast = shard.upperKey === undefined || !lowerKeys.has(shard.upperKey)
+    const upper = isLast ? last && writeKey(last) : shard.upperKey
     yield dialect.state.reopenShard(stateNames, run.id, shard.shard, upper)
   }
 }

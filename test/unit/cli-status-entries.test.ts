@@ -46,6 +46,8 @@ function report(
       claim: undefined,
       worker: undefined,
       leaseMs: 5_000,
+      takenFrom: undefined,
+      silentMs: undefined,
       isLeased: false,
       batch: undefined,
       updatedAt: '2026-02-03T14:02:11.000Z',

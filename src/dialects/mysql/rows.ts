@@ -114,6 +114,14 @@ export function lastKey(info: TableInfo, mode: ReadMode = 'plain'): Statement {
   )
 }
 
+export function keyAtMost(info: TableInfo, range: KeyRange, atMost: Key): Statement {
+  return statement(
+    'probe-key',
+    sql`select ${keyTexts(info)} from ${keyed(info)} where ${inRange(info, range)} and ${beyond(info, atMost, '<', '<=')}
+      order by ${orderBy(info, sql`desc`)} limit 1`,
+  )
+}
+
 /** The key's texts, 1 or 0 for "matches `where`", a token a read column if it matches. */
 function outputOf(plan: TablePlan): Sql {
   const { info, where } = plan

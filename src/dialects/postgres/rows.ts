@@ -102,6 +102,16 @@ export function lastKey(info: TableInfo): Statement {
   )
 }
 
+export function keyAtMost(info: TableInfo, range: KeyRange, atMost: Key): Statement {
+  const bounds = sql`${inRange(info, range)} and (${keyColumns(info)}) <= (${bound(info, atMost)})`
+  return render(
+    sql`select ${keyTexts(info, sql`t`)} from ${tableSql(info.table)} as t where ${bounds}
+      order by ${orderBy(info, sql`t`, sql`desc`)} limit 1`,
+    spelling,
+    'probe-key',
+  )
+}
+
 /** Of an inner row `p` with the raw columns and rs_m: key texts, match, tokens. */
 function outputOf(plan: TablePlan): Sql {
   const tokens = plan.read.map((column) => {

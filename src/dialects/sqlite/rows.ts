@@ -75,6 +75,14 @@ export function lastKey(info: TableInfo): Statement {
   )
 }
 
+export function keyAtMost(info: TableInfo, range: KeyRange, atMost: Key): Statement {
+  return statement(
+    'probe-key',
+    sql`select ${keyTexts(info)} from ${keyed(info)} where ${inRange(info, range)} and ${compare(info, '<=', atMost)}
+      order by ${orderBy(keyColumns(info), sql`desc`)} limit 1`,
+  )
+}
+
 /**
  * select <text of p."id">, p.rs_m, case when p.rs_m = 1 then <text of p."name"> end
  * from (select "city"."id", "city"."name", case when ("slug" is null) then 1 else 0 end as rs_m

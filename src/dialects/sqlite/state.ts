@@ -49,6 +49,8 @@ const createTables = (tables: StateTables) => [
     worker text,
     lease_ms integer not null,
     lease_until text,
+    taken_from text,
+    silent_ms integer,
     batch text,
     scanned integer not null default 0,
     written integer not null default 0,
@@ -100,6 +102,7 @@ export const state = sharedState({
   // 'now' is the clock at this statement.
   now: sql`strftime(${format}, 'now')`,
   after: (milliseconds) => sql`strftime(${format}, 'now', printf('%+.3f seconds', ${milliseconds} / 1000.0))`,
+  millisecondsSince: (column) => sql`cast((julianday('now') - julianday(${column})) * 86400000 as integer)`,
   timeText: (column) => column,
   // A transaction that writes is alone.
   forUpdate: sql``,

@@ -25,7 +25,9 @@ export function stateOfShards(
   | 'shards'
   | 'freeShard'
   | 'lockShard'
+  | 'tryLockShard'
   | 'claimShard'
+  | 'cutShard'
   | 'heartbeat'
   | 'fence'
   | 'addCounters'
@@ -38,7 +40,7 @@ export function stateOfShards(
   const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
 
   const shardColumns = sql`run_id, shard, status, lower_key, upper_key, cursor_key, seq, epoch, claim, worker, lease_ms,
-    case when lease_until > ${spelling.now} then 1 else 0 end, batch, ${spelling.timeText(sql`updated_at`)},
+    case when lease_until > ${spelling.now} then 1 else 0 end, taken_from, silent_ms, batch, ${spelling.timeText(sql`updated_at`)},
     ${sql.join(counterNames.map((name) => sql.id(columnOfCounter[name])))}`
 
   const readShard = (row: readonly Cell[]): ShardRow => ({
@@ -54,9 +56,11 @@ export function stateOfShards(
     worker: text(row[9]),
     leaseMs: Number(row[10]),
     isLeased: Number(row[11]) === 1,
-    batch: text(row[12]),
-    updatedAt: String(row[13]),
-    counters: Object.fromEntries(counterNames.map((name, i) => [name, Number(row[14 + i])])) as Record<
+    takenFrom: text(row[12]),
+    silentMs: row[13] === null || row[13] === undefined ? undefined : Number(row[13]),
+    batch: text(row[14]),
+    updatedAt: String(row[15]),
+    counters: Object.fromEntries(counterNames.map((name, i) => [name, Number(row[16 + i])])) as Record<
       keyof Counters,
       number
     >,
@@ -109,13 +113,31 @@ export function stateOfShards(
       )
     },
 
+    *tryLockShard(names, runId, shard) {
+      const { checkpoint } = stateTables(names)
+      return yield* oneShard(
+        'try-lock-shard',
+        sql`select ${shardColumns} from ${checkpoint} where run_id = ${runId} and shard = ${shard} ${spelling.forUpdateSkipLocked}`,
+      )
+    },
+
+    // MySQL assigns from left to right: what is said of the former claim comes first.
     claimShard(names, shard, claim, worker, leaseMs) {
       const { checkpoint } = stateTables(names)
+      const silent = sql`${spelling.millisecondsSince(sql`lease_until`)} + lease_ms`
       return statement(
         'claim-shard',
-        sql`update ${checkpoint} set epoch = epoch + 1, seq = seq + 1, claim = ${claim}, worker = ${worker},
-            lease_ms = ${leaseMs}, lease_until = ${spelling.after(sql`${leaseMs}`)}, updated_at = ${spelling.now}
+        sql`update ${checkpoint} set taken_from = worker, silent_ms = case when worker is not null then ${silent} end,
+            epoch = epoch + 1, seq = seq + 1, claim = ${claim}, worker = ${worker}, lease_ms = ${leaseMs}, lease_until = ${spelling.after(sql`${leaseMs}`)}, updated_at = ${spelling.now}
           where run_id = ${shard.runId} and shard = ${shard.shard}`,
+      )
+    },
+
+    cutShard(names, runId, shard, upperKey) {
+      const { checkpoint } = stateTables(names)
+      return statement(
+        'cut-shard',
+        sql`update ${checkpoint} set upper_key = ${upperKey}, seq = seq + 1 where run_id = ${runId} and shard = ${shard}`,
       )
     },
 
@@ -161,7 +183,7 @@ export function stateOfShards(
         'finish-shard',
         sql`update ${checkpoint} set status = 'done', claim = null, worker = null, lease_until = null, seq = seq + 1,
             updated_at = ${spelling.now}
-          where run_id = ${hold.runId} and shard = ${hold.shard} and claim = ${hold.claim} and seq = ${hold.seq}`,
+          where run_id = ${hold.runId} and shard = ${hold.shard} and claim = ${hold.claim}`,
       )
     },
 

@@ -7,6 +7,8 @@ export interface StateSpelling extends SqlSpelling {
   readonly now: Sql
   /** `now` plus a number of milliseconds, given as an expression. */
   after(milliseconds: Sql): Sql
+  /** Whole milliseconds from a stored time to `now`. */
+  millisecondsSince(column: Sql): Sql
   /** A stored time as ISO 8601 text in UTC. */
   timeText(column: Sql): Sql
   /** Row locks; empty where a writing transaction already is alone. */
