@@ -16,6 +16,13 @@ export interface OnlinePreparation {
   readonly down: readonly string[]
 }
 
+/** A statement that states how it is carried out. */
+export interface OnlineStatement {
+  readonly text: string
+  /** For the comment above it; undefined where there was nothing to choose. */
+  readonly why: string | undefined
+}
+
 /** Of a statement that keeps writers out. */
 export interface StatementLimits {
   readonly lockTimeoutMs: number
@@ -35,6 +42,8 @@ export interface DdlStatements {
   readonly analyzesAfterContract: boolean
   /** The index that the database made for a foreign key and keeps when that is dropped; nothing where it makes none. */
   dropForeignKeyIndex(table: TableName, foreignKey: string): readonly Statement[]
+  /** The statement with the algorithm that lets writers go on, where it has one. `back` takes it back, where that is known. */
+  askOnline(text: string, back: string | undefined): OnlineStatement
   /** Undefined where the statement gains nothing by it, or the database has no such way. */
   prepareOnline(up: string, down: string): OnlinePreparation | undefined
   /**

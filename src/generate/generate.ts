@@ -4,6 +4,7 @@ import type { SchemaReader, SchemaStages, TableChange, TableChoice } from '../ad
 import { parseTableName } from '../backfill/definition/table-name.js'
 import type { DdlStatements } from '../dialects/ddl.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
+import { askOnline } from './ask-online.js'
 import { definitionText } from './definition-text.js'
 import { type MigrationClass, migrationText, type Part } from './migration-text.js'
 import { definitionNames, migrationPlace } from './names.js'
@@ -112,7 +113,8 @@ async function assemble(
     plan.backfill && !gates.has(plan) ? [{ plan, backfill: plan.backfill }] : [],
   )
   const definitionFile = (backfill: PlannedBackfill) => resolve(request.backfillsFolder, `${backfill.fileName}.ts`)
-  const steps = (list: SchemaStages['expand']): readonly Part[] => list.map((step) => ({ kind: 'step', step }))
+  const steps = (list: SchemaStages['expand']): readonly Part[] =>
+    list.map((step) => ({ kind: 'step', ...askOnline(step, request.ddl) }))
   const isProgressive = request.isProgressive && definitions.length > 0
   const expand: Part[] = [
     ...steps(stages.expand),

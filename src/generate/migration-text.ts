@@ -5,7 +5,7 @@ import { quote, template } from './typescript.js'
 
 /** One call or statement of a migration, with the comment above it. */
 export type Part =
-  | { readonly kind: 'step'; readonly step: SchemaStep }
+  | { readonly kind: 'step'; readonly step: SchemaStep; readonly reasons: readonly string[] }
   | { readonly kind: 'backfill' | 'schedule' | 'gate'; readonly backfill: PlannedBackfill }
   | { readonly kind: 'online'; readonly preparation: OnlinePreparation }
   | { readonly kind: 'version'; readonly plan: TablePlan }
@@ -103,7 +103,12 @@ function unwritten(part: Part): readonly string[] {
 function upLines(part: Part): readonly string[] {
   switch (part.kind) {
     case 'step':
-      return [`// ${part.step.what}.`, ...part.step.up.map(statementText), '']
+      return [
+        `// ${part.step.what}.`,
+        ...part.reasons.map((reason) => `// ${reason}.`),
+        ...part.step.up.map(statementText),
+        '',
+      ]
     case 'backfill':
       return [
         '// Fills the rows that are there. Whatever happens, each is written once or listed with its reason.',

@@ -384,3 +384,27 @@ testEachDatabase('statistics are made anew once the rows are filled', async (dat
     expect(Number(row.n)).toBe(1)
   })
 })
+
+testOn(['mariadb'], 'columns and indexes are asked for by the algorithm that lets writers go on', async (database) => {
+  const app = await cities(
+    database,
+    second.replace('@Column({ length: 100 }) slug', '@Index() @Column({ length: 100 }) slug'),
+  )
+  expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0, err: '' })
+  const text = Object.values(await app.files('migrations')).at(-1)!
+  const pattern = /(ADD|DROP COLUMN|CHANGE|CREATE INDEX) .*?(ALGORITHM=\w+)?,?( ?LOCK=NONE)?`\)$/gm
+  const asked = [...text.matchAll(pattern)]
+  expect(asked.map(([, verb, algorithm = '', lock = '']) => `${verb} ${algorithm}${lock}`)).toEqual([
+    'ADD ALGORITHM=INSTANT',
+    'CHANGE ALGORITHM=INPLACE LOCK=NONE',
+    'CREATE INDEX ALGORITHM=INPLACE LOCK=NONE',
+    'CHANGE ALGORITHM=INPLACE LOCK=NONE',
+    'DROP COLUMN  LOCK=NONE',
+  ])
+  expect(text).toContain('// Writers go on; a table that cannot be changed so is refused and stays as it is.')
+  await app.use('v2', async (dataSource) => {
+    await dataSource.runMigrations()
+    expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([])
+    await dataSource.undoLastMigration()
+  })
+})

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm'
 import { expect, vi } from 'vitest'
 import { buildOnline } from '../../src/adapters/typeorm/index.js'
+import { ddl } from '../../src/dialects/postgres/ddl.js'
 import { withQueryRunner } from '../support/backfills.js'
 import { testOn } from '../support/databases.js'
 
@@ -79,13 +80,9 @@ testOn(
     const app = await database.connect()
     await app.query('create table city (id integer primary key, name text)')
     await app.query(`insert into city values (1, 'Porto'), (2, 'Porto')`)
-    const build = () =>
-      withQueryRunner(app, (queryRunner) =>
-        buildOnline(queryRunner, [
-          'DROP INDEX CONCURRENTLY IF EXISTS "IDX_name"',
-          'CREATE UNIQUE INDEX CONCURRENTLY "IDX_name" ON "city" ("name")',
-        ]),
-      )
+    const index = 'CREATE UNIQUE INDEX "IDX_name" ON "city" ("name")'
+    const prepared = ddl.prepareOnline(index, 'DROP INDEX "public"."IDX_name"')!
+    const build = () => withQueryRunner(app, (queryRunner) => buildOnline(queryRunner, prepared.prepare))
     const isValid = () =>
       app.query(`select indisvalid from pg_index where indexrelid = '"IDX_name"'::regclass and indisunique`)
     await expect(build()).rejects.toThrow(/^ROW_REFUSED: rows .*23505, IDX_name.*migrate again/)

@@ -1,5 +1,6 @@
 import type { DdlStatements } from '../ddl.js'
 import { render, sql } from '../sql.js'
+import { askOnline } from './online.js'
 import { tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 
@@ -15,6 +16,7 @@ export const ddl: DdlStatements = {
   /** ANALYZE TABLE `city`. Commits, as the DDL of the contract before it has done already. */
   analyze: (table) => render(sql`ANALYZE TABLE ${tableSql(table)}`, spelling, 'ddl'),
   analyzesAfterContract: true,
+  askOnline,
   prepareOnline: () => undefined,
   *runLimited() {
     throw new Error('nothing is prepared here')

@@ -15,6 +15,7 @@ export const ddl: DdlStatements = {
   /** ANALYZE "city". Before the contract, so that its locks against everybody are not held meanwhile. */
   analyze: (table) => statement(sql`ANALYZE ${tableSql(table)}`),
   analyzesAfterContract: false,
+  askOnline: (text) => ({ text, why: undefined }),
   prepareOnline,
   *runLimited(statements, limits) {
     try {

@@ -10,6 +10,7 @@ export const ddl: DdlStatements = {
   /** ANALYZE "city". What was gathered earlier would go with the table when the ORM makes it anew. */
   analyze: (table) => render(sql`ANALYZE ${tableSql(table)}`, spelling, 'ddl'),
   analyzesAfterContract: true,
+  askOnline: (text) => ({ text, why: undefined }),
   prepareOnline: () => undefined,
   *runLimited() {
     throw new Error('nothing is prepared here')
