@@ -1,15 +1,26 @@
 import 'reflect-metadata'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   ChildEntity,
   Column,
   DataSource,
+  DefaultNamingStrategy,
   Entity,
   EntitySchema,
+  JoinColumn,
+  ManyToOne,
   PrimaryColumn,
+  PrimaryGeneratedColumn,
   type QueryRunner,
   TableInheritance,
+  Tree,
+  TreeChildren,
+  TreeParent,
+  VirtualColumn,
 } from 'typeorm'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import {
   type MigrationQueryRunner,
   recordVersion,
@@ -262,4 +273,110 @@ testOn(['postgres'], 'knows tables of one name in two schemas apart', async (dat
     await record(queryRunner, 'geo.place', '1.0.0')
   })
   expect(await statesOf(dataSource)).toEqual({ place: 'current', 'geo.place': 'behind' })
+})
+
+testEachDatabase('knows columns that no property stands for from those that no table has', async (database) => {
+  @Entity('author')
+  @SchemaVersion('1.0.0')
+  class Author {
+    @PrimaryGeneratedColumn()
+    id!: number
+
+    @VirtualColumn({ query: () => 'select 1' })
+    books!: number
+  }
+  @Entity('book')
+  @SchemaVersion('1.0.0')
+  class Book {
+    @PrimaryColumn({ type: 'integer' })
+    id!: number
+
+    @ManyToOne(() => Author, { nullable: false })
+    author!: Author
+
+    @ManyToOne(() => Author)
+    @JoinColumn({ name: 'editor_ref' })
+    editor!: Author
+  }
+  @Entity('genre')
+  @Tree('nested-set')
+  @SchemaVersion('1.0.0')
+  class Genre {
+    @PrimaryGeneratedColumn()
+    id!: number
+
+    @TreeChildren()
+    children!: Genre[]
+
+    @TreeParent()
+    parent!: Genre
+  }
+  const dataSource = await migrated(database, { entities: [Author, Book, Genre] })
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    for (const table of ['author', 'book', 'genre']) await record(queryRunner, table, '1.0.0')
+  })
+  const reports = await readVersions(portTo(dataSource))
+  expect(reports.map(({ table, state, columns }) => [table, state, columns])).toEqual([
+    ['author', 'current', []],
+    ['book', 'current', []],
+    ['genre', 'current', []],
+  ])
+})
+
+abstract class Dated {
+  @PrimaryColumn({ type: 'integer' })
+  id!: number
+
+  @Column({ type: 'integer' })
+  since!: number
+}
+SchemaVersion('9.0.0')(Dated)
+
+@Entity('club')
+@SchemaVersion('1.0.0')
+class Club extends Dated {
+  @Column({ type: 'integer' })
+  members!: number
+}
+
+@Entity('shop')
+class Shop extends Dated {}
+
+testEachDatabase('gives no entity the version of its abstract parent', async (database) => {
+  const dataSource = await migrated(database, { entities: [Club, Shop] })
+  await withQueryRunner(dataSource, (queryRunner) => record(queryRunner, 'club', '1.0.0'))
+  expect(await statesOf(dataSource)).toEqual({ club: 'current' })
+})
+
+testEachDatabase('knows tables and columns by the naming strategy of the data source', async (database) => {
+  class Marked extends DefaultNamingStrategy {
+    override tableName(className: string, given: string | undefined) {
+      return `t_${given ?? className}`
+    }
+    override columnName(property: string, given: string | undefined, path: string[]) {
+      return ['c', ...path, given ?? property].join('_')
+    }
+  }
+  const dataSource = await migrated(database, { entities: [City], namingStrategy: new Marked() })
+  await withQueryRunner(dataSource, (queryRunner) => record(queryRunner, 't_city', '1.1.0'))
+  const [city] = await readVersions(portTo(dataSource))
+  expect(city).toMatchObject({ table: 't_city', entity: 'City', state: 'current' })
+  expect(city?.recorded?.columns.map(({ name }) => name)).toEqual(['c_id', 'c_name', 'c_address_street'])
+})
+
+testEachDatabase('finds the version of a schema that is given by a pattern of files', async (database) => {
+  const folder = mkdtempSync(join(tmpdir(), 'rowshift-entities-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const place = globalThis as { schemaOfTest?: unknown }
+  onTestFinished(() => {
+    delete place.schemaOfTest
+  })
+  place.schemaOfTest = withSchemaVersion(
+    '1.0.0',
+    new EntitySchema({ name: 'stamp', columns: { id: { type: 'integer', primary: true } } }),
+  )
+  writeFileSync(join(folder, 'stamp.js'), 'exports.Stamp = globalThis.schemaOfTest')
+  const dataSource = await migrated(database, { entities: [join(folder, '*.js')] })
+  await withQueryRunner(dataSource, (queryRunner) => record(queryRunner, 'stamp', '1.0.0'))
+  expect(await statesOf(dataSource)).toEqual({ stamp: 'current' })
 })

@@ -43,7 +43,9 @@ export interface ColumnMetadataLike {
   readonly databaseName: string
   readonly type: unknown
   readonly isArray: boolean
+  /** Has no property: TypeORM made it for a relation, a tree or a discriminator. */
   readonly isVirtual: boolean
-  readonly isDiscriminator: boolean
+  /** Has no column in the table: a query computes it. */
+  readonly isVirtualProperty: boolean
   readonly isNullable: boolean
 }

@@ -65,7 +65,7 @@ export function statedTables(dataSource: DataSourceLike, dialect: Dialect): read
       version: stated?.version,
       of: stated?.of,
       columns: root.columns
-        .filter((column) => !column.isVirtual || column.isDiscriminator)
+        .filter((column) => !column.isVirtualProperty)
         .map(({ databaseName, isNullable }) => ({ name: databaseName, isNullable })),
     }
   })
