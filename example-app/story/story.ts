@@ -136,7 +136,7 @@ function countMigrated({ cities }: Stage): Promise<number> {
 
 async function finishWithTwoWorkers(stage: Stage): Promise<number> {
   const { narrator, url } = stage
-  narrator.chapter('Two workers come: one takes over, the other stands by')
+  narrator.chapter('Two workers come: one takes over, the other takes half of what is left')
   narrator.say('The dead one holds its lease for 5 s after its last sign of life.')
   const workers = [1, 2].map((n) => {
     narrator.command('npx rowshift work')
