@@ -1,6 +1,10 @@
 export type { Database, DatabaseSource } from './adapters/database.js'
+export type { AssertionOutcome } from './backfill/assertions.js'
 export type {
   After,
+  AssertionContext,
+  AssertionOptions,
+  Assertions,
   BackfillOptions,
   Before,
   Changed,
@@ -42,7 +46,7 @@ export {
 } from './backfill/definition/define-backfill.js'
 export { toBeWritten } from './backfill/definition/to-be-written.js'
 export type { Progress } from './backfill/progress.js'
-export type { Verification } from './backfill/verify.js'
+export type { Recomputed, Verification } from './backfill/verify.js'
 export { type Config, type DataSourceConfig, type DataSourcesConfig, defineConfig } from './config.js'
 export { type Sql, sql } from './dialects/sql.js'
 export type { ErrorCode } from './errors/codes.js'
@@ -51,13 +55,58 @@ export type { RunCounts, RunResult } from './runs/run-result.js'
 export type { ThrottleAnswer, ThrottleFunction } from './runs/throttle/custom.js'
 export type { PaceOptions } from './runs/throttle/pace-options.js'
 export { type BackfillWorker, createWorker, type WorkerEvent, type WorkerOptions } from './runs/worker.js'
-export {
-  type ConvertOptions,
-  defineVersions,
-  type Onward,
-  type Versions,
-} from './schema-version/define-versions.js'
+export type { ClassTransformerOptions, ClassValidatorOptions } from './schema-version/class-libraries.js'
+export type {
+  Collected,
+  ConvertedStream,
+  ConvertHooks,
+  ConvertManyOptions,
+  ConvertOptions,
+  ConvertReport,
+  ConvertStreamOptions,
+  OnError,
+  ReadableStreamOf,
+  RecordFailure,
+  RecordPlace,
+  RecordSource,
+  ResultOf,
+  RetryOptions,
+  StampedVersion,
+} from './schema-version/convert-options.js'
+export { defineVersions, type PathStep, type Versions } from './schema-version/define-versions.js'
+export type {
+  ChangedField,
+  FieldChange,
+  ProbableRename,
+  SchemaDiff,
+} from './schema-version/diff/diff-schemas.js'
+export { diffSchemas } from './schema-version/diff/diff-schemas.js'
+export { diffVersions, type VersionDiff } from './schema-version/diff/diff-versions.js'
+export { diffMarkdown } from './schema-version/diff/markdown.js'
+export { proposeStep } from './schema-version/diff/proposal.js'
+export type { Finding } from './schema-version/finding.js'
+export type { FinishOptions, ResultKind } from './schema-version/finish.js'
+export { jsonSchema } from './schema-version/json-schema/json-schema.js'
+export type { JsonSchema } from './schema-version/json-schema/types.js'
 export { SchemaVersion, schemaVersionOf, type VersionDecorator } from './schema-version/schema-version.js'
 export type { SemVer } from './schema-version/semver.js'
-export type { Shape, ShapeType, StandardSchema } from './schema-version/shape.js'
-export type { StepChanges, StepFunction } from './schema-version/steps.js'
+export {
+  type Field,
+  type FilledKeys,
+  field,
+  type SchemaIssue,
+  type SchemaResult,
+  type Shape,
+  type ShapeType,
+  type StandardSchema,
+  type ValidatedType,
+  type VersionColumns,
+} from './schema-version/shape.js'
+export {
+  type Back,
+  downgrade,
+  type Onward,
+  type StepChanges,
+  type StepFunction,
+  upgrade,
+} from './schema-version/steps.js'

@@ -1,7 +1,10 @@
+import { SchemaVersion } from 'rowshift'
 import { Column, Entity, PrimaryColumn } from 'typeorm'
+import { city } from './versions/city.js'
 
-/** A city, as version 2 of the application knows it. */
+/** A city, as the application knows it today. */
 @Entity()
+@SchemaVersion('3.0.0', { of: city })
 export class City {
   @PrimaryColumn({ type: 'integer' })
   id!: number
@@ -25,15 +28,15 @@ export class City {
   @Column({ type: 'integer', nullable: true })
   population!: number | null
 
-  /** New in version 2: the city's address on the web, `sao-tome`. */
+  /** New in 2.0.0: the city's address on the web, `sao-tome`. */
   @Column({ type: 'varchar', length: 150, unique: true })
   slug!: string
 
-  /** New in version 2: what people type, `sao tome st`. */
+  /** New in 3.0.0: what people type, `sao tome st`. */
   @Column({ name: 'search_name', type: 'varchar', length: 150 })
   searchName!: string
 
-  /** New in version 2: near cities share a prefix, `s0jvc2nm8`. */
+  /** New in 3.0.0: near cities share a prefix, `s0jvc2nm8`. */
   @Column({ type: 'varchar', length: 9 })
   geohash!: string
 }

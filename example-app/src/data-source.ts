@@ -1,10 +1,15 @@
 import { join } from 'node:path'
 import { DataSource } from 'typeorm'
 import { City } from './city.js'
-import { connection } from './connection.js'
+import { connection, sqlOf } from './connection.js'
+
+const options = connection(process.env.DATABASE_URL)
 
 export const dataSource = new DataSource({
-  ...connection(process.env.DATABASE_URL),
+  ...options,
   entities: [City],
-  migrations: [join(__dirname, 'migrations/*.js')],
+  // Your application has one kind of database and one folder.
+  migrations: [join(__dirname, 'migrations', sqlOf(options), '*.js')],
+  // Each migration commits by itself: what one schedules, workers find while the next one waits at its gate.
+  migrationsTransactionMode: 'each',
 })

@@ -1,9 +1,11 @@
+import { join } from 'node:path'
 import { DataSource } from 'typeorm'
-import { connection } from './connection.js'
-import { CreateCity1763700000001 } from './migrations/1763700000001-CreateCity.js'
+import { connection, sqlOf } from './connection.js'
+
+const options = connection(process.env.DATABASE_URL)
 
 /** The application as it was before: one migration, and a table without the new columns. */
 export const version1 = new DataSource({
-  ...connection(process.env.DATABASE_URL),
-  migrations: [CreateCity1763700000001],
+  ...options,
+  migrations: [join(__dirname, 'migrations', sqlOf(options), '*-CreateCity.js')],
 })

@@ -83,7 +83,7 @@ export class Application {
     if (affected) this.writes.push({ id, column: 'slug', value: slug })
   }
 
-  /** A new name, by version 2, which fills the new columns itself. */
+  /** A new name, by version 3.0.0, which fills the new columns itself. */
   async #rename(id: number, name: string): Promise<void> {
     const city = await this.cities.findOneBy({ id })
     if (!city) return
@@ -95,7 +95,7 @@ export class Application {
     this.writes.push({ id, column: 'name', value: name })
   }
 
-  /** A new name, by an instance of version 1 that still runs. It knows no search name: the backfill must see the new name. */
+  /** A new name, by an instance of the version before that still runs. It knows no search name: the backfill must see the new name. */
   async #renameTheOldWay(id: number, name: string): Promise<void> {
     const { affected } = await this.cities.update({ id, searchName: IsNull() }, { name })
     if (affected) this.writes.push({ id, column: 'name', value: name })

@@ -25,7 +25,8 @@ export async function openDatabase(place: string): Promise<ExampleDatabase> {
   if (place.endsWith('.sqlite')) return { name: 'sqlite', url: resolve(place), close: async () => {} }
   if (!startable.includes(place)) return createDatabase(new URL(place).protocol.slice(0, -1), place)
   const server = await startServer(place)
-  const database = await createDatabase(place, server.url)
+  // TypeORM is told by the protocol which of the two it is.
+  const database = await createDatabase(place, server.url.replace('mysql://', 'mariadb://'))
   const close = async () => {
     await database.close()
     await server.stop()

@@ -70,5 +70,7 @@ export interface Database {
 /** Opens a database when it is needed: what `typeorm()` returns. */
 export interface DatabaseSource {
   readonly kind: 'database-source'
+  /** The application's file that it comes from, if it was named, relative to the working directory. */
+  readonly file?: string
   open(): Promise<Database>
 }

@@ -1,3 +1,5 @@
+import type { MigrationWriter } from './migration-file.js'
+
 /*
  * The port to what an ORM knows of the schema: what the code says, what the tables are, and the statements that lead from one to
  * the other, each on its own.
@@ -81,5 +83,7 @@ export interface SchemaReader {
   readonly tables: readonly TableChange[]
   /** Plans the tables that have a choice. Called once. */
   stages(choices: ReadonlyMap<string, TableChoice>): Promise<SchemaStages>
+  /** How migrations for this ORM are written. */
+  readonly migrations: MigrationWriter
   release(): Promise<void>
 }

@@ -6,7 +6,7 @@ import { RowshiftError } from '../errors/rowshift-error.js'
 import type { Advance, ShardHold } from './checkpoint.js'
 import { writeKey } from './cursor.js'
 import { journalBytesOf, noteImages, requireJournalRoom } from './journal.js'
-import { rereadRows } from './keyset-reader.js'
+import { type PageRow, rereadRows } from './keyset-reader.js'
 import type { PreparedBackfill, PreparedSql } from './prepare-backfill.js'
 import { type Decision, keep, readModeIn, type Scope, undo } from './transaction.js'
 import type { RowFailure, UpdateSet } from './transform.js'
@@ -16,8 +16,12 @@ export interface Batch {
   readonly advance: Advance
   readonly sets: readonly UpdateSet[]
   readonly failures: readonly RowFailure[]
+  /** Rows that the database has refused once, to be tried again. */
+  readonly refused?: readonly RowFailure[]
   /** Earlier attempts at these rows, by key: their entries are replaced or removed. */
   readonly retried: ReadonlyMap<string, number>
+  /** Rows to be looked at in the same transaction, once they are written. */
+  readonly sampled?: readonly Key[]
 }
 
 export type BatchOutcome =
@@ -28,6 +32,10 @@ export type BatchOutcome =
       readonly skipped: number
       readonly conflicts: number
       readonly failures: number
+      /** Rows that were noted to be tried again, because the database has refused them. */
+      readonly refused: number
+      /** The rows of `sampled` that were written, as the batch leaves them. */
+      readonly sampled?: readonly PageRow[]
     }
 
 /** What the writer of a run's batches stands on. */
@@ -76,6 +84,7 @@ function* attempt(
     for (const position of missed) unwritten.push(keyOf(context, set.rows[position]!))
   }
   const { conflicts, skipped } = yield* sortOut(context, unwritten)
+  const sampled = yield* readSampled(context, batch.sampled ?? [], unwritten)
   yield* noteFailures(context, batch, conflicts)
   if (unwritten.length > 0) {
     yield* hold.count({
@@ -92,6 +101,8 @@ function* attempt(
     skipped,
     conflicts: conflicts.length,
     failures: batch.failures.length,
+    refused: batch.refused?.length ?? 0,
+    sampled,
   })
 }
 
@@ -133,6 +144,18 @@ function* sortOut(
   return { conflicts, skipped: keys.length - conflicts.length }
 }
 
+function* readSampled(
+  { dialect, prepared, scope }: WriterContext,
+  keys: readonly Key[],
+  unwritten: readonly Key[],
+): Script<readonly PageRow[]> {
+  const missed = new Set(unwritten.map(writeKey))
+  const written = keys.filter((key) => !missed.has(writeKey(key)))
+  if (written.length === 0) return []
+  const plan = { ...prepared.plan, where: undefined }
+  return (yield* rereadRows(dialect, plan, written, readModeIn(scope))).matching
+}
+
 /** A conflict lives in the table, never only in memory: a process that dies now leaves it to the next. */
 function* noteFailures(context: WriterContext, batch: Batch, conflicts: readonly Key[]): Script<void> {
   const { dialect, names, hold } = context
@@ -146,12 +169,21 @@ function* noteFailures(context: WriterContext, batch: Batch, conflicts: readonly
         attempts: attemptsOf(failure.key),
       }),
     ),
+    ...(batch.refused ?? []).map(
+      (refusal): NewFailure => ({
+        ...refusal,
+        shard: hold.shard,
+        state: 'conflict',
+        attempts: attemptsOf(refusal.key),
+      }),
+    ),
     ...conflicts.map(
       (key): NewFailure => ({
         key: writeKey(key),
         shard: hold.shard,
         state: 'conflict',
         code: 'CONFLICT',
+        step: 'write',
         message: 'changed between read and write',
         attempts: attemptsOf(writeKey(key)),
       }),
@@ -172,17 +204,17 @@ export function* writeRange(
   context: WriterContext,
   work: PreparedSql,
   range: { readonly after: Key | undefined; readonly upTo: Key },
-  batchId: string,
-  scanned: number,
+  batch: { readonly id: string; readonly scanned: number; readonly upTo: Key },
 ): Script<BatchOutcome> {
   const { dialect, prepared, hold, scope } = context
   function* body(): Script<Decision<BatchOutcome>> {
-    const add = { scanned, passScanned: scanned }
-    if (!(yield* hold.fence(batchId, { cursor: range.upTo, add }))) return undo({ status: 'fenced' })
+    const { id, scanned, upTo } = batch
+    const advance = { cursor: range.upTo, upTo, add: { scanned, passScanned: scanned } }
+    if (!(yield* hold.fence(id, advance))) return undo({ status: 'fenced' })
     const { written, stillMatching } = yield* dialect.updateRange(prepared.plan, work.set, range)
     refuseStillMatching(prepared, stillMatching)
     yield* hold.count({ written, passWritten: written })
-    return keep({ status: 'written', written, skipped: 0, conflicts: 0, failures: 0 })
+    return keep({ status: 'written', written, skipped: 0, conflicts: 0, failures: 0, refused: 0 })
   }
   return yield* scope.wrap(body())
 }

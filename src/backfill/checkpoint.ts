@@ -8,6 +8,8 @@ import { writeKey } from './cursor.js'
 export interface Advance {
   /** undefined = the cursor stays: conflicts and replays are written behind it. */
   readonly cursor: Key | undefined
+  /** Where the range ended when its rows were read: the batch is refused if it ends elsewhere by now. undefined = either way. */
+  readonly upTo?: Key
   readonly add: Partial<Counters>
 }
 
@@ -33,11 +35,12 @@ export class ShardHold {
     return { runId: this.runId, shard: this.shard, claim: this.claim, seq: this.#seq }
   }
 
-  /** The first statement of a batch's transaction: false = the hold is lost, roll back. */
+  /** The first statement of a batch's transaction: false = the hold is lost, or the range has another end: roll back. */
   *fence(batch: string, advance: Advance): Script<boolean> {
     const { affected } = yield this.dialect.state.fence(this.names, this.hold, {
       batch,
       cursorKey: advance.cursor && writeKey(advance.cursor),
+      upperKey: advance.upTo && writeKey(advance.upTo),
       add: advance.add,
     })
     return affected === 1

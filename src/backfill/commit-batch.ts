@@ -15,6 +15,16 @@ export async function commitBatch(context: ShardContext, batch: Batch): Promise<
   return commit(context, batch.id, (session) => session.run(writeBatch(context, batch)))
 }
 
+/** The same with half of the rows, half of these and so on at each further attempt: what was too much at once may pass in parts. */
+export async function commitShrinking(
+  context: ShardContext,
+  batchId: string,
+  batchAt: (attempt: number) => Omit<Batch, 'id'>,
+): Promise<CommitOutcome> {
+  let attempt = 0
+  return commit(context, batchId, (session) => session.run(writeBatch(context, { ...batchAt(++attempt), id: batchId })))
+}
+
 /** The same for anything that ends in one commit of a batch with this id. */
 export async function commit(
   context: ShardContext,
@@ -34,7 +44,8 @@ export async function commit(
       const answer = await session.run(scope.wrap(kept(hold.wasCommitted(batchId))))
       if (answer === 'claim-lost') return { status: 'fenced' }
       // Its counts are in the table; conflicts it may have met there are looked for.
-      if (answer === 'committed') return { status: 'written', written: 0, skipped: 0, conflicts: 1, failures: 0 }
+      if (answer === 'committed')
+        return { status: 'written', written: 0, skipped: 0, conflicts: 1, failures: 0, refused: 0 }
       isInDoubt = false
     }
     return write(session)

@@ -6,11 +6,14 @@ import { allotFree } from './allot-free.js'
 import { type Batch, type BatchOutcome, writeBatch } from './bulk-writer.js'
 import { newBatchId } from './checkpoint.js'
 import { type CommitOutcome, commit, commitBatch } from './commit-batch.js'
-import { readKey } from './cursor.js'
+import { readKey, writeKey } from './cursor.js'
+import { hasFailedTooOften } from './failure-limit.js'
+import { isRowRefused, type Portions, writeByHalves } from './isolate.js'
 import { type PageRow, rereadRows } from './keyset-reader.js'
 import { batchLimits, conflictAttempts, lockedTransformMs, unlockedAttempts } from './limits.js'
 import { withFaultsMended } from './mend.js'
 import type { PreparedTransform } from './prepare-backfill.js'
+import { refusalOf } from './retry.js'
 import { nameOf, type ShardContext } from './shard-context.js'
 import {
   begin,
@@ -34,9 +37,11 @@ const conflictsPerBatch = 500
  * step; a row that keeps changing is locked for its last attempt. A shard is not done while one remains.
  */
 export async function settleConflicts(
-  context: ShardContext,
+  given: ShardContext,
 ): Promise<'settled' | 'claim-lost' | 'stopped' | 'rows-failed'> {
-  const { work } = context.prepared
+  const { work, follow } = given.prepared
+  // A row that is followed is computed anew though it was migrated before, and matches `where` no more.
+  const context = follow ? { ...given, prepared: { ...given.prepared, plan: follow.plan } } : given
   // SQL that computes its values from the row as it is has nothing to conflict with; what is restored is written or listed.
   if (work.form !== 'transform') return 'settled'
   for (let round = 0; ; round++) {
@@ -45,13 +50,13 @@ export async function settleConflicts(
     if (context.stop.aborted) return 'stopped'
     const isLast = entries.every((entry) => entry.attempts >= conflictAttempts)
     const outcome = isLast
-      ? await settleLocked(context, work, entries[0]!)
+      ? await settleAlone(context, work, entries[0]!)
       : await settleTogether(context, work, entries)
     if (outcome === 'aborted') return 'stopped'
     if (outcome.status === 'fenced') return 'claim-lost'
-    // Nothing was written; rows behind the cursor are this worker's still.
+    // What was not written yet is listed still; rows behind the cursor stay this worker's.
     if (outcome.status === 'cut') continue
-    if (outcome.failures > 0) return 'rows-failed'
+    if (outcome.failures > 0 && (await hasFailedTooOften(context))) return 'rows-failed'
     // The writers that got in between are given a moment.
     if (outcome.conflicts > 0) await sleep(5 * 2 ** Math.min(round, 5))
   }
@@ -81,7 +86,50 @@ async function settleTogether(
   )
   const changes = await transformAgain(context, work, found.matching)
   if (context.abort.aborted) return 'aborted'
-  return commitBatch(context, batchOf(context, changes, entries, keys.length - found.matching.length))
+  const skipped = keys.length - found.matching.length
+  try {
+    return await commitBatch(context, batchOf(context, changes, entries, skipped))
+  } catch (error) {
+    if (!isRowRefused(error)) throw error
+    const portions = portionsOfConflicts(context, changes, entries, skipped)
+    // A batch of conflicts is small, so what is noted can wait for the next round.
+    const outcome = await writeByHalves<never>(context, portions, error, async () => 'settled')
+    return outcome.status === 'ended' ? 'aborted' : outcome
+  }
+}
+
+/** The first part takes with it what is not written. */
+function portionsOfConflicts(
+  context: ShardContext,
+  changes: Changes,
+  entries: readonly FailureRow[],
+  skipped: number,
+): Portions {
+  const width = context.prepared.info.key.length
+  const rows = changes.sets.flatMap((set) =>
+    set.rows.map((row) => ({ set, row, key: row.slice(0, width) as string[] })),
+  )
+  const places = new Map(rows.map(({ key }, i) => [writeKey(key), i]))
+  const refusedBefore = new Set(entries.filter(({ code }) => code === 'ROW_REFUSED').map(({ key }) => key))
+  return {
+    rows: rows.map(({ key }) => key),
+    isRetried: (key) => refusedBefore.has(writeKey(key)),
+    batchOf(from, to) {
+      const isFirst = from === 0
+      const part = rows.slice(from, to)
+      const own = entries.filter(({ key }) => {
+        const place = places.get(key)
+        return place === undefined ? isFirst : place >= from && place < to
+      })
+      const sets = changes.sets.map((set) => ({
+        ...set,
+        rows: part.filter((item) => item.set === set).map(({ row }) => row),
+      }))
+      const rest = { left: isFirst ? changes.left : 0, failures: isFirst ? changes.failures : [] }
+      const written = sets.filter((set) => set.rows.length > 0)
+      return batchOf(context, { ...rest, sets: written }, own, isFirst ? skipped : 0)
+    },
+  }
 }
 
 async function transformAgain(
@@ -104,6 +152,20 @@ function batchOf(context: ShardContext, changes: Changes, entries: readonly Fail
     sets: changes.sets,
     failures: changes.failures,
     retried: new Map(entries.map((entry) => [entry.key, entry.attempts])),
+  }
+}
+
+/** A row that the database refuses at its last attempt is a failure. */
+async function settleAlone(context: ShardContext, work: PreparedTransform, entry: FailureRow): Promise<Outcome> {
+  try {
+    return await settleLocked(context, work, entry)
+  } catch (error) {
+    if (!isRowRefused(error)) throw error
+    const failure = { key: entry.key, step: 'write' as const, ...refusalOf(context.dialect, error.cause) }
+    return commitBatch(context, {
+      ...batchOf(context, { sets: [], left: 0, failures: [] }, [entry], 0),
+      failures: [failure],
+    })
   }
 }
 
@@ -177,7 +239,7 @@ function givingUp(context: ShardContext, entry: FailureRow): Batch {
   const message = `kept changing through ${entry.attempts} attempts, and its transform took too long to hold a lock for`
   return {
     ...batchOf(context, { sets: [], left: 0, failures: [] }, [entry], 0),
-    failures: [{ key: entry.key, code: 'CONFLICT', message }],
+    failures: [{ key: entry.key, code: 'CONFLICT', step: 'write', message }],
   }
 }
 

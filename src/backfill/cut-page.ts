@@ -31,6 +31,14 @@ export function cutPage({ page, changes }: TransformedPage, last: Key): Transfor
   }
 }
 
+/** The first keys of a page that is not transformed yet. */
+export function firstOfPage(page: Page, count: number): Page {
+  if (page.keys.length <= count) return page
+  const keys = page.keys.slice(0, count)
+  const kept = new Set(keys.map(writeKey))
+  return { keys, rows: page.rows.filter(({ key }) => kept.has(writeKey(key))), last: keys.at(-1), isLast: false }
+}
+
 function cutSet(set: UpdateSet, keyWidth: number, kept: ReadonlySet<string>): UpdateSet {
   const isKept = set.rows.map((row) => kept.has(writeKey(row.slice(0, keyWidth) as string[])))
   const originals = [...set.originals].map(

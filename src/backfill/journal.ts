@@ -25,7 +25,7 @@ export function* noteImages(context: WriterContext, set: UpdateSet, missed: read
     return [...key, writeKey(key), JSON.stringify(before)]
   })
   const columns = set.columns.map(({ column }) => column)
-  yield dialect.noteImages(prepared.info, columns, rows, {
+  yield* dialect.noteImages(prepared.info, columns, rows, {
     table: dialect.state.journalTable(names),
     runId: hold.runId,
   })

@@ -68,6 +68,14 @@ export class Pace {
     return Math.max(1, Math.floor(Math.min(this.#rows, this.#most, fitting)))
   }
 
+  /**
+   * Rows of a page that has been read already and is not to be cut: as many as are set, and twice those that the pace aims at. Only
+   * a pace that was halved meanwhile is worth another read.
+   */
+  get mostRows(): number {
+    return Math.min(this.#most, 2 * this.rows - 1)
+  }
+
   get #most(): number {
     return this.#settings.batchRows ?? mostRows
   }

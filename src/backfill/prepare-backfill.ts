@@ -1,17 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { Database, MappedTable } from '../adapters/database.js'
-import type { Dialect, TablePlan } from '../dialects/dialect.js'
+import type { Dialect, Followed, TablePlan } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
 import { isSql, type Sql, sql } from '../dialects/sql.js'
 import { type ColumnInfo, type TableInfo, tableText } from '../dialects/table.js'
 import type { ErrorCode } from '../errors/codes.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { conditionOf, negationOf } from './condition.js'
+import { noVerify } from './definition/check-verify.js'
 import type { BackfillDefinition, DeclaredColumn, SqlWork, TransformWork } from './definition/definition.js'
 import { definitionFingerprint, transformFingerprint } from './definition/definition-fingerprint.js'
 import { undoSuffix } from './definition/reverse-of.js'
 import { parseTableName } from './definition/table-name.js'
-import { requireFunctions } from './definition/to-be-written.js'
+import { requireParts } from './definition/to-be-written.js'
+import { type Validator, validatorOf } from './validate.js'
 
 /** A column of a definition, tied to the table: how its values come and go. */
 export interface BoundColumn {
@@ -33,6 +35,7 @@ export interface PreparedTransform {
   readonly select: readonly BoundColumn[]
   readonly write: readonly BoundColumn[]
   readonly work: TransformWork
+  readonly validator: Validator | undefined
 }
 
 export interface PreparedSql {
@@ -47,12 +50,21 @@ export interface PreparedRestore {
   readonly runIds: readonly number[]
 }
 
+/** How the rows that others change are found and computed anew. */
+export interface PreparedFollow {
+  readonly followed: Followed
+  /** That of the definition without its `where`: a row that was migrated no longer matches it. */
+  readonly plan: TablePlan
+}
+
 /** A definition checked against the table it is about: everything a run needs, resolved once. */
 export interface PreparedBackfill {
   readonly definition: BackfillDefinition
   readonly info: TableInfo
   readonly plan: TablePlan
   readonly work: PreparedTransform | PreparedSql | PreparedRestore
+  /** Undefined = changes are not followed. */
+  readonly follow: PreparedFollow | undefined
   /** Hashes that a run is continued by: what is declared, and the part of the table it touches. */
   readonly definitionHash: string
   readonly tableHash: string
@@ -65,8 +77,8 @@ export type PreparedChange = PreparedBackfill & { readonly work: PreparedTransfo
 
 /**
  * Checks a definition against the database before any row is read.
- * @throws RowshiftError TABLE_NOT_FOUND, ENTITY_NOT_FOUND, NOT_A_TABLE, KEY_*, COLUMN_*, UNIQUE_NEEDS_INDEX, and what the
- * dialect refuses
+ * @throws RowshiftError TABLE_NOT_FOUND, ENTITY_NOT_FOUND, NOT_A_TABLE, KEY_*, COLUMN_*, UNIQUE_NEEDS_INDEX, VALIDATOR_MISSING,
+ * and what the dialect refuses
  */
 export function* prepareBackfill(database: Database, definition: BackfillDefinition): Script<PreparedChange> {
   requireWritten(definition)
@@ -77,13 +89,17 @@ export function* prepareBackfill(database: Database, definition: BackfillDefinit
   const binder = createBinder(dialect, definition, info, mapping)
   const { work } = definition
   const read: ColumnInfo[] = []
-  const prepared = work.form === 'transform' ? bindTransform(binder, work, read) : bindSql(binder, work)
-  const where = whereOf(dialect, definition, binder, mapping)
+  const prepared =
+    work.form === 'transform' ? bindTransform(binder, definition.name, work, read) : bindSql(binder, work)
+  const own = mapping?.discriminator && discriminatorOf(mapping.discriminator)
+  const where = whereOf(dialect, definition, binder, own)
+  const plan = { info, read, where, endsWithWrite: definition.where !== undefined && !definition.where.isNegated }
   return {
     definition,
     info,
-    plan: { info, read, where, endsWithWrite: definition.where !== undefined && !definition.where.isNegated },
+    plan,
     work: prepared,
+    follow: definition.follow ? followOf(database, definition.name, plan, prepared, mapping) : undefined,
     definitionHash: definitionFingerprint(definition),
     tableHash: tableFingerprint(info, prepared),
     transformHash: transformFingerprint(definition),
@@ -101,9 +117,17 @@ export function* prepareRestore(
   const name = definition.name + undoSuffix
   return {
     ...prepared,
-    definition: Object.freeze({ ...definition, name, where: undefined, journal: undefined }),
+    definition: Object.freeze({
+      ...definition,
+      name,
+      where: undefined,
+      journal: undefined,
+      follow: false,
+      verify: noVerify,
+    }),
     plan: { info: plan.info, read: [], where: undefined, endsWithWrite: false },
     work: { form: 'restore', runIds },
+    follow: undefined,
     definitionHash: createHash('sha256')
       .update(JSON.stringify([name, runIds]))
       .digest('hex'),
@@ -111,9 +135,9 @@ export function* prepareRestore(
   }
 }
 
-/** @throws RowshiftError NOT_WRITTEN for a generated definition whose functions were not filled in */
-export function requireWritten({ name, reverse, work }: BackfillDefinition): void {
-  requireFunctions(name, [work.form === 'transform' ? work.transform : undefined, reverse])
+/** @throws RowshiftError NOT_WRITTEN for a generated definition that was not filled in */
+export function requireWritten({ name, where, reverse, work }: BackfillDefinition): void {
+  requireParts(name, [where?.condition, work.form === 'transform' ? work.transform : undefined, reverse])
 }
 
 interface Binder {
@@ -249,7 +273,7 @@ function createBinder(
   }
 }
 
-function bindTransform(binder: Binder, work: TransformWork, read: ColumnInfo[]): PreparedTransform {
+function bindTransform(binder: Binder, name: string, work: TransformWork, read: ColumnInfo[]): PreparedTransform {
   const place = (property: string, declared: DeclaredColumn): BoundColumn => {
     const bound = binder.bind(property, declared, -1)
     let position = read.indexOf(bound.column)
@@ -270,7 +294,7 @@ function bindTransform(binder: Binder, work: TransformWork, read: ColumnInfo[]):
       )
     }
   }
-  return { form: 'transform', select, write, work }
+  return { form: 'transform', select, write, work, validator: validatorOf(name, work) }
 }
 
 function bindSql(binder: Binder, work: SqlWork): PreparedSql {
@@ -288,7 +312,7 @@ function whereOf(
   dialect: Dialect,
   definition: BackfillDefinition,
   binder: Binder,
-  mapping: MappedTable | undefined,
+  own: Sql | undefined,
 ): Sql | undefined {
   const { work, where } = definition
   const columnOf = (property: string) => {
@@ -298,9 +322,27 @@ function whereOf(
   }
   const condition = where && conditionOf(dialect, where.condition, columnOf)
   const wanted = condition && (where.isNegated ? negationOf(condition) : condition)
-  const own = mapping?.discriminator && discriminatorOf(mapping.discriminator)
   if (wanted && own) return sql`${own} and (${wanted})`
   return wanted ?? own
+}
+
+/** A row that becomes one of this entity's is a change as well. */
+function followOf(
+  { stateNames }: Database,
+  backfill: string,
+  plan: TablePlan,
+  work: PreparedTransform | PreparedSql,
+  mapping: MappedTable | undefined,
+): PreparedFollow {
+  const { info } = plan
+  const kind = mapping?.discriminator && info.columns.get(mapping.discriminator.column)
+  const selected = work.form === 'transform' ? work.select.map(({ column }) => column) : []
+  const watched = [...new Set([...selected, ...(kind ? [kind] : [])])]
+  const where = mapping?.discriminator && discriminatorOf(mapping.discriminator)
+  return {
+    followed: { names: stateNames, backfill, info, watched },
+    plan: { ...plan, where, endsWithWrite: false },
+  }
 }
 
 /** In a condition null means SQL NULL, and a value outside the declared ones may be looked for. */

@@ -15,6 +15,7 @@ import { withFaultsMended } from './mend.js'
 import type { PreparedBackfill, PreparedRestore } from './prepare-backfill.js'
 import { refusalOf } from './retry.js'
 import { nameOf, type ShardContext } from './shard-context.js'
+import { takePace } from './take-pace.js'
 import { type Decision, keep, reading, readModeIn, undo } from './transaction.js'
 
 /** Entries of a batch, at most: they are held in memory, and their rows stay locked until its commit. */
@@ -29,15 +30,14 @@ export async function runRestore(
   context: ShardContext,
   work: PreparedRestore,
 ): Promise<'done' | 'stopped' | 'postponed' | 'claim-lost'> {
-  const { admission, dialect, names, pace, scope, stop } = context
+  const { admission, dialect, pace, scope, stop } = context
   const doing = `reading the journal of ${nameOf(context)}`
   const { cursorKey } = context.shard
   let upTo = cursorKey === undefined ? Number.MAX_SAFE_INTEGER : Number(readKey(cursorKey)[0]) - 1
   for (;;) {
     if (stop.aborted) return 'stopped'
-    const limit = Math.min(pace.rows, admission.mostRows, mostEntries)
     const entries = await withFaultsMended(context, { doing }, (session) =>
-      session.run(reading(dialect, scope, dialect.state.journal(names, work.runIds, upTo, limit))),
+      session.run(reading(dialect, scope, pacedEntries(context, work, upTo))),
     )
     const last = entries.at(-1)
     if (!last) return 'done'
@@ -54,6 +54,18 @@ export async function runRestore(
     const { delayMs } = pace.settings
     if (delayMs > 0) await sleep(delayMs, undefined, { signal: stop }).catch(() => undefined)
   }
+}
+
+/** The next entries, by the pace of now. */
+function* pacedEntries(
+  context: ShardContext,
+  { runIds }: PreparedRestore,
+  upTo: number,
+): Script<readonly JournalEntry[]> {
+  const { admission, dialect, names, pace } = context
+  yield* takePace(context)
+  const limit = Math.min(pace.rows, admission.mostRows, mostEntries)
+  return yield* dialect.state.journal(names, runIds, upTo, limit)
 }
 
 function* restoreBatch(
@@ -81,7 +93,7 @@ function* restoreBatch(
   yield* dialect.state.deleteJournal(names, settled)
   if (failures.size > 0) yield* dialect.state.putFailures(names, hold.runId, [...failures.values()])
   yield* hold.count({ written, passWritten: written, skipped })
-  return keep({ status: 'written', written, skipped, conflicts: 0, failures: failures.size })
+  return keep({ status: 'written', written, skipped, conflicts: 0, failures: failures.size, refused: 0 })
 }
 
 /** Entries that one statement can take: of the same columns, and no row twice, because the newer entry comes first. */
@@ -160,7 +172,7 @@ function failureOf(
   { key }: JournalEntry,
   why: Pick<NewFailure, 'code' | 'message'>,
 ): NewFailure {
-  return { key, shard: hold.shard, state: 'failed', attempts: 1, ...why }
+  return { key, shard: hold.shard, state: 'failed', step: 'write', attempts: 1, ...why }
 }
 
 function columnOf({ info, definition }: PreparedBackfill, name: string): ColumnInfo {

@@ -2,6 +2,7 @@ import { ExponentialBackoff, handleWhen, retry } from 'cockatiel'
 import type { Dialect } from '../dialects/dialect.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { CommitInDoubt, ConnectionInDoubt } from './transaction.js'
+import type { RowFailure } from './transform.js'
 
 /** Attempts after the first: with the waits below they outlast a failover of some seconds. */
 const maxAttempts = 8
@@ -48,10 +49,7 @@ export async function withRetry<T>(dialect: Dialect, task: () => Promise<T>, opt
 }
 
 /** Why the database refused one row, without its contents. */
-export function refusalOf(
-  dialect: Dialect,
-  error: unknown,
-): { readonly code: 'ROW_REFUSED'; readonly message: string } {
+export function refusalOf(dialect: Dialect, error: unknown): Pick<RowFailure, 'code' | 'message'> {
   const { databaseCode, subject } = dialect.classifyError(error)
   const why = [databaseCode, subject].filter((part) => part !== undefined).join(', ')
   return { code: 'ROW_REFUSED', message: `the database refused it${why ? ` (${why})` : ''}` }

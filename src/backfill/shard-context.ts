@@ -2,8 +2,10 @@ import type { Dialect, Key } from '../dialects/dialect.js'
 import type { ShardRow, StateNames } from '../dialects/state-statements.js'
 import type { ShardHold } from './checkpoint.js'
 import type { Connections } from './connections.js'
+import type { FailureLimit } from './failure-limit.js'
 import type { Pace } from './pacing.js'
 import type { PreparedBackfill } from './prepare-backfill.js'
+import type { WrittenSample } from './recompute.js'
 import type { Scope } from './transaction.js'
 
 /** Everything one worker needs to take one shard from its cursor to its end. */
@@ -15,6 +17,9 @@ export interface ShardContext {
   readonly scope: Scope
   readonly hold: ShardHold
   readonly shard: ShardRow
+  /** 0 = the first pass, 1 and up = sweeps. */
+  readonly pass: number
+  readonly failureLimit: FailureLimit
   /** How large batches are, and how long the rests between them. */
   readonly pace: Pace
   readonly admission: Admission
@@ -25,6 +30,8 @@ export interface ShardContext {
   readonly onBatch: (batch: BatchReport) => void
   /** Keys of rows a pass has met, for the sample of the verification. */
   readonly onKeys: (keys: readonly Key[]) => void
+  /** What is written, for its recomputation; undefined = there will be none. */
+  readonly written?: WrittenSample | undefined
 }
 
 /** Whether batches may go on: what the load of the database, the time of the day or a budget has to say. */

@@ -1,9 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Key, UpdateRow } from '../dialects/dialect.js'
+import type { FailureStep } from '../dialects/state-statements.js'
 import type { ErrorCode } from '../errors/codes.js'
 import { writeKey } from './cursor.js'
+import type { UntypedRow } from './definition/definition.js'
+import { describeThrown } from './describe-thrown.js'
 import type { PageRow } from './keyset-reader.js'
 import type { BoundColumn, PreparedTransform } from './prepare-backfill.js'
+import type { Validator } from './validate.js'
 
 /** Rows that write the same columns: one statement. */
 export interface UpdateSet {
@@ -17,6 +21,7 @@ export interface UpdateSet {
 export interface RowFailure {
   readonly key: string
   readonly code: ErrorCode
+  readonly step: FailureStep
   readonly message: string
 }
 
@@ -86,6 +91,11 @@ class Thrown {
 
 class Unreadable extends Thrown {}
 
+/** New values that are not valid, and why. */
+class Invalid {
+  constructor(readonly fault: string) {}
+}
+
 function callTransform(prepared: PreparedTransform, row: PageRow, signal: AbortSignal): unknown {
   const values: Record<string, unknown> = {}
   for (const bound of prepared.select) {
@@ -96,10 +106,19 @@ function callTransform(prepared: PreparedTransform, row: PageRow, signal: AbortS
     }
   }
   try {
-    return prepared.work.transform(values, { key: row.key, signal })
+    const outcome = prepared.work.transform(values, { key: row.key, signal })
+    return prepared.validator ? validated(prepared.validator, values, outcome) : outcome
   } catch (error) {
     return new Thrown(error)
   }
+}
+
+/** What is no set of new values is refused as such, whatever it is validated as. */
+async function validated(validator: Validator, row: UntypedRow, outcome: unknown): Promise<unknown> {
+  const changes = await outcome
+  if (typeof changes !== 'object' || changes === null || Array.isArray(changes)) return changes
+  const fault = await validator(row, changes as UntypedRow)
+  return fault === undefined ? changes : new Invalid(fault)
 }
 
 function createCollector(prepared: PreparedTransform) {
@@ -109,15 +128,17 @@ function createCollector(prepared: PreparedTransform) {
   const seen = new Set(prepared.select.map((bound) => bound.property))
   let left = 0
 
-  const fail = (key: Key, code: ErrorCode, message: string) => {
-    failures.push({ key: writeKey(key), code, message: message.slice(0, 500) })
+  const fail = (key: Key, code: ErrorCode, message: string, step: FailureStep = 'encode') => {
+    failures.push({ key: writeKey(key), code, step, message: message.slice(0, 500) })
   }
 
   function add(row: PageRow, outcome: unknown): void {
     if (outcome instanceof Thrown) {
-      const code = outcome instanceof Unreadable ? 'UNREADABLE_VALUE' : 'TRANSFORM_FAILED'
-      return fail(row.key, code, describeThrown(outcome.error))
+      if (outcome instanceof Unreadable)
+        return fail(row.key, 'UNREADABLE_VALUE', (outcome.error as Error).message, 'read')
+      return fail(row.key, 'TRANSFORM_FAILED', describeThrown(outcome.error), 'transform')
     }
+    if (outcome instanceof Invalid) return fail(row.key, 'VALIDATION_FAILED', outcome.fault, 'validate')
     if (outcome === undefined) {
       left++
       return
@@ -185,11 +206,6 @@ function isUnchanged(bound: BoundColumn, token: string | null, value: unknown, i
   }
   // Not ===: 0 and -0 are two values, and NaN is one.
   return Object.is(stored, value) || (typeof stored === 'object' && isDeepStrictEqual(stored, value))
-}
-
-function describeThrown(error: unknown): string {
-  if (error instanceof Error) return `${error.name}: ${error.message}`
-  return `the transform threw a ${typeof error}`
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

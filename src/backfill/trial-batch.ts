@@ -40,7 +40,7 @@ export function* tryChanges(
     const before = failures.length
     yield* byHalves(dialect, rows, write, (row, error) => {
       const key = writeKey(row.slice(0, info.key.length) as string[])
-      failures.push({ key, ...refusalOf(dialect, error) })
+      failures.push({ key, step: 'write', ...refusalOf(dialect, error) })
     })
     written += rows.length - (failures.length - before)
   }

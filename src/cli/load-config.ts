@@ -198,9 +198,12 @@ function exportedValues(exports: Readonly<Record<string, unknown>>): readonly (r
   return [...Object.entries(whole), ...Object.entries(named)]
 }
 
-/** Where new definitions go: the folder of the first glob, `src/backfills` of `src/backfills/*.ts`. */
+/**
+ * Where new definitions go: the folder of the first glob, `src/backfills` of `src/backfills/*.ts`. Undefined for globs of JavaScript: what
+ * is compiled is no place for sources.
+ */
 export function backfillsFolderOf(project: Project): string | undefined {
-  const [first] = globsOf(project)
+  const first = globsOf(project).find((glob) => !/\.[cm]?js$/.test(glob))
   if (first === undefined) return undefined
   const fixed = first.split('/').slice(0, -1)
   const end = fixed.findIndex((part) => /[*?{[(!]/.test(part))

@@ -9,8 +9,8 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 async function main(): Promise<void> {
-  const { stdout, stderr, env } = process
-  const exitCode = await runCommandLine(process.argv.slice(2), { stdout, stderr, env })
+  const { stdin, stdout, stderr, env } = process
+  const exitCode = await runCommandLine(process.argv.slice(2), { stdin, stdout, stderr, env })
   // What is still in a pipe would be lost, and modules of the application may hold the process open.
   for (const stream of [stdout, stderr]) await new Promise((resolve) => stream.write('', resolve))
   process.exit(exitCode)

@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises'
 import { createColors } from 'picocolors'
 import { describeError, withoutCode } from './describe-error.js'
 import type { ExitCode } from './exit-codes.js'
@@ -13,6 +14,8 @@ export interface Answer {
 
 /** The streams and the surroundings of a command: those of the process, or a test's. */
 export interface Surroundings {
+  /** Where answers come from; absent: nobody can be asked. */
+  readonly stdin?: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream
   readonly stderr: NodeJS.WriteStream
   readonly env: NodeJS.ProcessEnv
@@ -26,6 +29,8 @@ export interface Output {
   readonly mode: 'terminal' | 'plain' | 'json'
   readonly paint: ReturnType<typeof createColors>
   readonly stdout: NodeJS.WriteStream
+  /** Asks a person; undefined where none sits at a terminal. */
+  readonly ask: ((question: string) => Promise<string>) | undefined
   /** Lines for people: nothing with `--json`. */
   line(text: string): void
   /** For people, with `--json` too, and without ending the line. */
@@ -34,7 +39,7 @@ export interface Output {
   error(error: unknown): void
 }
 
-export function createOutput(isJson: boolean, { stdout, stderr, env }: Surroundings): Output {
+export function createOutput(isJson: boolean, { stdin, stdout, stderr, env }: Surroundings): Output {
   const paint = createColors(hasColor(stdout, env))
   const paintError = createColors(hasColor(stderr, env))
   const writeOut = stdout.write.bind(stdout) as (text: string) => boolean
@@ -45,6 +50,7 @@ export function createOutput(isJson: boolean, { stdout, stderr, env }: Surroundi
     mode: isJson ? 'json' : stdout.isTTY ? 'terminal' : 'plain',
     paint,
     stdout,
+    ask: !isJson && stdout.isTTY && stdin?.isTTY ? (question) => askAt(stdin, stderr, question) : undefined,
     line(text) {
       if (!isJson) writeOut(`${text}\n`)
     },
@@ -63,6 +69,15 @@ export function createOutput(isJson: boolean, { stdout, stderr, env }: Surroundi
       if (described.code === 'UNEXPECTED_ERROR' && error instanceof Error)
         stderr.write(`${paintError.dim(error.stack ?? '')}\n`)
     },
+  }
+}
+
+async function askAt(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, question: string): Promise<string> {
+  const terminal = createInterface({ input: stdin, output: stderr })
+  try {
+    return await terminal.question(question)
+  } finally {
+    terminal.close()
   }
 }
 

@@ -9,12 +9,16 @@ import { generate } from './commands/generate.js'
 import { init } from './commands/init.js'
 import { pause } from './commands/pause.js'
 import { plan } from './commands/plan.js'
+import { prismaDeploy } from './commands/prisma-deploy.js'
+import { prismaGenerate } from './commands/prisma-generate.js'
+import { replay } from './commands/replay.js'
 import { resume } from './commands/resume.js'
 import { run } from './commands/run.js'
 import { set } from './commands/set.js'
 import { status } from './commands/status.js'
 import { undo } from './commands/undo.js'
 import { verify } from './commands/verify.js'
+import { versions } from './commands/versions.js'
 import { work } from './commands/work.js'
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.js'
 import { createOutput, type Output, type Surroundings } from './output.js'
@@ -105,8 +109,18 @@ function createProgram(output: Output, onExit: (code: ExitCode) => void): Comman
   add(cancel)
   add(set)
   add(failures)
+  add(replay)
   add(verify)
   add(undo)
+  add(versions)
+  const prisma = program
+    .command('prisma')
+    .summary('generate and deploy migrations of Prisma')
+    .description('Commands for applications whose migrations are written and applied by Prisma.')
+    .helpOption('-h, --help', 'show this')
+    .helpCommand(false)
+  addCommand(prisma, prismaGenerate, output, onExit)
+  addCommand(prisma, prismaDeploy, output, onExit)
   return program
 }
 

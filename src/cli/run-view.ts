@@ -1,5 +1,6 @@
 import { type Progress, shareDone } from '../backfill/progress.js'
 import type { RunResult } from '../runs/run-result.js'
+import { type ExitCode, exitCodes } from './exit-codes.js'
 import { clock, count, counted, percent } from './format.js'
 import { goOn } from './go-on.js'
 import type { Output } from './output.js'
@@ -132,6 +133,9 @@ export function describeResult({ paint }: Output, result: RunResult, share: numb
         ...(result.coverage === 'keys-once'
           ? [`  ${paint.dim('without `where`: rows inserted or changed meanwhile are not promised')}`]
           : []),
+        ...(result.coverage === 'followed'
+          ? [`  ${paint.dim('changes are followed: `rowshift work` computes them anew until the gate')}`]
+          : []),
       ]
     case 'failed':
       return [`  ${paint.red('failed')}: ${reasonOf(result.code, result.reason)}`]
@@ -165,7 +169,7 @@ export function nextCommand(result: RunResult): string | undefined {
   const { backfill, counts } = result
   switch (result.status) {
     case 'completed':
-      return undefined
+      return counts.failures > 0 ? `rowshift failures ${backfill}` : undefined
     case 'failed':
       return counts.failures > 0 ? `rowshift failures ${backfill}` : goOn(backfill)
     case 'unfinished': {
@@ -181,7 +185,10 @@ function describeCounts({ counts, verification }: Extract<RunResult, { status: '
     ...(counts.unchanged > 0 ? [`${count(counts.unchanged)} unchanged`] : []),
     ...(counts.left > 0 ? [`${count(counts.left)} left as they are`] : []),
     ...(counts.conflicts > 0 ? [`${counted(counts.conflicts, 'conflict')} settled`] : []),
+    ...(counts.failures > 0 ? [`${counted(counts.failures, 'failure')} listed, so the gate stays shut`] : []),
     ...(verification && verification.checked > 0 ? [`${counted(verification.checked, 'sample')} checked`] : []),
+    ...(verification?.recomputed ? [`${count(verification.recomputed.rows)} computed again`] : []),
+    ...(verification?.assertions.length ? [`${counted(verification.assertions.length, 'assertion')} held`] : []),
   ].join(', ')
 }
 
@@ -190,4 +197,10 @@ export function reasonOf(code: string | undefined, reason: string | undefined): 
   if (!code) return reason ?? ''
   if (!reason) return code
   return reason.startsWith(`${code}: `) ? reason : `${code}: ${reason}`
+}
+
+/** Of a command that ran a backfill: 0 says that the gate is open, and it is not while failures are listed. */
+export function exitCodeOfResult({ status, counts }: RunResult): ExitCode {
+  if (status === 'failed') return exitCodes.failed
+  return status === 'completed' && counts.failures === 0 ? exitCodes.done : exitCodes.unfinished
 }

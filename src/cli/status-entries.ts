@@ -4,16 +4,7 @@ import { progressOf, type RunReport } from '../runs/read-status.js'
 import type { RunStatus } from '../runs/run-status.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
 import { goOn, isUndo } from './go-on.js'
-
-/** A worker on a shard of a run, or what is left of one. */
-export interface WorkerEntry {
-  readonly shard: number
-  readonly worker: string
-  /** False when its lease has run out: whoever comes next takes the shard over. */
-  readonly isAlive: boolean
-  /** When it committed its last batch, by the database's clock. */
-  readonly lastBatchAt: string
-}
+import { type ShardEntry, shardEntries } from './shard-entries.js'
 
 /** A backfill as `rowshift status` tells it: the document of `--json`, and the table's row. */
 export interface StatusEntry {
@@ -33,6 +24,8 @@ export interface StatusEntry {
   readonly written: number
   readonly conflicts: number
   readonly failed: number
+  /** Changes noted that are not yet computed anew; null = none are followed, or no more. */
+  readonly noted: number | null
   /** Keys a second over the last moment; null when nobody works on it, or no batch ended meanwhile. */
   readonly rowsPerSecond: number | null
   readonly secondsLeft: number | null
@@ -40,7 +33,7 @@ export interface StatusEntry {
   /** When a postponed run is looked at again, ISO 8601 in UTC. */
   readonly postponedUntil: string | null
   readonly gate: { readonly isOpen: boolean; readonly samples: number; readonly refused: number }
-  readonly workers: readonly WorkerEntry[]
+  readonly shards: readonly ShardEntry[]
   readonly startedAt: string | null
   readonly finishedAt: string | null
 }
@@ -57,12 +50,13 @@ const neverRun = {
   written: 0,
   conflicts: 0,
   failed: 0,
+  noted: null,
   rowsPerSecond: null,
   secondsLeft: null,
   reason: null,
   postponedUntil: null,
   gate: { isOpen: false, samples: 0, refused: 0 },
-  workers: [],
+  shards: [],
   startedAt: null,
   finishedAt: null,
 } as const satisfies Omit<StatusEntry, 'backfill'>
@@ -92,7 +86,7 @@ export function statusEntries(
 }
 
 function entryOf(report: RunReport, before: readonly RunReport[], isDefined: boolean): StatusEntry {
-  const { run, shards } = report
+  const { run } = report
   const status = run.status as RunStatus
   const progress = progressOf(report)
   const rowsPerSecond = rateSince(
@@ -112,16 +106,13 @@ function entryOf(report: RunReport, before: readonly RunReport[], isDefined: boo
     written: progress.written,
     conflicts: progress.conflicts,
     failed: progress.failures,
+    noted: report.noted ?? null,
     rowsPerSecond,
     secondsLeft: secondsLeft(progress, rowsPerSecond),
     reason: run.reasonCode === undefined ? null : { code: run.reasonCode, message: run.reason ?? null },
     postponedUntil: run.postponedUntil ?? null,
-    gate: gateOf(status, run.verification),
-    workers: shards.flatMap((shard) =>
-      shard.status === 'open' && shard.claim !== undefined
-        ? [{ shard: shard.shard, worker: shard.worker ?? '?', isAlive: shard.isLeased, lastBatchAt: shard.updatedAt }]
-        : [],
-    ),
+    gate: gateOf(report),
+    shards: shardEntries(report),
     startedAt: run.startedAt ?? null,
     finishedAt: run.finishedAt ?? null,
   }
@@ -146,9 +137,10 @@ function secondsLeft({ estimatedRows, scanned }: Progress, rowsPerSecond: number
 }
 
 /** As the run ended: the gate itself looks at the table again when a migration passes it. */
-function gateOf(status: RunStatus, verification: string | undefined): StatusEntry['gate'] {
-  const stored = JSON.parse(verification ?? 'null') as { checked?: number; refused?: readonly unknown[] } | null
-  return { isOpen: status === 'completed', samples: stored?.checked ?? 0, refused: stored?.refused?.length ?? 0 }
+function gateOf({ run, failures }: RunReport): StatusEntry['gate'] {
+  const stored = JSON.parse(run.verification ?? 'null') as { checked?: number; refused?: readonly unknown[] } | null
+  const isOpen = run.status === 'completed' && failures.failed === 0
+  return { isOpen, samples: stored?.checked ?? 0, refused: stored?.refused?.length ?? 0 }
 }
 
 /** 1 when a run failed, 3 while a gate is shut, 0 when every gate is open. What is cancelled or undone and no longer defined counts no more. */
@@ -167,8 +159,8 @@ export function nextStep(entries: readonly StatusEntry[]): string | undefined {
   if (failed !== undefined) return goOn(failed)
   const paused = find(({ status }) => status === 'paused')
   if (paused !== undefined) return `rowshift resume ${paused}`
-  const isWaiting = ({ status, workers }: StatusEntry) =>
-    status === 'scheduled' || status === 'interrupted' || (status === 'running' && !workers.some((w) => w.isAlive))
+  const isWaiting = ({ status, shards }: StatusEntry) =>
+    status === 'scheduled' || status === 'interrupted' || (status === 'running' && !shards.some((s) => s.isAlive))
   if (find((entry) => entry.isDefined && isWaiting(entry)) !== undefined) return 'rowshift work'
   const halfUndone = find((entry) => isUndo(entry.backfill) && isWaiting(entry))
   if (halfUndone !== undefined) return goOn(halfUndone)

@@ -23,9 +23,13 @@ export interface OnlineStatement {
   readonly why: string | undefined
 }
 
-/** Of a statement that keeps writers out. */
+/** How long others may have to wait. */
 export interface StatementLimits {
+  /** Behind a statement that itself waits for a lock. */
   readonly lockTimeoutMs: number
+  /** The same for one that asks for its lock at the end of its work, which would be lost. */
+  readonly lateLockTimeoutMs: number
+  /** For a statement that has its lock and reads no rows. */
   readonly statementTimeoutMs: number
 }
 
@@ -46,11 +50,18 @@ export interface DdlStatements {
   askOnline(text: string, back: string | undefined): OnlineStatement
   /** Undefined where the statement gains nothing by it, or the database has no such way. */
   prepareOnline(up: string, down: string): OnlinePreparation | undefined
+  /** Whether a statement can make others queue behind it. */
+  readonly hasLockLimits: boolean
   /**
-   * Runs statements outside a transaction. Those that keep writers out have limits; the others have none, whatever the
-   * application has set, since they may read for hours.
+   * The scripts that carry statements out, in order. Each can be run again after an error: it has undone what it did, or begins by
+   * clearing it away. Without an enclosing transaction no lock is held from one statement to the next. Statements that keep writers out have limits; those that let them pass have none, whatever the application
+   * has set, since they may read for hours. The application's settings are as they were afterwards.
    */
-  runLimited(statements: readonly string[], limits: StatementLimits): Script<void>
+  limited(
+    statements: readonly string[],
+    limits: StatementLimits,
+    options: { readonly isEnclosed: boolean },
+  ): readonly (() => Script<void>)[]
   /** Gives a type of the database, an enum's for instance, another name. */
   renameType(schema: string | undefined, from: string, to: string): readonly Statement[]
 }

@@ -1,9 +1,13 @@
 import type { DdlStatements } from './ddl.js'
+import type { FollowStatements } from './follow.js'
 import type { Health } from './health.js'
+import type { MigrationTexts } from './migration-texts.js'
 import type { Script } from './script.js'
 import type { Sql, SqlSpelling, Statement } from './sql.js'
 import type { StateStatements } from './state-statements.js'
 import type { CatalogueColumn, ColumnInfo, ColumnKind, TableInfo, TableName } from './table.js'
+
+export type { Followed } from './follow.js'
 
 /** A key as exact text, one entry a key column. */
 export type Key = readonly string[]
@@ -194,8 +198,8 @@ export interface Dialect extends SqlSpelling {
     rows: readonly UpdateRow[],
     values?: 'encoded' | 'restored',
   ): Script<UpdateOutcome>
-  /** Adds rows to the journal with the tokens of `columns` as they are stored now: one statement. */
-  noteImages(info: TableInfo, columns: readonly ColumnInfo[], rows: readonly ImageRow[], journal: Journal): Statement
+  /** Adds rows to the journal with the tokens of `columns` as they are stored now. */
+  noteImages(info: TableInfo, columns: readonly ColumnInfo[], rows: readonly ImageRow[], journal: Journal): Script<void>
   /** The last key of a page and how many keys it spans: one row, the key's cells and the count; no row = nothing left. */
   pageEnd(info: TableInfo, range: PageRange): Statement
   /** Writes expressions into the matching rows of a key range: one statement. */
@@ -217,8 +221,10 @@ export interface Dialect extends SqlSpelling {
 
   classifyError(error: unknown): ClassifiedError
   readonly ddl: DdlStatements
+  readonly follow: FollowStatements
   readonly health: Health
   readonly state: StateStatements
   /** The same for somebody else's transaction, where a plain read may show an old snapshot. */
   readonly enclosedState: StateStatements
+  readonly texts: MigrationTexts
 }

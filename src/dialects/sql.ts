@@ -60,37 +60,56 @@ export interface Statement {
 /** Renders a piece: `select * from "city" where id > $1` with `['7']`. */
 export function render(piece: Sql, spelling: SqlSpelling, label: string): Statement {
   const parameters: unknown[] = []
-  const text = write(piece, spelling, parameters)
+  const text = write(piece, spelling, (value) => {
+    parameters.push(value)
+    return spelling.placeholder(parameters.length)
+  })
   return { text, parameters, label }
 }
 
-function write(piece: Sql, spelling: SqlSpelling, parameters: unknown[]): string {
+/** Renders a piece as text alone, its values as literals: for files of plain SQL. */
+export function renderText(piece: Sql, spelling: SqlSpelling & { literal(text: string): string }): string {
+  return write(piece, spelling, (value) => {
+    if (value === null) return 'null'
+    return typeof value === 'number' ? String(value) : spelling.literal(String(value))
+  })
+}
+
+/** How a value gets into the text, or beside it. */
+type Bind = (value: unknown) => string
+
+function write(piece: Sql, spelling: SqlSpelling, bind: Bind): string {
   let text = piece.text[0] ?? ''
   for (let i = 0; i < piece.holes.length; i++) {
-    text += hole(piece.holes[i], spelling, parameters) + (piece.text[i + 1] ?? '')
+    text += hole(piece.holes[i], spelling, bind) + (piece.text[i + 1] ?? '')
   }
   return text
 }
 
-function hole(value: unknown, spelling: SqlSpelling, parameters: unknown[]): string {
-  if (isSql(value)) return write(value, spelling, parameters)
+function hole(value: unknown, spelling: SqlSpelling, bind: Bind): string {
+  if (isSql(value)) return write(value, spelling, bind)
   if (isIdentifier(value)) return value.identifier.map((name) => spelling.quote(name)).join('.')
   if (Array.isArray(value)) {
     if (value.length === 0) return 'null'
-    return value.map((item) => hole(item, spelling, parameters)).join(', ')
+    return value.map((item) => hole(item, spelling, bind)).join(', ')
   }
   if (value === undefined) {
     throw new RowshiftError('INVALID_DEFINITION', {
       message: 'a `sql` piece has an undefined value. Pass null for NULL, or check the variable.',
     })
   }
-  parameters.push(value)
-  return spelling.placeholder(parameters.length)
+  return bind(value)
 }
 
 function isIdentifier(value: unknown): value is Identifier {
   return typeof value === 'object' && value !== null && 'identifier' in value
 }
+
+/** Whether a query finds a row: one cell, 1 or 0. */
+export const findsRow = (query: Sql): Sql => sql`select case when exists (${query}) then 1 else 0 end`
+
+/** The same, understood by the database and not carried out: one cell, 0. */
+export const wouldFindRow = (query: Sql): Sql => sql`select case when 1 = 0 and exists (${query}) then 1 else 0 end`
 
 /** A stable text of a piece, for fingerprints: values included, no dialect involved. */
 export function describeSql(piece: Sql): string {

@@ -24,6 +24,7 @@ export interface RunRow extends PaceOverrides {
   readonly reasonCode: string | undefined
   readonly reason: string | undefined
   readonly table: string
+  /** Empty, as is `tableHash`, for a run that plain SQL has scheduled and nobody has begun to work on. */
   readonly definitionHash: string
   readonly tableHash: string
   /** Of the text of its functions, as whoever worked on it last had them. */
@@ -35,6 +36,8 @@ export interface RunRow extends PaceOverrides {
   readonly verification: string | undefined
   /** Days for which the journal is kept once the run has ended; undefined = there is none, 0 = it was removed. */
   readonly journalDays: number | undefined
+  /** `on` while triggers note the changes of its table, `over` once they are gone; undefined = it does not follow. */
+  readonly follow: 'on' | 'over' | undefined
   /** When a postponed run is looked at again. */
   readonly postponedUntil: string | undefined
   readonly createdAt: string
@@ -43,7 +46,7 @@ export interface RunRow extends PaceOverrides {
 }
 
 export type NewRun = Pick<RunRow, 'name' | 'status' | 'table' | 'definitionHash' | 'tableHash' | 'estimatedRows'> &
-  Partial<Pick<RunRow, 'journalDays'>>
+  Partial<Pick<RunRow, 'journalDays' | 'follow'>>
 
 /** Counters of a shard, cumulative over passes but for those of the current pass. */
 export interface Counters {
@@ -103,6 +106,9 @@ export interface ShardRow {
   readonly counters: Counters
 }
 
+/** Where in the way of a row it was stopped. */
+export type FailureStep = 'read' | 'transform' | 'validate' | 'encode' | 'write'
+
 /** A row that could not be written: `conflict` waits to be read again, `failed` waits for a replay. Never contents. */
 export interface FailureRow {
   readonly runId: number
@@ -111,6 +117,7 @@ export interface FailureRow {
   readonly shard: number
   readonly state: 'conflict' | 'failed'
   readonly code: string
+  readonly step: FailureStep
   readonly message: string
   readonly attempts: number
   readonly at: string
@@ -128,14 +135,31 @@ export interface JournalEntry {
   readonly after: readonly (string | null)[]
 }
 
+/** The key of a row that was inserted or changed, as a trigger noted it. */
+export interface Note {
+  readonly id: string
+  /** JSON array of the key's texts. */
+  readonly key: string
+}
+
 /** How many rows of a run could not be written for the same reason. */
 export interface FailureCount {
   readonly state: FailureRow['state']
   readonly code: string
+  readonly step: FailureStep
   readonly rows: number
 }
 
 /** What a worker must still hold to change its shard. */
+/** What a batch changes in its shard's row. */
+export interface FencedChange {
+  readonly batch: string
+  readonly cursorKey: string | undefined
+  /** The end of the range that the batch was made for; undefined = whatever it is. */
+  readonly upperKey: string | undefined
+  readonly add: Partial<Counters>
+}
+
 export interface Hold {
   readonly runId: number
   readonly shard: number
@@ -152,6 +176,8 @@ export interface StateStatements {
 
   /** Adds a run unless one with this name is active; returns the active one, locked. */
   insertRun(names: StateNames, run: NewRun): Script<RunRow>
+  /** Completes the row of a run that a migration of plain SQL has scheduled: it knows neither definition nor table. */
+  adoptRun(names: StateNames, id: number, run: NewRun): Script<RunRow>
   activeRun(names: StateNames, name: string): Script<RunRow | undefined>
   latestRun(names: StateNames, name: string): Script<RunRow | undefined>
   latestRuns(names: StateNames): Script<readonly RunRow[]>
@@ -174,6 +200,10 @@ export interface StateStatements {
   setPass(names: StateNames, id: number, pass: number): Statement
   setTransformHash(names: StateNames, id: number, hash: string): Statement
   setVerification(names: StateNames, id: number, json: string): Statement
+  /** Whether an earlier run of the backfill followed changes. */
+  hasFollowedBefore(names: StateNames, run: Pick<RunRow, 'id' | 'name'>): Script<boolean>
+  /** Says that changes are noted no more, for any run of a backfill. */
+  endFollow(names: StateNames, name: string): Statement
   setPace(names: StateNames, id: number, pace: PaceOverrides): Statement
   /** What the run has been told about its pace. */
   pace(names: StateNames, id: number): Script<PaceOverrides>
@@ -201,11 +231,7 @@ export interface StateStatements {
   cutShard(names: StateNames, runId: number, shard: number, upperKey: string): Statement
   heartbeat(names: StateNames, hold: Hold): Statement
   /** Advances cursor and counters if the hold still stands: exactly one row affected, or the batch must not be written. */
-  fence(
-    names: StateNames,
-    hold: Hold,
-    change: { readonly batch: string; readonly cursorKey: string | undefined; readonly add: Partial<Counters> },
-  ): Statement
+  fence(names: StateNames, hold: Hold, change: FencedChange): Statement
   /** Corrects counters inside the transaction that fenced. */
   addCounters(names: StateNames, runId: number, shard: number, add: Partial<Counters>): Statement
   /** By the claim alone: since the last batch a range may have become shorter, never longer. */
@@ -234,8 +260,10 @@ export interface StateStatements {
       readonly after?: string | undefined
     },
   ): Script<readonly FailureRow[]>
+  /** Which of these keys are listed as failures. */
+  failedKeys(names: StateNames, runId: number, keys: readonly string[]): Script<ReadonlySet<string>>
   countFailures(names: StateNames, runId: number): Script<{ readonly conflict: number; readonly failed: number }>
-  /** The same by code, the largest group first. */
+  /** The same by code and step, the largest group first. */
   failureCounts(names: StateNames, runId: number): Script<readonly FailureCount[]>
 
   /** The table that `noteImages` of the dialect adds to. */
@@ -255,6 +283,13 @@ export interface StateStatements {
   purgeJournal(names: StateNames, runId: number, limit: number): Script<number>
   /** Says that the run's journal is not whole any more. */
   dropJournal(names: StateNames, runId: number): Statement
+
+  /** Some of the notes for a backfill. One with a lower id may still come: its transaction may commit later. */
+  notes(names: StateNames, backfill: string, limit: number): Script<readonly Note[]>
+  countNotes(names: StateNames, backfill: string): Script<number>
+  /** These very notes, and no others: whoever changes a row again adds a further one. */
+  deleteNotes(names: StateNames, ids: readonly string[]): Script<void>
+  dropNotes(names: StateNames, backfill: string): Statement
 
   /** Of the application's tables, by name. */
   recordedVersions(names: StateNames): Script<readonly RecordedVersion[]>
@@ -277,6 +312,17 @@ export interface RecordedVersion {
   /** ISO 8601 in UTC, by the database's clock. */
   readonly recordedAt: string
 }
+
+/** The state tables, without the prefix of their names. */
+export const stateTableNames = [
+  'run',
+  'checkpoint',
+  'failure',
+  'journal',
+  'change',
+  'budget',
+  'schema_version',
+] as const
 
 /** Version of the state tables this rowshift creates and understands. */
 export const stateVersion = 1

@@ -6,6 +6,7 @@ export const errorCodes = {
   // Definitions and configuration: found before anything is read.
   INVALID_DEFINITION: 'an option of a definition is missing, unknown or of the wrong kind',
   DUPLICATE_BACKFILL: 'two definitions share one name',
+  VALIDATOR_MISSING: '`validate` needs the packages class-validator and class-transformer',
   UNKNOWN_BACKFILL: 'no definition has this name',
   IN_PLACE_NEEDS_WHERE: 'a column is read and written, but nothing tells migrated rows from new ones',
   SCHEDULE_NEEDS_WHERE: 'a background run needs a `where`: without one it cannot tell what is left',
@@ -18,7 +19,15 @@ export const errorCodes = {
   VERSION_ORDER: 'versions are not defined oldest first',
   VERSION_UNKNOWN: 'versions do not have the version that is asked for',
   VERSION_PATH: 'no steps lead from one version to the other',
+  VERSION_NEWER: 'a row has a later version than the code knows',
   STEP_INCOMPLETE: 'a step left out a column that its version has',
+  STEP_FAILED: 'a step threw for a record',
+  RECORD_INVALID: 'a converted record is not what its version says',
+  RECORD_FILTERED: 'a filter leaves this record out',
+  RECORD_TOO_DEEP: 'records lie within records without end',
+  UNSUPPORTED_SHAPE: 'a shape cannot say itself as JSON Schema',
+  FILE_INVALID: 'a file of records cannot be read as what its name says',
+  VALIDATION_UNAVAILABLE: 'what validates a version is not installed, not declared, or cannot be waited for',
 
   // The command line.
   INVALID_USAGE: 'the command line names no such command, option or value',
@@ -40,8 +49,13 @@ export const errorCodes = {
   PAGE_NOT_A_RANGE: 'a page would scan the table instead of a range of its key',
   KEY_WRITTEN: 'a definition writes a key column',
   UNIQUE_NEEDS_INDEX: '`unique` needs a unique index on the column to be safe against other writers',
+  FOLLOW_IN_PLACE: 'a followed backfill writes a column that it reads',
+  FOLLOW_UNSUPPORTED: 'no trigger can note every change of this table',
+  FOLLOW_NOT_PERMITTED: 'the user may not make the trigger that `follow` needs',
   READ_REPLICA: 'the connection leads to a read replica',
   CONNECTION_UNAVAILABLE: 'the pool gave no further connection in time',
+
+  ASSERTION_FAILED: 'what `verify.before` asks for is not so',
 
   // State tables and runs.
   STATE_VERSION: 'the state tables were made by a newer rowshift',
@@ -50,6 +64,7 @@ export const errorCodes = {
   TABLE_CHANGED: 'the table is not as it was when the run was started',
   RUN_NOT_FOUND: 'there is no run of this backfill',
   RUN_TRANSITION: 'the run is in a state that does not allow this',
+  FOLLOW_LOST: 'the trigger that notes changes for `follow` is gone, so some may be missing',
   JOURNAL_FULL: 'the journal of the run has reached its size limit',
 
   // Generated migrations.
@@ -58,16 +73,20 @@ export const errorCodes = {
   VERSION_BEHIND: 'the code has an earlier version of an entity than the database',
   VERSION_MISSING: 'a changed entity has no schema version',
   SCHEMA_DRIFT: 'a table and its entity differ, but their version is the same',
+  MIGRATIONS_PENDING: 'the database has not had every migration that is there',
+  PRISMA_FAILED: "a command of Prisma's own failed",
   NOT_WRITTEN: 'a generated definition still lacks its function',
 
   // What a batch can meet.
   TRANSFORM_FAILED: 'the transform threw for a row',
   INVALID_VALUE: 'the transform returned a value that the column cannot hold',
+  VALIDATION_FAILED: 'the transform returned what the class of `validate` does not allow',
   UNREADABLE_VALUE: 'a stored value cannot be represented in the declared type',
   WHERE_STILL_TRUE: 'a written row still matches `where`, so it would be migrated again',
   CONFLICT: 'a row kept changing between read and write',
   CHANGED_SINCE: 'undo left a row alone that was changed after the run',
   UNIQUE_EXHAUSTED: '`unique` found no free value',
+  ROW_NOT_FOUND: 'a row to be updated is not in the table',
   ROW_REFUSED: 'the database refused a row of the batch',
   DATABASE_ERROR: 'the database refused a statement for a reason that blames no row',
   DATABASE_UNAVAILABLE: 'deadlocks, lock timeouts or lost connections outlasted every retry',
@@ -83,6 +102,9 @@ export const errorCodes = {
   NOT_AWAITED: 'a rowshift call in a migration was not awaited',
   GATE_SHUT: 'a migration needs a completed run',
   GATE_IN_SAME_TRANSACTION: 'the schedule and its gate are in one transaction',
+
+  // Tests of applications.
+  CRASH_TEST_UNUSABLE: 'a crash test cannot tell anything',
 } as const
 
 /** A stable, documented code: see docs/errors.md. */

@@ -1,5 +1,5 @@
-import type { PlannedBackfill, PlannedColumn, TablePlan } from './table-plan.js'
-import { propertyName, quote } from './typescript.js'
+import { propertyName, quote } from '../adapters/source-text.js'
+import { isComplete, type PlannedBackfill, type PlannedColumn, type TablePlan } from './table-plan.js'
 
 /** The file of a definition: tables and columns by name, the row types of both versions, and no entity. */
 export function definitionText(
@@ -8,7 +8,11 @@ export function definitionText(
   imports: { readonly history?: string },
 ): string {
   const { step } = backfill
-  const names = ['defineBackfill', ...(backfill.where.joins === 'or' ? ['sql'] : []), ...(step ? [] : ['toBeWritten'])]
+  const names = [
+    'defineBackfill',
+    ...(backfill.where?.joins === 'or' ? ['sql'] : []),
+    ...(isComplete(backfill) ? [] : ['toBeWritten']),
+  ]
   const history =
     step && imports.history ? `import { ${step.history.exportName} } from ${quote(imports.history)}\n` : ''
   return `import { ${names.sort().join(', ')} } from 'rowshift'
@@ -19,7 +23,7 @@ export const ${backfill.exportName} = defineBackfill({
   table: ${quote(backfill.table)},
   select: ${columnsText(backfill.select)},
   write: ${columnsText(backfill.write)},
-  where: ${whereText(backfill)},
+  where: ${whereText(backfill, plan)},
   transform: ${step ? upgradeText(plan, backfill, step) : stubText(backfill)},
 ${reverseText(plan, backfill, step)}})
 `
@@ -28,7 +32,14 @@ ${reverseText(plan, backfill, step)}})
 function comment(plan: TablePlan, backfill: PlannedBackfill): string {
   const { entity } = plan.change
   const from = plan.from ? ` ${plan.from}` : ''
-  const first = `${entity}${from} to ${plan.to}: fills ${list(backfill.write.map(({ column }) => column))}.`
+  const columns = list(backfill.write.map(({ column }) => column))
+  if (!backfill.where) {
+    return `/**
+ * ${entity}${from} to ${plan.to}: rewrites values. Leave in \`write\`, and in what is returned, the columns that the upgrade changes, and
+ * say in \`where\` which rows are still to be rewritten: until then the migration refuses to run.
+ */`
+  }
+  const first = `${entity}${from} to ${plan.to}: fills ${columns}.`
   if (backfill.step) return `/** ${first} */`
   return `/**
  * ${first} Replace \`toBeWritten\` by a function: until then the migration refuses to run.
@@ -45,7 +56,9 @@ function declaration({ word, values }: PlannedColumn): string {
   return `[${[...values.map(quote), ...(word.endsWith('?') ? ['null'] : [])].join(', ')}]`
 }
 
-function whereText({ where }: PlannedBackfill): string {
+function whereText({ where }: PlannedBackfill, { from, to }: TablePlan): string {
+  if (!where)
+    return `toBeWritten.where(${quote(`still as ${from ?? 'the version before'} has them, and not as ${to}`)})`
   if (where.joins === 'and') return `{ ${where.columns.map((column) => `${propertyName(column)}: null`).join(', ')} }`
   return `sql\`${where.columns.map((column) => `\${sql.id(${quote(column)})} is null`).join(' or ')}\``
 }
@@ -55,7 +68,8 @@ type Step = NonNullable<PlannedBackfill['step']>
 function upgradeText(plan: TablePlan, backfill: PlannedBackfill, step: Step): string {
   const isOld = (column: PlannedColumn) => !plan.change.added.some(({ name }) => name === column.column)
   const read = backfill.select.filter(isOld)
-  const record = recordText(read, new Set(backfill.restored))
+  // Columns that are dropped may be NULL by their declaration, and never are.
+  const record = recordText(read, new Set(backfill.where ? backfill.restored : []))
   const after = `${step.history.exportName}.convert(${record}, { from: ${quote(step.from)}, to: ${quote(step.to)}, as: 'plain' })`
   const changes = backfill.write.map(({ column, property, word }) => {
     const value = `after${access(property)}${word.endsWith('?') ? ' ?? null' : ''}`
@@ -91,13 +105,17 @@ function stubText(backfill: PlannedBackfill): string {
 function reverseText(plan: TablePlan, backfill: PlannedBackfill, step: Step | undefined): string {
   const restored = backfill.restored.map((column) => `"${column}"`).join(', ')
   if (backfill.reverse === 'not-needed') return `  reverse: 'not-needed',\n`
+  if (backfill.reverse === 'lost' && !backfill.where) {
+    return '  // The old values are gone, so taking this back is refused. Write `reverse` here, or a downgrade, if they can be computed.\n'
+  }
   if (backfill.reverse === 'lost' || !step) {
     const remedy = step ? 'Write `reverse` here, or a downgrade' : 'Write `reverse: (row) => ({ ... })`'
     return `  // ${restored} would be empty after taking this back, so that is refused. ${remedy}, if it can be computed.\n`
   }
   const isOverwritten = (name: string) => plan.choice.shadows.some(({ column }) => column === name)
+  const isWritten = (name: string) => backfill.write.some(({ column }) => column === name)
   const newer = [
-    ...backfill.select.filter(({ column }) => isInNewer(plan, column) && !isOverwritten(column)),
+    ...backfill.select.filter(({ column }) => isInNewer(plan, column) && !isOverwritten(column) && !isWritten(column)),
     ...backfill.write,
   ]
   const isRestored = new Set(backfill.restored)

@@ -1,27 +1,4 @@
-import { basename, dirname, resolve } from 'node:path'
-
-/** Where a migration is written and what its class is called, as `typeorm migration:generate` has it. */
-export interface MigrationPlace {
-  readonly file: string
-  readonly className: string
-}
-
-/** `migrations/CitySlug` at 1763700000002 is `migrations/1763700000002-CitySlug.ts` with `CitySlug1763700000002`. */
-export function migrationPlace(path: string, timestamp: number, extension: string): MigrationPlace {
-  const full = resolve(path)
-  const name = basename(full).replace(/\.[cm]?[jt]s$/, '')
-  return { file: resolve(dirname(full), `${timestamp}-${name}${extension}`), className: `${pascal(name)}${timestamp}` }
-}
-
-const wordsOf = (text: string): string[] => text.split(/[^\p{L}\p{N}]+/u).filter(Boolean)
-
-/** `city-slug` is `CitySlug`. */
-export function pascal(text: string): string {
-  const joined = wordsOf(text)
-    .map((word) => word[0]!.toUpperCase() + word.slice(1))
-    .join('')
-  return /^\p{N}/u.test(joined) ? `_${joined}` : joined
-}
+import { pascal, wordsOf } from '../adapters/source-text.js'
 
 function camel(text: string): string {
   const name = pascal(text)

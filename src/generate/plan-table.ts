@@ -24,7 +24,7 @@ export function planTable(change: TableChange, versions: EntityVersions, renames
     .map(({ after }) => ({ column: after.name, shadow: shadowName(after.name, to) }))
   const choice = { renames, shadows }
   const draft = { change, from: versions.recorded, to, choice }
-  const backfill = change.isNew ? undefined : planBackfill(draft, step)
+  const backfill = change.isNew ? undefined : (planBackfill(draft, step) ?? planRewriting(draft, step))
   const dropped = goneColumns(draft)
   return { ...draft, backfill, lost: backfill ? [] : dropped }
 }
@@ -103,6 +103,37 @@ function planBackfill(
     restored: [...gone, ...shadowOf.keys()],
     kept: required.map(({ after }) => after.name),
     reverse: !needsOldValues ? 'not-needed' : canDowngrade ? 'downgrade' : 'lost',
+  }
+}
+
+/** Values that change while their columns stay: all that is known is that the upgrade is a function. */
+function planRewriting(
+  draft: Draft,
+  step: { from: string; history: VersionHistory } | undefined,
+): PlannedBackfill | undefined {
+  const { change, to } = draft
+  const isSettled = change.added.length + change.dropped.length === 0
+  if (!step || !isSettled || !step.history.hasFunction(step.from, to)) return undefined
+  const shapes = shapeOf(change, step, to)
+  const columns = change.columns.filter(({ name, word }) => word !== undefined && shapes.has(name))
+  const isNullable = new Map(change.changed.map(({ after }) => [after.name, after.isNullable]))
+  const declared = columns.map((column) =>
+    declare(change, column, shapes, column.isNullable || isNullable.get(column.name) === true),
+  )
+  const isPrimary = new Set(columns.filter((column) => column.isPrimary).map(({ name }) => name))
+  const write = declared.filter(({ column }) => !isPrimary.has(column))
+  if (write.length === 0) return undefined
+  return {
+    ...definitionNames(change.table, to),
+    table: change.table,
+    select: declared,
+    write,
+    where: undefined,
+    mayStayNull: false,
+    step: { ...step, to },
+    restored: write.map(({ column }) => column),
+    kept: [],
+    reverse: step.history.hasPath(to, step.from) ? 'downgrade' : 'lost',
   }
 }
 

@@ -19,6 +19,8 @@ export interface VersionHistory {
   readonly versions: readonly string[]
   /** Whether steps lead from one version to the other. */
   hasPath(from: string, to: string): boolean
+  /** Whether one of those steps has a function. */
+  hasFunction(from: string, to: string): boolean
 }
 
 /** A column in a definition: its name, its word, and the property that a version's shape calls it by. */
@@ -41,8 +43,11 @@ export interface PlannedBackfill {
   readonly table: string
   readonly select: readonly PlannedColumn[]
   readonly write: readonly PlannedColumn[]
-  /** Rows are migrated when none of these is NULL; where every written column may stay NULL, when one of them is not. */
-  readonly where: { readonly columns: readonly string[]; readonly joins: 'and' | 'or' }
+  /**
+   * Rows are migrated when none of these is NULL; where every written column may stay NULL, when one of them is not. Undefined where
+   * values are rewritten in place: no column tells, so that the condition is to be written.
+   */
+  readonly where: { readonly columns: readonly string[]; readonly joins: 'and' | 'or' } | undefined
   /** Whether every written column may stay NULL, so that rows are left out for which all do. */
   readonly mayStayNull: boolean
   readonly step: { readonly from: string; readonly to: string; readonly history: VersionHistory } | undefined
@@ -53,6 +58,9 @@ export interface PlannedBackfill {
   /** `lost`: the old values are gone and nothing says how to compute them. */
   readonly reverse: 'not-needed' | 'downgrade' | 'lost'
 }
+
+/** Whether nothing is left to be filled in by hand. */
+export const isComplete = ({ step, where }: PlannedBackfill): boolean => step !== undefined && where !== undefined
 
 /** All that was decided about one table. */
 export interface TablePlan {

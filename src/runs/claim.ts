@@ -6,6 +6,7 @@ import { maxLeaseMs } from '../backfill/limits.js'
 import { type Decision, keep, undo } from '../backfill/transaction.js'
 import type { Script } from '../dialects/script.js'
 import type { RunRow, ShardRow } from '../dialects/state-statements.js'
+import { moveRun } from './move-run.js'
 import { isClaimable, type RunStatus } from './run-status.js'
 
 /** A shard in this worker's hands. */
@@ -48,18 +49,17 @@ export function* claimShard(database: Database, runId: number, options: ClaimOpt
   if (!run || !status || !(isClaimable(status) || options.from.includes(status)))
     return undo({ status: 'not-claimable', run })
   yield* options.check(run)
-  const start = { from: status, to: 'running', isActive: true, isFinished: false } as const
   const shard = yield* dialect.state.freeShard(stateNames, runId)
   if (!shard) {
     const shards = yield* dialect.state.shards(stateNames, runId)
     if (shards.some((other) => other.status !== 'done')) return undo({ status: 'busy', run })
-    if (status !== 'interrupted' && status !== 'postponed') return undo({ status: 'all-done', run })
-    // Stopped or postponed after its last batch, before its pass was ended: whoever comes next ends it.
-    yield* dialect.state.moveRun(stateNames, runId, start)
+    if (status === 'running') return undo({ status: 'all-done', run })
+    // Nothing to read from the start, or left after its last batch: whoever comes ends the pass.
+    yield* moveRun(database, run, 'running')
     return keep({ status: 'all-done', run: { ...run, status: 'running' } })
   }
   const leased = options.isTooSlow ? Math.min(2 * shard.leaseMs, maxLeaseMs) : shard.leaseMs
-  if (status !== 'running') yield* dialect.state.moveRun(stateNames, runId, start)
+  if (status !== 'running') yield* moveRun(database, run, 'running')
   return keep(yield* takeShard(database, { ...run, status: 'running' }, shard, leased))
 }
 

@@ -1,22 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database, Session } from '../adapters/database.js'
 import type { Connections } from '../backfill/connections.js'
+import type { FailureLimit } from '../backfill/failure-limit.js'
 import { startHeartbeat } from '../backfill/heartbeat.js'
 import { withFaultsMended } from '../backfill/mend.js'
 import { Pace } from '../backfill/pacing.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
+import { WrittenSample } from '../backfill/recompute.js'
 import { runShard, type ShardOutcome } from '../backfill/run-backfill.js'
 import type { Admission } from '../backfill/shard-context.js'
 import { type Decision, keep, kept, reading, type Scope, undo } from '../backfill/transaction.js'
-import { checkSample, KeySample, type Verification } from '../backfill/verify.js'
+import { KeySample, type Verification, verifyTable } from '../backfill/verify.js'
 import { countMatching } from '../backfill/walk-keys.js'
 import type { Script } from '../dialects/script.js'
 import type { Counters, RunRow, ShardRow } from '../dialects/state-statements.js'
 import type { ErrorCode } from '../errors/codes.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { type Claim, type Claimed, claimShard, workerName } from './claim.js'
-import { concludeRun, endPass, move } from './finish-run.js'
+import { drainRun } from './drain-run.js'
+import { concludeRun, endPass } from './finish-run.js'
+import { requireFollowed } from './follow.js'
+import { moveRun } from './move-run.js'
 import { RunProgress } from './run-progress.js'
 import type { RunCounts, RunResult } from './run-result.js'
 import { isClaimable, type RunStatus } from './run-status.js'
@@ -41,6 +46,8 @@ export interface ExecuteOptions {
   readonly acceptsChanged?: boolean | undefined
   /** Whether to wait for shards that others hold; else the outcome is `held`, once nothing is free. */
   readonly waitsForOthers: boolean
+  /** How many rows may fail, if the definition does not say. */
+  readonly failureLimit: FailureLimit
   /** How long a batch may burden the database, in milliseconds. Default 500. */
   readonly targetMs?: number | undefined
   /** Reasons to wait; undefined = there are none. */
@@ -56,13 +63,19 @@ export interface ExecuteOptions {
   readonly onProgress: (progress: Progress) => void
 }
 
+/** The definition's own, or that of the place. */
+function failureLimitOf({ prepared, failureLimit }: ExecuteOptions): FailureLimit {
+  return prepared.definition.maxFailures ?? failureLimit
+}
+
 /**
  * Works on a run until it ends, is stopped, or belongs to others: claim a shard, run it, and when none is left decide what
  * follows. Everything that counts is in the tables, so it can begin at any moment of a run's life.
  */
 export async function executeRun(options: ExecuteOptions & { readonly waitsForOthers: true }): Promise<RunResult>
 export async function executeRun(options: ExecuteOptions): Promise<RunResult | 'held'>
-export async function executeRun(options: ExecuteOptions): Promise<RunResult | 'held'> {
+export async function executeRun(given: ExecuteOptions): Promise<RunResult | 'held'> {
+  const options = { ...given, prepared: await everyRowIfFollowedBefore(given) }
   try {
     return await workOnRun(options)
   } finally {
@@ -71,16 +84,36 @@ export async function executeRun(options: ExecuteOptions): Promise<RunResult | '
   }
 }
 
+/**
+ * After a run that followed, rows may have changed that nobody noted, and `where` does not tell them: the next one goes over every
+ * row, and writes those that are not as its transform makes them.
+ */
+async function everyRowIfFollowedBefore(options: ExecuteOptions): Promise<PreparedBackfill> {
+  const { database, prepared, run, scope } = options
+  if (!prepared.follow || prepared.plan === prepared.follow.plan) return prepared
+  const { dialect, stateNames } = database
+  const isFurther = await inTransaction(options, () =>
+    reading(dialect, scope, dialect.state.hasFollowedBefore(stateNames, run)),
+  )
+  return isFurther ? { ...prepared, plan: prepared.follow.plan } : prepared
+}
+
 async function workOnRun(options: ExecuteOptions): Promise<RunResult | 'held'> {
   const { database, prepared, scope } = options
-  let met = new MetKeys(options.run.pass, prepared.definition.verify.sample)
+  const { recomputes, sample } = prepared.definition.verify
+  const written = recomputes ? new WrittenSample(sample) : undefined
+  let met = new MetKeys(options.run.pass, sample)
   const transact = <T>(body: () => Script<Decision<T>>) => inTransaction(options, () => scope.wrap(body()))
-  const check = (run: RunRow) => requireSameCode(options, run)
+  function* check(run: RunRow) {
+    yield* requireSameCode(options, run)
+    yield* requireFollowed(database, prepared, run)
+  }
   let from = options.from
   const pace = new Pace({ ...prepared.definition, targetMs: options.targetMs ?? defaultTargetMs })
   let isTooSlow = false
 
   let isWaiting = false
+  let isDrained = false
 
   for (;;) {
     if (options.stop.aborted) return leave(options)
@@ -106,16 +139,23 @@ async function workOnRun(options: ExecuteOptions): Promise<RunResult | 'held'> {
       continue
     }
     if (claim.status === 'all-done') {
-      const end = await transact(() => endPass(database, scope, prepared, options.run.id))
-      if (end === 'verify') return verifyRun(options, met)
+      const end = await transact(() => endPass(database, scope, prepared, options.run.id, failureLimitOf(options)))
+      if (end === 'verify' && !isDrained && prepared.follow) {
+        const drained = await drainRun(options, { takesOver: false, extent: 'present' })
+        isDrained = drained === 'drained'
+        if (drained === 'held' && !options.waitsForOthers) return 'held'
+        if (drained === 'held') await sleep(busyPollMs, undefined, { signal: options.stop }).catch(() => undefined)
+        continue
+      }
+      if (end === 'verify') return verifyRun(options, met, written)
       if (end === 'rows-failed' || end === 'writers-still-old') return resultOf(options)
       continue
     }
     const { takenFrom } = claim.shard
     if (takenFrom !== undefined && takenFrom !== workerName) options.onTakeOver?.(takenFrom)
     // Each pass meets every key, so the last one's sample is enough.
-    if (claim.run.pass !== met.pass) met = new MetKeys(claim.run.pass, prepared.definition.verify.sample)
-    const { outcome, batches } = await work(options, claim, met, pace)
+    if (claim.run.pass !== met.pass) met = new MetKeys(claim.run.pass, sample)
+    const { outcome, batches } = await work(options, claim, { met, written, pace })
     // Fenced before its first commit, a worker is too slow for the lease: smaller batches, and a longer lease.
     isTooSlow = outcome === 'claim-lost' && batches === 0
     if (isTooSlow) pace.halve()
@@ -162,8 +202,7 @@ async function steal(options: ExecuteOptions, run: RunRow): Promise<Claimed | un
 async function work(
   options: ExecuteOptions,
   claim: Claimed,
-  met: MetKeys,
-  pace: Pace,
+  { met, written, pace }: { readonly met: MetKeys; readonly written: WrittenSample | undefined; readonly pace: Pace },
 ): Promise<{ readonly outcome: ShardOutcome; readonly batches: number }> {
   const { database, prepared, connections, scope } = options
   const lost = new AbortController()
@@ -186,6 +225,8 @@ async function work(
       scope,
       hold: claim.hold,
       shard: claim.shard,
+      pass: claim.run.pass,
+      failureLimit: failureLimitOf(options),
       pace,
       admission: admissionOf(options),
       stop: options.stop,
@@ -198,6 +239,7 @@ async function work(
       onKeys: (keys) => {
         for (const key of keys) met.sample.add(key)
       },
+      written,
     })
     const isAsked = options.stop.aborted || options.abort.aborted
     return { outcome: outcome === 'stopped' && lost.signal.aborted && !isAsked ? 'claim-lost' : outcome, batches }
@@ -272,7 +314,11 @@ function* postpone(
   if (!run || !status || !(isClaimable(status) || from.includes(status))) return undo('over')
   // Others may have other throttles, and be at work.
   if (status === 'running' && isWorkedOn(yield* dialect.state.shards(stateNames, id))) return undo('waiting')
-  yield* move(database, run, 'postponed', 'THROTTLED', waiting.reason, waiting.forMs)
+  yield* moveRun(database, run, 'postponed', {
+    code: 'THROTTLED',
+    reason: waiting.reason,
+    postponedMs: waiting.forMs,
+  })
   return keep('waiting')
 }
 
@@ -287,24 +333,28 @@ function* interrupt({ database, run: { id } }: ExecuteOptions, claim?: Claimed, 
   const shards = yield* dialect.state.shards(stateNames, id)
   // Nobody may be left to look again at a run that is postponed; who is will say so when it looks.
   const isLeft = run?.status === 'postponed' || (run?.status === 'running' && !isWorkedOn(shards))
-  if (run && isLeft) yield* move(database, run, 'interrupted', why?.code, why?.reason)
+  if (run && isLeft) yield* moveRun(database, run, 'interrupted', why)
   return keep(undefined)
 }
 
-function* fail({ database, run: { id } }: ExecuteOptions, { code, reason }: Reason) {
+function* fail({ database, run: { id } }: ExecuteOptions, why: Reason) {
   const { dialect, stateNames } = database
   const run = yield* dialect.state.lockRun(stateNames, id)
   yield dialect.state.dropClaims(stateNames, id)
-  if (run?.status === 'running') yield* move(database, run, 'failed', code, reason)
+  if (run?.status === 'running') yield* moveRun(database, run, 'failed', why)
   return keep(undefined)
 }
 
-async function verifyRun(options: ExecuteOptions, met: MetKeys): Promise<RunResult> {
+async function verifyRun(
+  options: ExecuteOptions,
+  met: MetKeys,
+  written: WrittenSample | undefined,
+): Promise<RunResult> {
   const { database, prepared, scope } = options
   const verification = await inRetry(options, async (session): Promise<Verification> => {
     const sample = await sampleOfAll(options, session, met)
-    const checked = await checkSample(database.dialect, scope, session, prepared, sample.keys)
-    return { isPassed: checked.refused.length === 0, remaining: 0, ...checked }
+    const place = { dialect: database.dialect, scope, session, prepared, signal: options.abort }
+    return verifyTable(place, 0, sample.keys, written)
   })
   await inTransaction(options, () => scope.wrap(concludeRun(database, options.run.id, verification)))
   return resultOf(options)
@@ -373,7 +423,7 @@ async function resultOf(options: ExecuteOptions): Promise<RunResult> {
       return {
         ...outcome,
         status: 'completed',
-        coverage: prepared.plan.endsWithWrite ? 'every-match' : 'keys-once',
+        coverage: prepared.follow ? 'followed' : prepared.plan.endsWithWrite ? 'every-match' : 'keys-once',
         verification: JSON.parse(run.verification ?? 'null') as Verification,
       }
     case 'failed':

@@ -4,7 +4,7 @@ import { prepareBackfill } from '../backfill/prepare-backfill.js'
 import { type Decision, keep } from '../backfill/transaction.js'
 import type { Script } from '../dialects/script.js'
 import type { RunRow } from '../dialects/state-statements.js'
-import { move } from './finish-run.js'
+import { moveRun } from './move-run.js'
 import { inForeground } from './run-in-foreground.js'
 import { startRun } from './start-run.js'
 
@@ -30,6 +30,9 @@ function* complete(database: Database, run: RunRow): Script<Decision<RunRow>> {
   const locked = (yield* dialect.state.lockRun(stateNames, run.id)) ?? run
   if (locked.status === 'completed') return keep(locked)
   yield dialect.state.dropClaims(stateNames, run.id)
-  yield* move(database, locked, 'completed', fakedCode, 'marked as completed by hand, no row was worked on')
+  yield* moveRun(database, locked, 'completed', {
+    code: fakedCode,
+    reason: 'marked as completed by hand, no row was worked on',
+  })
   return keep((yield* dialect.state.lockRun(stateNames, run.id)) ?? locked)
 }

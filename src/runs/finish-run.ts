@@ -1,13 +1,15 @@
 import type { Database } from '../adapters/database.js'
 import { writeKey } from '../backfill/cursor.js'
+import { type FailureLimit, tolerated } from '../backfill/failure-limit.js'
 import { readLastKey } from '../backfill/keyset-reader.js'
 import { maxSweeps } from '../backfill/limits.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import { type Decision, keep, readModeIn, type Scope, undo } from '../backfill/transaction.js'
-import type { Verification } from '../backfill/verify.js'
+import { describeVerification, nothingToVerify, type Verification } from '../backfill/verify.js'
 import type { Script } from '../dialects/script.js'
 import type { RunRow, ShardRow } from '../dialects/state-statements.js'
-import { isActive, type RunStatus } from './run-status.js'
+import { moveRun } from './move-run.js'
+import { isClaimable, type RunStatus } from './run-status.js'
 
 export type PassEnd =
   /** A shard is open, for somebody else or because a conflict is left in it, or the run has been ended. */
@@ -28,17 +30,20 @@ export function* endPass(
   scope: Scope,
   prepared: PreparedBackfill,
   runId: number,
+  failureLimit: FailureLimit,
 ): Script<Decision<PassEnd>> {
   const { dialect, stateNames } = database
   const run = yield* dialect.state.lockRun(stateNames, runId)
-  if (!run || (run.status !== 'running' && run.status !== 'scheduled')) return undo('not-yet')
+  if (run?.status !== 'running') return undo('not-yet')
   const shards = yield* dialect.state.shards(stateNames, runId)
   if (shards.some((shard) => shard.status === 'open')) return undo('not-yet')
 
   const { conflict, failed } = yield* dialect.state.countFailures(stateNames, runId)
+  const keys = shards.reduce((sum, { counters }) => sum + counters.passScanned, 0)
   // What an undo could not restore is listed and stays as it is.
-  if (failed > 0 && prepared.work.form !== 'restore') {
-    yield* move(database, run, 'failed', 'ROWS_FAILED', `${failed} rows could not be migrated`)
+  if (failed > tolerated(failureLimit, keys) && prepared.work.form !== 'restore') {
+    const reason = describeFailed(failed, failureLimit)
+    yield* moveRun(database, run, 'failed', { code: 'ROWS_FAILED', reason })
     return keep('rows-failed')
   }
   // Whoever claims a shard settles its conflicts first.
@@ -47,15 +52,13 @@ export function* endPass(
     return keep('not-yet')
   }
   const hasWritten = shards.some((shard) => shard.counters.passWritten > 0)
-  if (!prepared.plan.endsWithWrite || !hasWritten) return undo('verify')
+  // Rows that came behind the cursor were noted, where changes are followed.
+  if (!prepared.plan.endsWithWrite || !hasWritten || prepared.follow) return undo('verify')
   if (run.pass >= maxSweeps) {
-    yield* move(
-      database,
-      run,
-      'paused',
-      'WRITERS_STILL_OLD',
-      `rows kept matching through ${maxSweeps} sweeps: some application still writes the old way`,
-    )
+    yield* moveRun(database, run, 'paused', {
+      code: 'WRITERS_STILL_OLD',
+      reason: `rows kept matching through ${maxSweeps} sweeps: some application still writes the old way`,
+    })
     return keep('writers-still-old')
   }
   yield* startSweep(database, scope, prepared, run, shards)
@@ -82,47 +85,40 @@ function* startSweep(
   }
 }
 
-/** Stores the verification and ends the run by it. */
+/** Completes a run of an empty table, on which nobody need ever work: whether it was one. The body of one transaction. */
+export function* completeEmpty(database: Database, runId: number): Script<Decision<boolean>> {
+  const { dialect, stateNames } = database
+  const run = yield* dialect.state.lockRun(stateNames, runId)
+  if (run?.status !== 'scheduled' || run.startedAt !== undefined) return undo(false)
+  const shards = yield* dialect.state.shards(stateNames, runId)
+  if (shards.some((shard) => shard.status === 'open')) return undo(false)
+  yield dialect.state.setVerification(stateNames, runId, JSON.stringify(nothingToVerify))
+  yield* moveRun(database, run, 'completed')
+  return keep(true)
+}
+
+/**
+ * Stores the verification and ends the run by it. Whoever waits for a throttle finds that nobody holds a shard any more and calls the run
+ * postponed, or interrupted when it stops: that takes nothing away from what was verified.
+ */
 export function* concludeRun(
   database: Database,
   runId: number,
   verification: Verification,
 ): Script<Decision<RunRow | undefined>> {
   const { dialect, stateNames } = database
-  const run = yield* dialect.state.lockRun(stateNames, runId)
-  if (!run || (run.status !== 'running' && run.status !== 'scheduled')) return undo(run)
+  const found = yield* dialect.state.lockRun(stateNames, runId)
+  if (!found || !isClaimable(found.status as RunStatus)) return undo(found)
+  const run: RunRow = { ...found, status: 'running' }
+  if (found.status !== 'running') yield* moveRun(database, found, 'running')
   yield dialect.state.setVerification(stateNames, runId, JSON.stringify(verification))
-  if (verification.isPassed) yield* move(database, run, 'completed')
-  else yield* move(database, run, 'failed', 'VERIFY_FAILED', describe(verification))
+  if (verification.isPassed) yield* moveRun(database, run, 'completed')
+  else yield* moveRun(database, run, 'failed', { code: 'VERIFY_FAILED', reason: describeVerification(verification) })
   return keep(yield* dialect.state.lockRun(stateNames, runId))
 }
 
-function describe({ remaining, checked, refused }: Verification): string {
-  const reasons = [
-    ...(remaining > 0 ? [`${remaining} rows still match`] : []),
-    ...(refused.length > 0
-      ? [`\`verify.check\` was false for ${refused.length} of ${checked} rows: keys ${JSON.stringify(refused)}`]
-      : []),
-  ]
-  return reasons.join('; ')
-}
-
-/** Changes the status of a locked run. */
-export function* move(
-  database: Database,
-  run: RunRow,
-  to: RunStatus,
-  reasonCode?: string,
-  reason?: string,
-  postponedMs?: number,
-): Script<boolean> {
-  return yield* database.dialect.state.moveRun(database.stateNames, run.id, {
-    from: run.status,
-    to,
-    isActive: isActive(to),
-    isFinished: to === 'completed' || to === 'failed' || to === 'cancelled',
-    reasonCode,
-    reason,
-    postponedMs,
-  })
+function describeFailed(failed: number, limit: FailureLimit): string {
+  const rows = failed === 1 ? '1 row' : `${failed} rows`
+  const most = 'rows' in limit ? String(limit.rows) : `${limit.share * 100}%`
+  return `${rows} could not be migrated, of which ${most} may fail (\`maxFailures\`)`
 }

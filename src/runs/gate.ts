@@ -3,10 +3,12 @@ import { batchLimits } from '../backfill/limits.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import { shareDone } from '../backfill/progress.js'
 import { reading, type Scope } from '../backfill/transaction.js'
+import type { Verification } from '../backfill/verify.js'
 import { countMatching } from '../backfill/walk-keys.js'
 import type { RunRow, ShardRow } from '../dialects/state-statements.js'
 import { tableText } from '../dialects/table.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
+import { fakedCode } from './fake-run.js'
 
 /**
  * Checks that the latest run is completed and verified, and again itself that no row matches: rows may have come since. In a
@@ -18,7 +20,18 @@ export async function requireOpenGate(
   scope: Scope,
   prepared: PreparedBackfill,
 ): Promise<void> {
-  const { dialect, stateNames } = database
+  const run = await requireCompleted(database, session, scope, prepared)
+  if (scope.isEnclosing) await session.run(database.dialect.lockTable(prepared.info.table, batchLimits.lockTimeoutMs))
+  await requireNoMatch(database, session, scope, prepared, run)
+}
+
+/** The latest run, completed without a failure that is still listed. @throws RowshiftError GATE_SHUT */
+export async function requireCompleted(
+  { dialect, stateNames }: Database,
+  session: Session,
+  scope: Scope,
+  prepared: PreparedBackfill,
+): Promise<RunRow> {
   const { name } = prepared.definition
   const look = function* () {
     const run = yield* dialect.state.latestRun(stateNames, name)
@@ -28,9 +41,34 @@ export async function requireOpenGate(
   }
   const { run, shards, failures } = await session.run(reading(dialect, scope, look()))
   if (run?.status !== 'completed') throw shut(prepared, run, shards, failures?.failed ?? 0)
+  const verification = JSON.parse(run.verification ?? 'null') as Verification | null
+  // Whoever marks a run as completed by hand answers for it.
+  if (run.reasonCode !== fakedCode && verification?.isPassed !== true) {
+    throw new RowshiftError('GATE_SHUT', {
+      message: `run ${run.id} of "${name}" is completed, but has no verification that it passed. \`rowshift run ${name}\` makes a new run; then migrate again.`,
+      details: { backfill: name, run: run.id, status: run.status },
+    })
+  }
+  if (failures && failures.failed > 0) {
+    throw new RowshiftError('GATE_SHUT', {
+      message: `run ${run.id} of "${name}" is completed, but ${failures.failed} of its rows could not be migrated. See \`rowshift failures ${name}\`, mend the cause, \`rowshift replay ${name}\`, then migrate again.`,
+      details: { backfill: name, run: run.id, status: run.status, failures: failures.failed },
+    })
+  }
+  return run
+}
 
-  if (scope.isEnclosing) await session.run(dialect.lockTable(prepared.info.table, batchLimits.lockTimeoutMs))
+/** No row matches but those that were left on purpose. @throws RowshiftError GATE_SHUT */
+export async function requireNoMatch(
+  { dialect, stateNames }: Database,
+  session: Session,
+  scope: Scope,
+  prepared: PreparedBackfill,
+  run: RunRow,
+): Promise<void> {
+  const { name } = prepared.definition
   if (!prepared.plan.endsWithWrite) return
+  const shards = await session.run(reading(dialect, scope, dialect.state.shards(stateNames, run.id)))
   const left = shards.reduce((sum, shard) => sum + shard.counters.passLeft, 0)
   const matching = await countMatching(dialect, session, scope, prepared.plan, { limit: left })
   if (matching > left) {
@@ -60,7 +98,7 @@ function shut(
   switch (run.status) {
     case 'failed':
       return say(
-        `${state}: ${run.reason ?? ''}. See \`rowshift failures ${name}\`, mend the cause, \`rowshift run ${name}\`, then migrate again.`,
+        `${state}: ${run.reason ?? ''}. See \`rowshift failures ${name}\`, mend the cause, \`rowshift ${failures > 0 ? 'replay' : 'run'} ${name}\`, then migrate again.`,
       )
     case 'paused':
       return say(`${left}. \`rowshift resume ${name}\`, let \`rowshift work\` finish it, then migrate again.`)

@@ -2,6 +2,7 @@ import type { Database, Session } from '../adapters/database.js'
 import { borrowedConnections, type Connections, enclosedConnections, ownConnections } from '../backfill/connections.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import { undoSuffix } from '../backfill/definition/reverse-of.js'
+import { limitInMigration } from '../backfill/failure-limit.js'
 import { batchLimits, firstConnectionMs } from '../backfill/limits.js'
 import { type Workplace, withFaultsMended } from '../backfill/mend.js'
 import { type PreparedBackfill, prepareBackfill } from '../backfill/prepare-backfill.js'
@@ -11,13 +12,14 @@ import type { Dialect } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { executeRun } from './execute-run.js'
-import { concludeRun, endPass } from './finish-run.js'
+import { completeEmpty } from './finish-run.js'
+import { requireFollowedGate } from './followed-gate.js'
 import { requireOpenGate } from './gate.js'
 import { openState, requireVersion } from './open-state.js'
 import { retryFailedRows } from './run-control.js'
 import type { RunResult } from './run-result.js'
 import { type StartedRun, startRun } from './start-run.js'
-import { chooseUndo, markUndone, prepareUndo, stopForUndo } from './undo.js'
+import { chooseUndo, endFollowForUndo, markUndone, prepareUndo, stopForUndo } from './undo.js'
 
 /*
  * What migrations call. Inside an ORM's migration anything but success throws, or the ORM would record it as done.
@@ -95,7 +97,9 @@ async function runToEnd(place: Place, prepared: PreparedBackfill): Promise<RunRe
   const { run } = await start(place, prepared)
   if (run.status === 'failed') {
     const doing = `trying backfill "${definition.name}" again`
-    await withFaultsMended(place, { doing }, (writer) => writer.run(scope.wrap(retryFailedRows(database, run.id))))
+    await withFaultsMended(place, { doing }, (writer) =>
+      writer.run(scope.wrap(retryFailedRows(database, run.id, prepared))),
+    )
   }
   const result = await executeRun({
     ...place,
@@ -103,6 +107,7 @@ async function runToEnd(place: Place, prepared: PreparedBackfill): Promise<RunRe
     run,
     from: ['failed'],
     waitsForOthers: true,
+    failureLimit: limitInMigration,
     stop: never,
     onProgress: () => undefined,
   })
@@ -168,9 +173,9 @@ export async function scheduleInMigration(
   session: Session,
   definition: BackfillDefinition,
 ): Promise<void> {
-  if (definition.where === undefined) {
+  if (definition.where === undefined && !definition.follow) {
     throw new RowshiftError('SCHEDULE_NEEDS_WHERE', {
-      message: `backfill "${definition.name}" has no \`where\`: while the application goes on writing, nothing would tell which rows are left. Add one, such as where: { slug: null }.`,
+      message: `backfill "${definition.name}" has no \`where\`: while the application goes on writing, nothing would tell which rows are left. Add one, such as where: { slug: null }, or follow: true.`,
       details: { backfill: definition.name },
     })
   }
@@ -179,20 +184,15 @@ export async function scheduleInMigration(
     const prepared = await prepare(place, definition)
     const { run } = await start(place, prepared)
     await withFaultsMended(place, { doing: `scheduling backfill "${definition.name}"` }, async (writer) => {
-      const end = await writer.run(scope.wrap(endPass(database, scope, prepared, run.id)))
-      if (end === 'verify') {
-        const nothing = { isPassed: true, remaining: 0, checked: 0, refused: [] }
-        await writer.run(scope.wrap(concludeRun(database, run.id, nothing)))
-      } else if (scope.isEnclosing) {
-        await writer.run(dialect.savepoint(scheduledMark))
-      }
+      const isOver = await writer.run(scope.wrap(completeEmpty(database, run.id)))
+      if (!isOver && scope.isEnclosing) await writer.run(dialect.savepoint(scheduledMark))
     })
   })
 }
 
 /**
  * The gate: passes only when the latest run of each definition is completed and verified and no row matches again.
- * @throws RowshiftError GATE_SHUT with what is left and the command that finishes it; GATE_IN_SAME_TRANSACTION
+ * @throws RowshiftError GATE_SHUT with what is left and the command that finishes it; GATE_IN_SAME_TRANSACTION; FOLLOW_LOST
  */
 export async function requireCompletedInMigration(
   given: Database,
@@ -209,6 +209,7 @@ export async function requireCompletedInMigration(
       })
     }
     const prepared = await prepare(place, definition)
+    if (prepared.follow) return requireFollowedGate(place, given, prepared)
     await withFaultsMended(place, { doing: `checking the gate of backfill "${definition.name}"` }, (session) =>
       requireOpenGate(database, session, place.scope, prepared),
     )
@@ -232,6 +233,9 @@ export async function undoInMigration(
       withFaultsMended(place, { doing: `undoing backfill "${name}"` }, (writer) => writer.run(script()))
     const way = await inWriter(() => reading(dialect, scope, chooseUndo(database, definition)))
     await inWriter(() => scope.wrap(stopForUndo(database, name)))
+    await withFaultsMended(place, { doing: `undoing backfill "${name}"` }, (writer) =>
+      endFollowForUndo(database, writer, scope, name),
+    )
     if (way.by !== 'not-needed') {
       const prepared = await inWriter(() => reading(dialect, scope, prepareUndo(database, way)))
       const { counts } = await runToEnd(place, prepared)

@@ -133,6 +133,24 @@ function arithmeticOf({ key }: TableInfo, [first]: Key, [last]: Key): Arithmetic
   }
 }
 
+/**
+ * How far a cursor is in its range, 0 to 1, told from their texts alone and for people only: undefined where these are no integers or
+ * UUIDs in order.
+ */
+export function shareOfRange({ after, upTo }: KeyRange, at: Key): number | undefined {
+  const [low, cursor, high] = [after, at, upTo].map(numberOf)
+  if (low === undefined || cursor === undefined || high === undefined) return undefined
+  if (low >= high || cursor < low || cursor > high) return undefined
+  return Number(((cursor - low) * 1_000_000n) / (high - low)) / 1_000_000
+}
+
+function numberOf(key: Key | undefined): bigint | undefined {
+  const [text] = key ?? []
+  if (key?.length !== 1 || text === undefined) return undefined
+  if (integer.test(text)) return BigInt(text)
+  return uuid.test(text) ? uuidNumber(text) : undefined
+}
+
 const uuidNumber = (text: string): bigint => BigInt(`0x${text.replaceAll('-', '')}`)
 
 function uuidText(value: bigint): string {

@@ -11,6 +11,8 @@ export interface RunReport {
   readonly run: RunRow
   readonly shards: readonly ShardRow[]
   readonly failures: { readonly conflict: number; readonly failed: number }
+  /** Changes noted that are not yet computed anew; undefined = none are followed, or no more. */
+  readonly noted: number | undefined
 }
 
 /** Where a run stands over all its shards, as its workers would tell it. */
@@ -64,7 +66,9 @@ export async function findRun(database: Database, id: number): Promise<RunRow> {
 
 export function* readReport({ dialect, stateNames }: Database, run: RunRow): Script<RunReport> {
   const shards = yield* dialect.state.shards(stateNames, run.id)
-  return { run, shards, failures: yield* dialect.state.countFailures(stateNames, run.id) }
+  const failures = yield* dialect.state.countFailures(stateNames, run.id)
+  const noted = run.follow === 'on' ? yield* dialect.state.countNotes(stateNames, run.name) : undefined
+  return { run, shards, failures, noted }
 }
 
 /** What could not be migrated, and what waits to be read again. */

@@ -66,3 +66,22 @@ export async function readRecordedVersions(database: Database): Promise<readonly
     session.run(reading(dialect, scope, read())),
   )
 }
+
+/** Notes the columns of tables whose version a migration of plain SQL has recorded, so that later changes of them show as drift. */
+export async function noteRecordedColumns(database: Database): Promise<void> {
+  const { dialect, stateNames } = database
+  const bare = (await readRecordedVersions(database)).filter(({ columns }) => columns.length === 0)
+  if (bare.length === 0) return
+  function* note() {
+    for (const { table, version, migration } of bare) {
+      const columns = yield* dialect.catalogueColumns(parseTableName(table))
+      if (columns.length === 0) continue
+      const fingerprint = fingerprintOf(columns)
+      yield* dialect.state.recordVersion(stateNames, { table, version, fingerprint, columns, migration })
+    }
+    return keep(undefined)
+  }
+  await withSession(database, { doing: 'noting the columns of recorded versions' }, (session, scope) =>
+    session.run(scope.wrap(note())),
+  )
+}

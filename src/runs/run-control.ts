@@ -2,6 +2,7 @@ import type { Database, Session } from '../adapters/database.js'
 import { ownConnections } from '../backfill/connections.js'
 import { batchLimits } from '../backfill/limits.js'
 import { type MendOptions, withFaultsMended } from '../backfill/mend.js'
+import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import {
   CommitInDoubt,
   type Decision,
@@ -15,8 +16,9 @@ import {
 import type { Script } from '../dialects/script.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
-import { move } from './finish-run.js'
-import { isAllowed, type RunStatus } from './run-status.js'
+import { endFollow } from './follow.js'
+import { moveRun } from './move-run.js'
+import type { RunStatus } from './run-status.js'
 
 /** What an operator can do to a run. */
 export type ControlAction = 'pause' | 'resume' | 'cancel'
@@ -44,7 +46,7 @@ export async function controlRun(database: Database, name: string, action: Contr
       const now = await session.run(scope.wrap(kept(database.dialect.state.lockRun(database.stateNames, before.id))))
       if (now?.status === targets[action]) return now
     }
-    const active = await session.run(reading(database.dialect, scope, activeRun(database, name)))
+    const active = await session.run(reading(database.dialect, scope, controlled(database, name, action)))
     if (!active) {
       throw new RowshiftError('RUN_NOT_FOUND', {
         message: `backfill "${name}" has no run to ${action}. See \`rowshift status\`.`,
@@ -52,6 +54,7 @@ export async function controlRun(database: Database, name: string, action: Contr
       })
     }
     before = active
+    if (action === 'cancel' && active.follow === 'on') await endFollow(database, session, scope, active)
     const moved = await session.run(scope.wrap(control(database, active.id, action)))
     if (moved === undefined)
       throw new RowshiftError('RUN_NOT_FOUND', { message: `run ${active.id} of "${name}" is gone.` })
@@ -63,16 +66,9 @@ function* control(database: Database, runId: number, action: ControlAction): Scr
   const { dialect, stateNames } = database
   const run = yield* dialect.state.lockRun(stateNames, runId)
   if (!run) return undo(undefined)
-  const to = targets[action]
-  if (!isAllowed(run.status as RunStatus, to)) {
-    throw new RowshiftError('RUN_TRANSITION', {
-      message: `run ${run.id} of "${run.name}" is ${run.status} and cannot be ${to === 'scheduled' ? 'resumed' : to}.`,
-      details: { backfill: run.name, run: run.id, status: run.status },
-    })
-  }
+  yield* moveRun(database, run, targets[action])
   if (action === 'resume') yield* beginAgain(database, run)
   else yield dialect.state.dropClaims(stateNames, run.id)
-  yield* move(database, run, to)
   return keep(yield* dialect.state.lockRun(stateNames, runId))
 }
 
@@ -82,19 +78,34 @@ function* beginAgain(database: Database, run: RunRow): Script<void> {
   if (run.reasonCode === 'WRITERS_STILL_OLD') yield dialect.state.setPass(stateNames, run.id, 0)
 }
 
-/** Failed rows of a run are read again by whoever works on it next. The body of one transaction. */
-export function* retryFailedRows(database: Database, runId: number): Script<Decision<undefined>> {
+/**
+ * Failed rows of a run are read again by whoever works on it next; and so is every row, where a verification has failed and `where`
+ * tells which rows were mended since. The body of one transaction.
+ */
+export function* retryFailedRows(
+  database: Database,
+  runId: number,
+  { plan }: Pick<PreparedBackfill, 'plan'>,
+): Script<Decision<undefined>> {
   const { dialect, stateNames } = database
-  yield* dialect.state.lockRun(stateNames, runId)
+  const run = yield* dialect.state.lockRun(stateNames, runId)
+  if (run?.reasonCode === 'VERIFY_FAILED' && plan.endsWithWrite) {
+    for (const { shard, upperKey } of yield* dialect.state.shards(stateNames, runId))
+      yield dialect.state.reopenShard(stateNames, runId, shard, upperKey)
+  }
   yield dialect.state.retryFailures(stateNames, runId)
   yield dialect.state.openShards(stateNames, runId)
   return keep(undefined)
 }
 
-function* activeRun(database: Database, name: string): Script<RunRow | undefined> {
+/** The active run; to be cancelled also a completed one that still follows changes, for a gate that is not to come. */
+function* controlled(database: Database, name: string, action: ControlAction): Script<RunRow | undefined> {
   const { dialect, stateNames } = database
   if ((yield* dialect.state.version(stateNames)) === undefined) return undefined
-  return yield* dialect.state.activeRun(stateNames, name)
+  const active = yield* dialect.state.activeRun(stateNames, name)
+  if (active || action !== 'cancel') return active
+  const latest = yield* dialect.state.latestRun(stateNames, name)
+  return latest?.status === 'completed' && latest.follow === 'on' ? latest : undefined
 }
 
 const never = new AbortController().signal

@@ -1,6 +1,7 @@
 import type { Database, Session } from '../adapters/database.js'
 import { ownConnections } from '../backfill/connections.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
+import { limitInBackground } from '../backfill/failure-limit.js'
 import { batchLimits } from '../backfill/limits.js'
 import { type Workplace, withFaultsMended } from '../backfill/mend.js'
 import { type PreparedBackfill, prepareBackfill } from '../backfill/prepare-backfill.js'
@@ -113,7 +114,8 @@ export async function runToEnd(
     const isResumed = !isNew && (status !== 'scheduled' || checkpointAt !== undefined)
     options.onStart({ runId: run.id, isResumed, status, progress: progressOf(report), checkpointAt })
   }
-  if (run.status === 'failed') await mended((session) => session.run(scope.wrap(retryFailedRows(database, run.id))))
+  if (run.status === 'failed')
+    await mended((session) => session.run(scope.wrap(retryFailedRows(database, run.id, prepared))))
   try {
     return await executeRun({
       ...place,
@@ -121,6 +123,7 @@ export async function runToEnd(
       run,
       from: ['failed'],
       waitsForOthers: true,
+      failureLimit: limitInBackground,
       stop: options.stop ?? never,
       targetMs: pace.targetMs,
       throttles,

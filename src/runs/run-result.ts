@@ -29,9 +29,10 @@ export type RunResult =
       readonly status: 'completed'
       /**
        * `every-match`: no row matches any more but those counted as left. `keys-once`: without `where`, each key up to the
-       * largest at the start was covered once; rows inserted or changed meanwhile are not promised.
+       * largest at the start was covered once; rows inserted or changed meanwhile are not promised. `followed`: rows inserted or
+       * changed since the start are noted, and are computed anew by workers and at last by the gate.
        */
-      readonly coverage: 'every-match' | 'keys-once'
+      readonly coverage: 'every-match' | 'keys-once' | 'followed'
       readonly verification: Verification
     })
   | (Outcome & {

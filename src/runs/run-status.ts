@@ -3,22 +3,24 @@
  *
  * | from | to | when |
  * |---|---|---|
- * | scheduled | running | a worker claims its first shard |
- * | scheduled | completed | the table was empty |
+ * | scheduled | running | a worker claims its first shard, or finds that no row is there |
+ * | scheduled | completed | a migration scheduled it for an empty table |
  * | scheduled, running, interrupted, failed | postponed | a throttle asks the worker that came for it to wait; it says why and until when |
  * | postponed | postponed | it has looked again |
- * | postponed | running | it has looked again, and a worker claims a shard |
+ * | postponed | running | it has looked again, and a worker claims a shard or ends the pass |
  * | postponed | interrupted | the worker that waited was stopped |
  * | scheduled, running, interrupted, postponed, failed | paused | `rowshift pause`; takes every claim away |
- * | running | running | a further worker joins, or takes over a dead one's shard |
- * | running | interrupted | the worker was stopped, the database was out of reach, or old writers outlasted the sweeps |
+ * | running | interrupted | the worker was stopped, or an error that no row is to blame for ended its work |
+ * | running | paused | rows kept matching through every sweep: some application still writes the old way |
  * | running | failed | rows failed, a batch was refused, or the verification did not pass |
  * | running | completed | every shard is done, a sweep found nothing more, and the verification passed |
- * | interrupted | running | a worker claims a shard again |
+ * | interrupted | running | a worker claims a shard again, or ends the pass |
  * | paused | scheduled | `rowshift resume` |
- * | failed | running | `rowshift run` tries again: listed failures first |
+ * | failed | running | `rowshift replay` or `rowshift run` tries again: listed failures first |
  * | any active | cancelled | `rowshift cancel`; takes every claim away |
  * | scheduled, interrupted, postponed, paused, failed, running | completed | `rowshift run --fake`: marked as done by hand |
+ * | completed | interrupted | `rowshift replay` tries its failures again: the gate is shut until it is completed anew |
+ * | completed | cancelled | `rowshift cancel`, while it still follows changes: its triggers go |
  * | completed | undone | `undo` brought the old values back: the gate is shut again |
  */
 export type RunStatus =
@@ -34,12 +36,12 @@ export type RunStatus =
 
 export const transitions: Readonly<Record<RunStatus, readonly RunStatus[]>> = {
   scheduled: ['running', 'postponed', 'paused', 'cancelled', 'completed'],
-  running: ['running', 'interrupted', 'postponed', 'paused', 'failed', 'cancelled', 'completed'],
+  running: ['interrupted', 'postponed', 'paused', 'failed', 'cancelled', 'completed'],
   interrupted: ['running', 'postponed', 'paused', 'cancelled', 'completed'],
   postponed: ['running', 'interrupted', 'postponed', 'paused', 'cancelled', 'completed'],
   paused: ['scheduled', 'cancelled', 'completed'],
   failed: ['running', 'postponed', 'paused', 'cancelled', 'completed'],
-  completed: ['undone'],
+  completed: ['interrupted', 'cancelled', 'undone'],
   cancelled: [],
   undone: [],
 }

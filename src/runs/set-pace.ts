@@ -10,8 +10,8 @@ import { isActive, type RunStatus } from './run-status.js'
 export type PaceChange = { readonly [K in keyof PaceOverrides]?: number | null }
 
 /**
- * Changes the pace of a backfill's active run while it goes on. The values are kept in the run's row; each worker takes them with the next
- * page it reads, so the page it has read ahead is the last one of the old pace.
+ * Changes the pace of a backfill's active run while it goes on. The values are kept in the run's row; each worker takes them with its next
+ * batch: what it has read ahead is written in parts, if need be.
  * @throws RowshiftError RUN_NOT_FOUND
  */
 export async function setPace(database: Database, name: string, change: PaceChange): Promise<RunRow> {

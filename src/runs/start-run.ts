@@ -1,5 +1,6 @@
 import type { Database, Session } from '../adapters/database.js'
-import { writeKey } from '../backfill/cursor.js'
+import { askAssertions, describeUnheld, prepareAssertions } from '../backfill/assertions.js'
+import { readKey, writeKey } from '../backfill/cursor.js'
 import { readLastKey } from '../backfill/keyset-reader.js'
 import { leaseMs } from '../backfill/limits.js'
 import { requireRangePages } from '../backfill/page-range.js'
@@ -9,6 +10,7 @@ import type { Script } from '../dialects/script.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { tableText } from '../dialects/table.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
+import { installFollow, installFollowBeside } from './follow.js'
 
 /** The active run of a definition, and whether this call made it. */
 export interface StartedRun {
@@ -19,7 +21,7 @@ export interface StartedRun {
 /**
  * The active run of a definition, made if there is none; of two callers at once one makes it and both are given it.
  * @throws RowshiftError DEFINITION_CHANGED, TABLE_CHANGED when there is one that was started with something else;
- * PAGE_NOT_A_RANGE
+ * PAGE_NOT_A_RANGE, FOLLOW_UNSUPPORTED, FOLLOW_NOT_PERMITTED; ASSERTION_FAILED before a new one is made
  */
 export async function startRun(
   database: Database,
@@ -28,9 +30,15 @@ export async function startRun(
   prepared: PreparedBackfill,
 ): Promise<StartedRun> {
   const { dialect, stateNames } = database
-  const [estimatedRows, upper] = await session.run(reading(dialect, scope, measure(database, scope, prepared)))
+  await requireAssertions(database, session, scope, prepared)
+  if (prepared.follow && !dialect.hasTransactionalDdl) {
+    // Before the run, so that no run is without its triggers; one that is active has them, or has lost them.
+    const active = await session.run(dialect.state.activeRun(stateNames, prepared.definition.name))
+    if (!active || isUnadopted(active)) await installFollowBeside(database, session, scope, prepared.follow)
+  }
+  const [estimatedRows, measured] = await session.run(reading(dialect, scope, measure(database, scope, prepared)))
   function* start() {
-    const run = yield* dialect.state.insertRun(stateNames, {
+    const wanted = {
       name: prepared.definition.name,
       status: 'scheduled',
       table: tableText(prepared.info.table),
@@ -38,9 +46,18 @@ export async function startRun(
       tableHash: prepared.tableHash,
       estimatedRows,
       journalDays: prepared.definition.journal?.keepDays,
-    })
+      follow: prepared.follow && ('on' as const),
+    }
+    const found = yield* dialect.state.insertRun(stateNames, wanted)
+    const run = isUnadopted(found) ? yield* dialect.state.adoptRun(stateNames, found.id, wanted) : found
     const shards = yield* dialect.state.shards(stateNames, run.id)
     if (shards.length > 0) return keep({ run, isNew: false })
+    let upper = measured
+    if (prepared.follow && dialect.hasTransactionalDdl) {
+      yield* installFollow(database, prepared.follow)
+      // Rows that came before there was a trigger belong to the range.
+      upper = yield* readUpper(database, scope, prepared)
+    }
     yield dialect.state.insertShard(stateNames, {
       runId: run.id,
       shard: 0,
@@ -56,6 +73,36 @@ export async function startRun(
   return started
 }
 
+/**
+ * What must be true before a run is begun; and whether the database understands what is to be asked after it, which nobody wants to
+ * learn only then.
+ */
+async function requireAssertions(
+  database: Database,
+  session: Session,
+  scope: Scope,
+  { definition }: PreparedBackfill,
+): Promise<void> {
+  const { before, after } = definition.verify
+  if (before.size + after.size === 0) return
+  const { dialect, stateNames } = database
+  const active = await session.run(dialect.state.activeRun(stateNames, definition.name))
+  if (active && !isUnadopted(active)) return
+  const outcomes = await askAssertions(dialect, scope, session, before)
+  if (outcomes.some(({ holds }) => !holds)) {
+    throw new RowshiftError('ASSERTION_FAILED', {
+      message: `backfill "${definition.name}" is not begun, because \`verify.before\` does not hold: ${describeUnheld(outcomes)}. Nothing was changed. Mend the rows it speaks of, then run it again.`,
+      details: { backfill: definition.name, unheld: outcomes.filter(({ holds }) => !holds).map(({ says }) => says) },
+    })
+  }
+  await prepareAssertions(dialect, scope, session, after)
+}
+
+/** Scheduled by a migration of plain SQL, and not begun: whoever comes first completes its row. */
+export function isUnadopted(run: RunRow): boolean {
+  return run.definitionHash === ''
+}
+
 function* measure(
   database: Database,
   scope: Scope,
@@ -66,9 +113,14 @@ function* measure(
     return [yield* database.dialect.state.countJournal(database.stateNames, prepared.work.runIds), undefined]
   }
   const estimatedRows = yield* database.dialect.estimateRows(prepared.info.table)
-  const upper = yield* readLastKey(database.dialect, prepared.plan, readModeIn(scope))
-  if (upper) yield* requireRangePages(database.dialect, prepared.plan, upper)
-  return [Math.max(estimatedRows, upper === undefined ? 0 : 1), upper && writeKey(upper)]
+  const upper = yield* readUpper(database, scope, prepared)
+  if (upper) yield* requireRangePages(database.dialect, prepared.plan, readKey(upper))
+  return [Math.max(estimatedRows, upper === undefined ? 0 : 1), upper]
+}
+
+function* readUpper({ dialect }: Database, scope: Scope, { plan }: PreparedBackfill): Script<string | undefined> {
+  const last = yield* readLastKey(dialect, plan, readModeIn(scope))
+  return last && writeKey(last)
 }
 
 /** A run goes on only with what it was started with: a deploy in between may have changed its meaning. */

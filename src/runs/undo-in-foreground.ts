@@ -2,7 +2,7 @@ import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { type ForegroundOptions, inForeground, runToEnd } from './run-in-foreground.js'
 import type { RunResult } from './run-result.js'
-import { chooseUndo, markUndone, prepareUndo, stopForUndo, type UndoWay } from './undo.js'
+import { chooseUndo, endFollowForUndo, markUndone, prepareUndo, stopForUndo, type UndoWay } from './undo.js'
 
 export interface UndoOptions extends Omit<ForegroundOptions, 'definition'> {
   readonly definition: BackfillDefinition
@@ -28,6 +28,7 @@ export function undoInForeground(options: UndoOptions): Promise<UndoOutcome> {
     const way = await place.read(chooseUndo(database, definition, run))
     const prepared = way.by === 'not-needed' ? undefined : await place.read(prepareUndo(database, way))
     await mended((session) => session.run(scope.wrap(stopForUndo(database, name, run))))
+    await mended((session) => endFollowForUndo(database, session, scope, name, run))
     const result = prepared ? await runToEnd(place, prepared, options) : null
     if (result === null || result.status === 'completed')
       await mended((session) => session.run(scope.wrap(markUndone(database, name, run))))

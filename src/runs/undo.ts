@@ -6,7 +6,8 @@ import { type Decision, keep, kept, reading, type Scope } from '../backfill/tran
 import type { Script } from '../dialects/script.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
-import { move } from './finish-run.js'
+import { endFollow } from './follow.js'
+import { moveRun } from './move-run.js'
 import { isActive, type RunStatus } from './run-status.js'
 
 /** How a change is taken back, decided before anything is touched. */
@@ -64,9 +65,22 @@ export function* stopForUndo(database: Database, name: string, only?: RunRow): S
   const run = active && (yield* dialect.state.lockRun(stateNames, active.id))
   if (run && (!only || only.id === run.id) && isActive(run.status as RunStatus)) {
     yield dialect.state.dropClaims(stateNames, run.id)
-    yield* move(database, run, 'cancelled')
+    yield* moveRun(database, run, 'cancelled')
   }
   return keep(undefined)
+}
+
+/** Changes of a run that is taken back are not to be followed any more, from before its rows are restored. */
+export async function endFollowForUndo(
+  database: Database,
+  session: Session,
+  scope: Scope,
+  name: string,
+  only?: RunRow,
+): Promise<void> {
+  const { dialect, stateNames } = database
+  const run = only ?? (await session.run(reading(dialect, scope, dialect.state.latestRun(stateNames, name))))
+  if (run?.follow === 'on') await endFollow(database, session, scope, run)
 }
 
 /** Shuts the gate: the run, by default the latest, is completed no more. The body of one transaction. */
@@ -74,7 +88,7 @@ export function* markUndone(database: Database, name: string, only?: RunRow): Sc
   const { dialect, stateNames } = database
   const latest = only ?? (yield* dialect.state.latestRun(stateNames, name))
   const run = latest && (yield* dialect.state.lockRun(stateNames, latest.id))
-  if (run?.status === 'completed') yield* move(database, run, 'undone')
+  if (run?.status === 'completed') yield* moveRun(database, run, 'undone')
   return keep(undefined)
 }
 

@@ -4,14 +4,31 @@ import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import { batchLimits } from '../backfill/limits.js'
 import { prepareBackfill } from '../backfill/prepare-backfill.js'
 import { ownTransactions, reading } from '../backfill/transaction.js'
-import { checkSample, KeySample, type Verification } from '../backfill/verify.js'
+import { KeySample, type Verification, verifyTable } from '../backfill/verify.js'
 import { countMatching } from '../backfill/walk-keys.js'
+import type { Script } from '../dialects/script.js'
+import type { RunStatus } from './run-status.js'
+
+/** What is found now, and what the latest run was ended by. */
+export interface VerifyReport {
+  readonly now: Verification
+  readonly stored: StoredVerification | undefined
+}
+
+export interface StoredVerification extends Verification {
+  readonly runId: number
+  readonly status: RunStatus
+  /** When the run ended, ISO 8601 in UTC by the database's clock. */
+  readonly at: string | undefined
+}
+
+const never = new AbortController().signal
 
 /**
- * Checks a table as it is now, whatever its runs say: how many rows still match, page by page, and `verify.check` on a sample.
- * Reads only.
+ * Checks a table as it is now, whatever its runs say: how many rows still match, page by page, `verify.check` on a sample, and
+ * the assertions of `verify.after`; and gives back what the latest run has stored. Reads only.
  */
-export async function verifyNow(database: Database, definition: BackfillDefinition): Promise<Verification> {
+export async function verifyNow(database: Database, definition: BackfillDefinition): Promise<VerifyReport> {
   const { dialect } = database
   const connections = ownConnections(database)
   const scope = ownTransactions(dialect, batchLimits)
@@ -26,9 +43,18 @@ export async function verifyNow(database: Database, definition: BackfillDefiniti
     })
     // Without a `where` that a write ends, every row matches and none is left to do.
     const remaining = prepared.plan.endsWithWrite ? matching : 0
-    const checked = await checkSample(dialect, scope, session, prepared, sample.keys)
-    return { isPassed: remaining === 0 && checked.refused.length === 0, remaining, ...checked }
+    const place = { dialect, scope, session, prepared, signal: never }
+    const now = await verifyTable(place, remaining, sample.keys, undefined)
+    return { now, stored: await session.run(reading(dialect, scope, storedOf(database, definition.name))) }
   } finally {
     await connections.release()
   }
+}
+
+function* storedOf({ dialect, stateNames }: Database, name: string): Script<StoredVerification | undefined> {
+  if ((yield* dialect.state.version(stateNames)) === undefined) return undefined
+  const run = yield* dialect.state.latestRun(stateNames, name)
+  if (!run?.verification) return undefined
+  const verification = JSON.parse(run.verification) as Verification
+  return { runId: run.id, status: run.status as RunStatus, at: run.finishedAt, ...verification }
 }

@@ -95,7 +95,9 @@ function driftedColumns(
   columns: readonly CatalogueColumn[],
 ): readonly string[] {
   const describe = ({ type, isNullable }: CatalogueColumn) => JSON.stringify([type, isNullable])
-  const before = new Map(recorded.columns.map((column) => [column.name, describe(column)]))
+  // A migration of plain SQL records a version without columns.
+  const noted = recorded.columns.length > 0 ? recorded.columns : columns
+  const before = new Map(noted.map((column) => [column.name, describe(column)]))
   const now = new Map(columns.map((column) => [column.name, describe(column)]))
   const nullable = new Map(columns.map((column) => [column.name, column.isNullable]))
   const stated = new Map(code.columns.map((column) => [column.name, column.isNullable]))

@@ -4,18 +4,22 @@ import { ownConnections } from '../backfill/connections.js'
 import { collectBackfills } from '../backfill/definition/collect-backfills.js'
 import type { Backfill } from '../backfill/definition/define-backfill.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
+import { limitInBackground } from '../backfill/failure-limit.js'
 import { batchLimits } from '../backfill/limits.js'
 import { type Workplace, withFaultsMended } from '../backfill/mend.js'
 import { prepareBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
 import { ownTransactions, reading } from '../backfill/transaction.js'
+import type { Script } from '../dialects/script.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
+import { drainRun } from './drain-run.js'
 import { executeRun } from './execute-run.js'
 import { openState } from './open-state.js'
 import { Rests } from './rests.js'
 import type { RunResult } from './run-result.js'
 import { isClaimable, type RunStatus } from './run-status.js'
+import { isUnadopted, startRun } from './start-run.js'
 import { checkPace, openThrottles, type PaceOptions } from './throttle/pace-options.js'
 import type { Throttles } from './throttle/throttles.js'
 import { purgeJournals } from './undo.js'
@@ -168,9 +172,9 @@ async function workWith(throttles: Throttles, options: WatchOptions): Promise<vo
   const rests = new Rests()
   let isOutOfReach = false
   while (!stop.aborted) {
-    let runs: readonly RunRow[]
+    let found: FoundRuns
     try {
-      runs = await claimableRuns(options)
+      found = await findRuns(options)
     } catch (error) {
       if (!isWatching || !(error instanceof RowshiftError && error.retryable)) throw error
       if (!isOutOfReach) onEvent?.({ type: 'unavailable', error })
@@ -181,8 +185,9 @@ async function workWith(throttles: Throttles, options: WatchOptions): Promise<vo
     }
     if (isOutOfReach) onEvent?.({ type: 'available' })
     isOutOfReach = false
-    if ((await workOnce({ ...options, throttles }, runs, rests)) === 'worked') continue
-    onIdle?.(rests.errors(runs))
+    for (const run of found.noted) await followRun(options, run, rests)
+    if ((await workOnce({ ...options, throttles }, found.claimable, rests)) === 'worked') continue
+    onIdle?.(rests.errors([...found.noted, ...found.claimable]))
     if (!isWatching) return
     await pause(idlePollMs)
   }
@@ -209,11 +214,8 @@ async function workOnce(options: ThrottledOptions, runs: readonly RunRow[], rest
       }
       options.onEvent?.({ type: 'ended', result })
     } catch (error) {
-      if (!(error instanceof RowshiftError)) throw error
+      leaveAlone(options, run, rests, error)
       declined++
-      const isDeclined = error.code === 'DEFINITION_CHANGED' || error.code === 'TABLE_CHANGED'
-      if (!isDeclined) rests.begin(run.id, error)
-      options.onEvent?.({ type: isDeclined ? 'declined' : 'stopped', backfill: run.name, error })
     }
   }
   if (declined === runs.length) return 'idle'
@@ -234,28 +236,76 @@ async function visit<T>({ database, abort }: WorkOptions, task: (place: Workplac
   }
 }
 
-async function claimableRuns(options: WorkOptions): Promise<readonly RunRow[]> {
+interface FoundRuns {
+  readonly claimable: readonly RunRow[]
+  /** Completed, and following until their gate: changes were noted for them. */
+  readonly noted: readonly RunRow[]
+}
+
+async function findRuns(options: WorkOptions): Promise<FoundRuns> {
   const { database, definitions } = options
   const { dialect, stateNames } = database
-  const runs = await visit(options, (place) =>
+  function* find(): Script<FoundRuns> {
+    const known = (yield* dialect.state.latestRuns(stateNames)).filter((run) => definitions.has(run.name))
+    const noted: RunRow[] = []
+    for (const run of known) if (yield* hasNotes(database, run)) noted.push(run)
+    return { claimable: known.filter((run) => isClaimable(run.status as RunStatus)), noted }
+  }
+  return visit(options, (place) =>
     withFaultsMended(place, { doing: 'looking for runs' }, async (session) => {
       await openState(database, session, place.scope)
-      return session.run(reading(dialect, place.scope, dialect.state.latestRuns(stateNames)))
+      return session.run(reading(dialect, place.scope, find()))
     }),
   )
-  return runs.filter((run) => isClaimable(run.status as RunStatus) && definitions.has(run.name))
+}
+
+/** Notes, or what a worker that died has taken up of them. */
+function* hasNotes({ dialect, stateNames }: Database, run: RunRow): Script<boolean> {
+  if (run.status !== 'completed' || run.follow !== 'on') return false
+  if ((yield* dialect.state.notes(stateNames, run.name, 1)).length > 0) return true
+  return (yield* dialect.state.countFailures(stateNames, run.id)).conflict > 0
+}
+
+/** Computes rows anew that others have changed. Others may be at it: then there is nothing to do. */
+async function followRun(options: WorkOptions, run: RunRow, rests: Rests): Promise<void> {
+  const { database, definitions, stop } = options
+  if (stop.aborted || rests.isResting(run.id)) return
+  try {
+    await visit(options, async (place) => {
+      const prepared = await withFaultsMended(place, { doing: `taking up backfill "${run.name}"` }, (session) =>
+        session.run(reading(place.dialect, place.scope, prepareBackfill(database, definitions.get(run.name)!))),
+      )
+      await drainRun({ ...place, database, prepared, run, stop }, { takesOver: false, extent: 'present' })
+    })
+    rests.end(run.id)
+  } catch (error) {
+    leaveAlone(options, run, rests, error)
+  }
+}
+
+/** A run that cannot be worked on, for now or by this process. */
+function leaveAlone({ onEvent }: WorkOptions, run: RunRow, rests: Rests, error: unknown): void {
+  if (!(error instanceof RowshiftError)) throw error
+  const isDeclined = error.code === 'DEFINITION_CHANGED' || error.code === 'TABLE_CHANGED'
+  if (!isDeclined) rests.begin(run.id, error)
+  onEvent?.({ type: isDeclined ? 'declined' : 'stopped', backfill: run.name, error })
 }
 
 async function workOnRun(
   options: ThrottledOptions,
   definition: BackfillDefinition,
-  run: RunRow,
+  found: RunRow,
 ): Promise<RunResult | 'held'> {
   const { database } = options
   return visit(options, async (place) => {
-    const prepared = await withFaultsMended(place, { doing: `taking up backfill "${run.name}"` }, (session) =>
+    const prepared = await withFaultsMended(place, { doing: `taking up backfill "${found.name}"` }, (session) =>
       session.run(reading(place.dialect, place.scope, prepareBackfill(database, definition))),
     )
+    const { run } = isUnadopted(found)
+      ? await withFaultsMended(place, { doing: `starting backfill "${found.name}"` }, (session) =>
+          startRun(database, session, place.scope, prepared),
+        )
+      : { run: found }
     await withFaultsMended(place, { doing: 'removing old journals' }, (session) =>
       purgeJournals(database, session, place.scope),
     )
@@ -267,6 +317,7 @@ async function workOnRun(
       from: [],
       acceptsChanged: options.acceptsChanged,
       waitsForOthers: false,
+      failureLimit: limitInBackground,
       stop: options.stop,
       targetMs: options.pace.targetMs,
       throttles: options.throttles,

@@ -1,7 +1,8 @@
 import { RowshiftError } from '../errors/rowshift-error.js'
-import { historyOf, type Versions } from './define-versions.js'
+import type { Versions } from './define-versions.js'
 import { requireVersion, type SemVer } from './semver.js'
 import type { ShapeType } from './shape.js'
+import { historyOf } from './version-history.js'
 
 // Registered, so that two copies of rowshift in one process see each other's versions.
 const versionKey = Symbol.for('rowshift.schema-version')
@@ -11,6 +12,11 @@ export type VersionDecorator<T> = <C extends abstract new (...args: never) => T>
   target: C,
   context?: ClassDecoratorContext<C>,
 ) => void
+
+/** All but the columns of embedded entities: they go by a path (`address.city`), which is no field of the class. */
+type OwnFields<T> = [Extract<keyof T, `${string}.${string}`>] extends [never]
+  ? T
+  : { [K in keyof T as K extends `${string}.${string}` ? never : K]: T[K] }
 
 /** What an entity says about its version. */
 export interface StatedVersion {
@@ -36,7 +42,7 @@ export function SchemaVersion<const N extends SemVer>(version: N): VersionDecora
 export function SchemaVersion<M extends object, const N extends keyof M & SemVer>(
   version: N,
   options: { readonly of: Versions<M> },
-): VersionDecorator<ShapeType<M[N]>>
+): VersionDecorator<OwnFields<ShapeType<M[N]>>>
 export function SchemaVersion(version: string, options?: { readonly of: unknown }): VersionDecorator<unknown> {
   return (target) => stateVersion(target, `class ${target.name || '(anonymous)'}`, { version, of: options?.of })
 }

@@ -692,7 +692,12 @@ testMysql('lets two workers claim different shards, and a conflicting name only 
   const held = (await a.run(state.lockShard(names, first.id, 1)))!
   expect(held).toMatchObject({ claim: 'claim-a', isLeased: true, seq: 1, epoch: 1, leaseMs: 60_000 })
   const hold = { runId: first.id, shard: 1, claim: 'claim-a', seq: 1 }
-  const fence = state.fence(names, hold, { batch: 'b', cursorKey: '["7"]', add: { scanned: 3, written: 2 } })
+  const fence = state.fence(names, hold, {
+    batch: 'b',
+    cursorKey: '["7"]',
+    upperKey: undefined,
+    add: { scanned: 3, written: 2 },
+  })
   expect((await a.run(one(fence))).affected).toBe(1)
   expect((await b.run(one(fence))).affected).toBe(0)
   expect((await a.run(one(state.heartbeat(names, hold)))).affected).toBe(1)
@@ -715,6 +720,7 @@ testMysql('lets two workers claim different shards, and a conflicting name only 
       shard: 1,
       state: 'failed' as const,
       code: 'ROW_REFUSED',
+      step: 'write' as const,
       message: 'm',
       attempts: 1,
     },

@@ -290,8 +290,11 @@ testSqlite('leases shards by the clock of the database, to the millisecond', asy
 
   const hold = { runId, shard: 0, claim: 'mine', seq: 1 }
   const add = Object.fromEntries(counterNames.map((name, i) => [name, i + 1]))
-  expect(await affected(state.fence(names, hold, { batch: 'b1', cursorKey: '["3"]', add }))).toBe(1)
-  expect(await affected(state.fence(names, hold, { batch: 'b2', cursorKey: '["4"]', add }))).toBe(0)
+  const fence = (batch: string, cursorKey: string, upperKey: string) =>
+    affected(state.fence(names, hold, { batch, cursorKey, upperKey, add }))
+  expect(await fence('b0', '["2"]', '["8"]'), 'made for another end').toBe(0)
+  expect(await fence('b1', '["3"]', '["9"]')).toBe(1)
+  expect(await fence('b2', '["4"]', '["9"]'), 'seq has moved on').toBe(0)
   await affected(state.addCounters(names, runId, 0, { written: -1 }))
   const fenced = await session.run(state.lockShard(names, runId, 0))
   expect(fenced).toMatchObject({
@@ -317,7 +320,7 @@ testSqlite('lists failures by key, one entry a key', async (test) => {
   const keys = Array.from({ length: 1200 }, (_, i) => JSON.stringify([String(i), 'a ']))
   keys.push('["a"]', '["a "]', '["A"]', '["a\\u0000"]')
   const failure = (key: string, attempts: number) =>
-    ({ key, shard: 0, state: 'failed', code: 'ROW_REFUSED', message: 'no', attempts }) as const
+    ({ key, shard: 0, state: 'failed', code: 'ROW_REFUSED', step: 'write', message: 'no', attempts }) as const
   await session.run(
     state.putFailures(
       names,

@@ -11,7 +11,7 @@ import {
   readCheckpoint,
   readCounted,
 } from '../support/counted-cities.js'
-import { type DatabaseName, type TestDatabase, type TestTarget, testEachDatabase } from '../support/databases.js'
+import { contractTest, type DatabaseName, type TestDatabase, type TestTarget } from '../support/databases.js'
 import type { ProtocolPoint } from '../support/die-at.js'
 
 const dyingRun = join(__dirname, 'fixtures/dying-run.ts')
@@ -67,7 +67,7 @@ const deaths: Record<string, Death> = {
 }
 
 for (const [moment, { point, unseenConflicts = 0 }] of Object.entries(deaths)) {
-  testEachDatabase(`loses and repeats nothing when it is killed ${moment}`, async (database, target) => {
+  contractTest(`loses and repeats nothing when it is killed ${moment}`, async (database, target) => {
     const app = await database.connect()
     await createCountedCities(app, database.name, rows)
     await isKilled(dyingRun, database, point)
@@ -102,7 +102,7 @@ const deathsInSql: Record<string, ProtocolPoint> = {
 }
 
 for (const [moment, point] of Object.entries(deathsInSql)) {
-  testEachDatabase(`counts no row twice by SQL without a where when it is killed ${moment}`, async (database) => {
+  contractTest(`counts no row twice by SQL without a where when it is killed ${moment}`, async (database) => {
     const app = await database.connect()
     await createCities(app, database.name, rows)
     await isKilled(dyingSql, database, point)

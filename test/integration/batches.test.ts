@@ -2,9 +2,9 @@ import { expect } from 'vitest'
 import { defineBackfill, sql } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { testEachDatabase, testOn } from '../support/databases.js'
+import { contractTest, contractTestOn } from '../support/databases.js'
 
-testEachDatabase('writes batchRows rows a transaction and rests delayMs after each', async (database) => {
+contractTest('writes batchRows rows a transaction and rests delayMs after each', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 35)
   const batches: number[] = []
@@ -35,7 +35,7 @@ testEachDatabase('writes batchRows rows a transaction and rests delayMs after ea
   expect(performance.now() - startedAt).toBeGreaterThanOrEqual(3 * 39)
 })
 
-testEachDatabase('lets the database compute the values, batch by batch', async (database) => {
+contractTest('lets the database compute the values, batch by batch', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 35)
   await dataSource.query(`update city set slug = 'kept' where id = 7`)
@@ -57,39 +57,36 @@ testEachDatabase('lets the database compute the values, batch by batch', async (
   expect(labels).not.toContain('read-page')
 })
 
-testEachDatabase(
-  'asks an asynchronous transform about many rows at a time, in any order of answers',
-  async (database) => {
-    const dataSource = await database.connect()
-    await createCities(dataSource, database.name, 100)
-    let pending = 0
-    let mostPending = 0
-    const result = await runBackfill(
-      dataSource,
-      defineBackfill({
-        name: 'city.slug',
-        table: 'city',
-        select: { name: 'text' },
-        write: { slug: 'text' },
-        where: { slug: null },
-        async transform(row) {
-          pending++
-          mostPending = Math.max(mostPending, pending)
-          await new Promise((resolve) => setTimeout(resolve, Number(row.name.slice(5)) % 7))
-          pending--
-          return Number(row.name.slice(5)) % 10 === 0 ? undefined : { slug: row.name }
-        },
-      }),
-    )
-    expect(result).toMatchObject({ status: 'completed', counts: { written: 90, left: 10 } })
-    expect(await countWhere(dataSource, 'slug = name')).toBe(90)
-    expect(mostPending).toBeGreaterThan(1)
-    expect(mostPending).toBeLessThanOrEqual(32)
-  },
-)
+contractTest('asks an asynchronous transform about many rows at a time, in any order of answers', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 100)
+  let pending = 0
+  let mostPending = 0
+  const result = await runBackfill(
+    dataSource,
+    defineBackfill({
+      name: 'city.slug',
+      table: 'city',
+      select: { name: 'text' },
+      write: { slug: 'text' },
+      where: { slug: null },
+      async transform(row) {
+        pending++
+        mostPending = Math.max(mostPending, pending)
+        await new Promise((resolve) => setTimeout(resolve, Number(row.name.slice(5)) % 7))
+        pending--
+        return Number(row.name.slice(5)) % 10 === 0 ? undefined : { slug: row.name }
+      },
+    }),
+  )
+  expect(result).toMatchObject({ status: 'completed', counts: { written: 90, left: 10 } })
+  expect(await countWhere(dataSource, 'slug = name')).toBe(90)
+  expect(mostPending).toBeGreaterThan(1)
+  expect(mostPending).toBeLessThanOrEqual(32)
+})
 
 // SQLite answers within the call, so there is nothing to wait for.
-testOn(['postgres', 'mariadb'], 'reads the next page while this one is being transformed', async (database) => {
+contractTestOn(['postgres', 'mariadb'], 'reads the next page while this one is being transformed', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 30)
   let pages = 0
@@ -120,7 +117,7 @@ testOn(['postgres', 'mariadb'], 'reads the next page while this one is being tra
   expect(result).toMatchObject({ status: 'completed', counts: { written: 30 } })
 })
 
-testEachDatabase('reads up to the largest key of the start, and what comes after it in a sweep', async (database) => {
+contractTest('reads up to the largest key of the start, and what comes after it in a sweep', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)
   const ids: number[] = []

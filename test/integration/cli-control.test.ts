@@ -93,7 +93,7 @@ testEachDatabase('rowshift status shows every backfill, from never run to comple
   const running = await project.run(['status'])
   expect(running.code).toBe(3)
   expect(running.stdout).toMatch(
-    /^ {2}city\.slug {3}running {4}\d\d\.\d% +- +- +0 +shut\n {4}shard 0 {2}held by .*:\d+$/m,
+    /^ {2}city\.slug {3}running {4}\d\d\.\d% +- +- +0 +shut\n {4}shard 0 {2}\S+:\d+ {2}\d\d\.\d%$/m,
   )
   await project.write({ go: '' })
   expect((await runner.exited).code).toBe(0)

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { nothingToVerify } from '../../src/backfill/verify.js'
 import { countWhere, createCities, readCities } from '../support/city-table.js'
 import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
 import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
@@ -69,7 +70,9 @@ for (const [signal, databases] of [
     expect(await countWhere(dataSource, 'slug is not null')).toBe(400)
 
     expect((await project.json(['status'])).document).toMatchObject({
-      backfills: [{ status: 'interrupted', scanned: 400, gate: { isOpen: false }, workers: [] }],
+      backfills: [
+        { status: 'interrupted', scanned: 400, gate: { isOpen: false }, shards: [{ worker: null, takenOver: null }] },
+      ],
     })
     const resumed = await project.run(['run', 'city.slug'])
     expect(resumed.stdout).toMatch(/^city\.slug · run \d+ · resumed at \d+\.\d% \(checkpoint [\d: -]+\)\n/)
@@ -99,7 +102,10 @@ testEachDatabase('a second SIGINT gives the batch up, and nothing is lost', asyn
 })
 
 testEachDatabase('failed rows fail the run, are listed by key, and are tried again', async (database) => {
-  const { dataSource, project } = await createProject(database, citySlugText({ failAt: [101, 102, 103] }))
+  const { dataSource, project } = await createProject(
+    database,
+    citySlugText({ failAt: [101, 102, 103], maxFailures: 0 }),
+  )
   const failed = await project.run(['run', 'city.slug'])
   expect(failed.code).toBe(1)
   expect(failed.stdout).toMatch(/failed: ROWS_FAILED: .*\nNext: rowshift failures city\.slug\n$/)
@@ -115,28 +121,49 @@ testEachDatabase('failed rows fail the run, are listed by key, and are tried aga
       counts: [{ code: 'TRANSFORM_FAILED', state: 'failed', rows: 3 }],
       failures: [
         { key: [expect.stringMatching(/^10[123]$/)], state: 'failed', code: 'TRANSFORM_FAILED', attempts: 1 },
-        { key: [expect.stringMatching(/^10[123]$/)], message: 'Error: no slug for it' },
+        { key: [expect.stringMatching(/^10[123]$/)], message: expect.stringMatching(/^Error at /), step: 'transform' },
       ],
     },
   })
   const listed = await project.run(['failures', 'city.slug', '-n', '2'])
   expect(listed.stdout).toMatch(
-    /· failed · 3 failures\n {2}TRANSFORM_FAILED {2}3 rows\n {4}10\d {2}failed {2}1 attempt {2}Error: no slug for it\n.*\n {2}1 more: --limit 3\n/,
+    /· failed · 3 failures\n {2}TRANSFORM_FAILED in transform {2}3 rows\n {4}10\d {2}failed {2}1 attempt {2}Error at .*\n.*\n {2}1 more: --limit 3\n/,
   )
   expect(listed.stdout).not.toContain('City')
 
-  await project.write({ 'backfills/city-slug.ts': citySlugText() })
-  expect((await project.json(['run', 'city.slug'])).document).toMatchObject({ status: 'completed' })
+  await project.write({ 'backfills/city-slug.ts': citySlugText({ maxFailures: 0 }) })
+  expect((await project.json(['replay'])).document).toMatchObject({
+    replayed: [{ backfill: 'city.slug', cleared: 3, remaining: 0, result: { status: 'completed' } }],
+  })
   expect(await countWhere(dataSource, 'slug is null')).toBe(0)
+  expect((await project.run(['replay'])).stdout).toBe('no failures\n')
   expect((await project.run(['failures', 'city.slug'])).stdout).toContain('completed · no failures')
 })
+
+testEachDatabase(
+  'failures within the limit let a run complete, and keep its gate shut until they are replayed',
+  async (database) => {
+    const { dataSource, project } = await createProject(database, citySlugText({ failAt: [101, 102] }))
+    const run = await project.run(['run', 'city.slug'])
+    expect(run.code).toBe(3)
+    expect(run.stdout).toMatch(/completed: 998 rows written.*\nNext: rowshift failures city\.slug\n$/s)
+    expect(await project.json(['status'])).toMatchObject({
+      code: 3,
+      document: { backfills: [{ status: 'completed', failed: 2, gate: { isOpen: false } }] },
+    })
+    await project.write({ 'backfills/city-slug.ts': citySlugText() })
+    expect((await project.run(['replay', 'city.slug'])).code).toBe(0)
+    expect(await countWhere(dataSource, 'slug is null')).toBe(0)
+    expect((await project.json(['status'])).code).toBe(0)
+  },
+)
 
 testEachDatabase('rowshift verify looks at the table, whatever its runs say', async (database) => {
   const { dataSource, project } = await createProject(database)
   const before = await project.json(['verify', 'city.slug'])
   expect(before).toEqual({
     code: 1,
-    document: { backfill: 'city.slug', isPassed: false, remaining: rows, checked: 0, refused: [] },
+    document: { backfill: 'city.slug', ...nothingToVerify, isPassed: false, remaining: rows, lastRun: null },
   })
   expect((await project.run(['verify', 'city.slug'])).stdout).toBe(
     'city.slug did not pass: 1,000 rows still match `where`\nNext: rowshift run city.slug\n',
@@ -146,5 +173,14 @@ testEachDatabase('rowshift verify looks at the table, whatever its runs say', as
     code: 0,
     stdout: 'city.slug passed: no row matches any more\n',
     stderr: '',
+  })
+  await project.run(['run', 'city.slug'])
+  await dataSource.query('update city set slug = null where id = 1')
+  expect((await project.run(['verify', 'city.slug'])).stdout).toBe(
+    'city.slug did not pass: 1 row still matches `where`\n  run 1, completed: passed\nNext: rowshift run city.slug\n',
+  )
+  expect((await project.json(['verify', 'city.slug'])).document).toMatchObject({
+    remaining: 1,
+    lastRun: { runId: 1, status: 'completed', isPassed: true, remaining: 0 },
   })
 })

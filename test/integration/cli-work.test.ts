@@ -1,11 +1,11 @@
 import { expect } from 'vitest'
 import { schedule } from '../../src/adapters/typeorm/index.js'
 import { defineBackfill } from '../../src/index.js'
+import { TcpProxy } from '../../src/testing/tcp-proxy.js'
 import { withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities, readCities } from '../support/city-table.js'
 import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
 import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
-import { TcpProxy } from '../support/tcp-proxy.js'
 
 beforeAllCompilePackage()
 
@@ -54,6 +54,12 @@ testEachDatabase('rowshift work does what a migration has scheduled, then exits'
   expect((await project.run(['work'])).stdout).toMatch(/works on 1 backfill until .*\nNothing is left to do\.\n$/)
 })
 
+async function takenOver(project: CliProject): Promise<{ readonly from: string; readonly silentMs: number }> {
+  const { document } = await project.json(['status'])
+  const { backfills } = document as { backfills: { shards: { takenOver: { from: string; silentMs: number } }[] }[] }
+  return backfills[0]!.shards[0]!.takenOver
+}
+
 testEachDatabase('of two workers one waits and takes over when the other is killed', async (database) => {
   const { dataSource, project } = await createScheduled(database, citySlugText({ waitAt: 350 }))
   const first = project.start(['work'])
@@ -62,12 +68,39 @@ testEachDatabase('of two workers one waits and takes over when the other is kill
   await second.line('city.slug · held by other workers, waiting')
   const { document } = await project.json(['status'])
   expect(document).toMatchObject({
-    backfills: [{ status: 'running', workers: [{ shard: 0, worker: expect.stringMatching(/:\d+$/), isAlive: true }] }],
+    backfills: [
+      {
+        status: 'running',
+        shards: [
+          {
+            shard: 0,
+            status: 'open',
+            worker: expect.stringMatching(/:\d+$/),
+            isAlive: true,
+            scanned: 300,
+            done: null,
+            takenOver: null,
+          },
+          // The second worker has taken half of it, and is done with that.
+          { shard: 1, status: 'done', worker: null, isAlive: false, done: 1, written: 350 },
+        ],
+      },
+    ],
   })
   await first.kill()
   expect(await second.line('taken over')).toMatch(
     new RegExp(`^city\\.slug · run \\d+ · taken over from \\S+:${first.pid}, which fell silent$`),
   )
+  const told = await project.run(['status'])
+  expect(told.stdout).toMatch(
+    new RegExp(
+      `^ {4}shard 0 {2}\\S+:${second.pid} {2}300 rows {2}taken over from \\S+:${first.pid}, silent \\d+s$`,
+      'm',
+    ),
+  )
+  const { silentMs } = await takenOver(project)
+  // The lease, and not much more.
+  expect(silentMs).toBeGreaterThanOrEqual(5_000)
   await project.write({ go: '' })
   expect(await second.exited).toEqual({ code: 0, signal: null })
   expect(second.lines.slice(-2)).toEqual(['  completed: 1,000 rows written', 'Nothing is left to do.'])
@@ -126,13 +159,13 @@ testEachDatabase('rowshift work declines a run of another definition and does th
 })
 
 testEachDatabase('rowshift work exits with 1 when rows fail, and leaves a failed run alone', async (database) => {
-  const { project } = await createScheduled(database, citySlugText({ failAt: [350] }))
+  const { project } = await createScheduled(database, citySlugText({ failAt: [350], maxFailures: 0 }))
   const failed = await project.run(['work'])
   expect(failed.code).toBe(1)
   expect(failed.stdout).toMatch(
     /Left:\n {2}city\.slug {2}failed: ROWS_FAILED: .*\nNext: rowshift failures city\.slug\n$/,
   )
-  await project.write({ 'backfills/city-slug.ts': citySlugText() })
+  await project.write({ 'backfills/city-slug.ts': citySlugText({ maxFailures: 0 }) })
   expect((await project.json(['work'])).code).toBe(1)
   expect((await project.json(['run', 'city.slug'])).code).toBe(0)
   expect((await project.json(['work'])).code).toBe(0)

@@ -4,7 +4,7 @@ import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { columnSamples, missingTypes, type Word } from '../support/column-samples.js'
-import { type TestDatabase, testEachDatabase } from '../support/databases.js'
+import { contractTest, type TestDatabase } from '../support/databases.js'
 
 async function prepare(dataSource: DataSource, database: TestDatabase): Promise<readonly string[]> {
   if (database.name !== 'postgres') return []
@@ -16,14 +16,14 @@ async function prepare(dataSource: DataSource, database: TestDatabase): Promise<
   return missing
 }
 
-testEachDatabase('has a sample for every column type that TypeORM documents, or a reason why not', async (database) => {
+contractTest('has a sample for every column type that TypeORM documents, or a reason why not', async (database) => {
   const dataSource = await database.connect()
   const { supportedDataTypes } = dataSource.driver as unknown as { supportedDataTypes: string[] }
   const known = new Set([...Object.keys(columnSamples[database.name]), ...Object.keys(missingTypes[database.name])])
   expect(supportedDataTypes.filter((type) => !known.has(type))).toEqual([])
 })
 
-testEachDatabase(
+contractTest(
   'copies awkward values of every column type without changing a byte',
   async (database) => {
     const dataSource = await database.connect()
@@ -67,41 +67,38 @@ testEachDatabase(
   120_000,
 )
 
-testEachDatabase(
-  'leaves values alone that were passed through, whatever JavaScript can hold of them',
-  async (database) => {
-    const dataSource = await database.connect()
-    const missing = await prepare(dataSource, database)
-    for (const [type, { ddl, word, literals }] of Object.entries(columnSamples[database.name])) {
-      if (missing.includes(type)) continue
-      await dataSource.query('drop table if exists t')
-      await dataSource.query(`create table t (id integer primary key not null, a ${ddl}, n integer)`)
-      for (const [i, literal] of literals.entries()) {
-        await dataSource.query(`insert into t (id, a) values (${i + 1}, ${literal})`)
-      }
-      const assigned: string[] = []
-      const result = await runBackfill(
-        dataSource,
-        defineBackfill({
-          name: `pass.${type}`,
-          table: 't',
-          select: { a: word },
-          write: { a: word, n: 'integer' },
-          where: { n: null },
-          transform: (row) => ({ a: row.a as never, n: 1 }),
-        }),
-        {
-          hooks: {
-            before(statement) {
-              if (statement.label === 'update-rows')
-                assigned.push(/\bset\b(.*?)\b(?:from|where)\b/is.exec(statement.text)![1]!)
-            },
+contractTest('leaves values alone that were passed through, whatever JavaScript can hold of them', async (database) => {
+  const dataSource = await database.connect()
+  const missing = await prepare(dataSource, database)
+  for (const [type, { ddl, word, literals }] of Object.entries(columnSamples[database.name])) {
+    if (missing.includes(type)) continue
+    await dataSource.query('drop table if exists t')
+    await dataSource.query(`create table t (id integer primary key not null, a ${ddl}, n integer)`)
+    for (const [i, literal] of literals.entries()) {
+      await dataSource.query(`insert into t (id, a) values (${i + 1}, ${literal})`)
+    }
+    const assigned: string[] = []
+    const result = await runBackfill(
+      dataSource,
+      defineBackfill({
+        name: `pass.${type}`,
+        table: 't',
+        select: { a: word },
+        write: { a: word, n: 'integer' },
+        where: { n: null },
+        transform: (row) => ({ a: row.a as never, n: 1 }),
+      }),
+      {
+        hooks: {
+          before(statement) {
+            if (statement.label === 'update-rows')
+              assigned.push(/\bset\b(.*?)\b(?:from|where)\b/is.exec(statement.text)![1]!)
           },
         },
-      )
-      expect(result, type).toMatchObject({ status: 'completed', counts: { written: literals.length } })
-      // Microseconds, scales and spacing survive because the column is not written at all.
-      for (const set of assigned) expect(set, type).not.toMatch(/["`.]a["`]\s*=/)
-    }
-  },
-)
+      },
+    )
+    expect(result, type).toMatchObject({ status: 'completed', counts: { written: literals.length } })
+    // Microseconds, scales and spacing survive because the column is not written at all.
+    for (const set of assigned) expect(set, type).not.toMatch(/["`.]a["`]\s*=/)
+  }
+})

@@ -1,14 +1,14 @@
 import { expect, onTestFinished } from 'vitest'
 import { RowshiftError } from '../../src/errors/rowshift-error.js'
 import { defineBackfill } from '../../src/index.js'
+import { TcpProxy } from '../../src/testing/tcp-proxy.js'
 import { runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countedSlug, createCountedCities, readCheckpoint, readCounted } from '../support/counted-cities.js'
-import { type TestDatabase, testOn } from '../support/databases.js'
+import { contractTestOn, type TestDatabase } from '../support/databases.js'
 import { atPoint, type ProtocolPoint } from '../support/die-at.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 import type { StatementHooks } from '../support/observed-database.js'
-import { TcpProxy } from '../support/tcp-proxy.js'
 
 /*
  * Lost connections, at a chosen statement. A row that is lost or written twice shows in the counts, in `touched` and in what a
@@ -63,33 +63,37 @@ const cuts: Record<string, Cut> = {
 for (const [statement, { from, at }] of Object.entries(cuts)) {
   for (const when of ['before', 'after'] as const) {
     const title = when === 'before' ? 'before it arrives' : 'before its answer arrives'
-    testOn(['postgres', 'mariadb'], `goes on when ${statement} loses its connection ${title}`, async (database) => {
-      const { proxy, app, dataSource } = await throughProxy(database)
-      let lost: Promise<void> | undefined
-      const hooks: StatementHooks = {
-        ...atPoint(from, () => {
-          lost = proxy.cutAfterClientBytes(at, when)
-        }),
-        // A claim whose commit was not answered is waited for until its lease has run out.
-        inject: (sent, place) =>
-          sent.label === 'insert-shard' && place === 'after'
-            ? 'update rowshift_checkpoint set lease_ms = 500'
-            : undefined,
-      }
-      expect(await runBackfill(dataSource, countedSlug(app), { hooks })).toMatchObject(completed)
-      expect(lost).toBeDefined()
-      await lost
-      await expectMigratedOnce(app)
-      // One claim for each of two passes: a batch whose commit had no answer is looked up, not waited for until the lease has run
-      // out. Only of a claim can nobody know whose it is.
-      const isClaimUnknown = statement === 'the commit of a claim' && when === 'after'
-      expect(await readCheckpoint(app)).toMatchObject({ epoch: isClaimUnknown ? 3 : 2 })
-    })
+    contractTestOn(
+      ['postgres', 'mariadb'],
+      `goes on when ${statement} loses its connection ${title}`,
+      async (database) => {
+        const { proxy, app, dataSource } = await throughProxy(database)
+        let lost: Promise<void> | undefined
+        const hooks: StatementHooks = {
+          ...atPoint(from, () => {
+            lost = proxy.cutAfterClientBytes(at, when)
+          }),
+          // A claim whose commit was not answered is waited for until its lease has run out.
+          inject: (sent, place) =>
+            sent.label === 'insert-shard' && place === 'after'
+              ? 'update rowshift_checkpoint set lease_ms = 500'
+              : undefined,
+        }
+        expect(await runBackfill(dataSource, countedSlug(app), { hooks })).toMatchObject(completed)
+        expect(lost).toBeDefined()
+        await lost
+        await expectMigratedOnce(app)
+        // One claim for each of two passes: a batch whose commit had no answer is looked up, not waited for until the lease has run
+        // out. Only of a claim can nobody know whose it is.
+        const isClaimUnknown = statement === 'the commit of a claim' && when === 'after'
+        expect(await readCheckpoint(app)).toMatchObject({ epoch: isClaimUnknown ? 3 : 2 })
+      },
+    )
   }
 }
 
 // Nothing comes after the first pass of such a run that would meet the row again.
-testOn(
+contractTestOn(
   ['postgres', 'mariadb'],
   'settles the conflicts of a commit in doubt in a run without sweeps',
   async (database) => {
@@ -119,32 +123,36 @@ testOn(
   },
 )
 
-testOn(['postgres'], 'begins anew when the beginning of a transaction is refused half way', async (database) => {
-  const app = await database.connect()
-  await createCountedCities(app, database.name, rows)
-  let isDue = false
-  const refusals: unknown[] = []
-  const hooks: StatementHooks = {
-    ...atPoint({ label: 'fence', when: 'after' }, () => {
-      isDue = true
-    }),
-    // After BEGIN, by an error that another attempt may not meet.
-    inject(sent, when) {
-      if (!isDue || refusals.length > 0 || sent.label !== 'pin' || when !== 'before') return undefined
-      return `do $$ begin raise exception 'busy' using errcode = 'lock_not_available'; end $$`
-    },
-    failed: (_, error) => void refusals.push(error),
-  }
-  expect(await runBackfill(await database.connect(), countedSlug(app), { hooks })).toMatchObject(completed)
-  expect(refusals[0]).toMatchObject({ code: '55P03' })
-  await expectMigratedOnce(app)
-})
+contractTestOn(
+  ['postgres'],
+  'begins anew when the beginning of a transaction is refused half way',
+  async (database) => {
+    const app = await database.connect()
+    await createCountedCities(app, database.name, rows)
+    let isDue = false
+    const refusals: unknown[] = []
+    const hooks: StatementHooks = {
+      ...atPoint({ label: 'fence', when: 'after' }, () => {
+        isDue = true
+      }),
+      // After BEGIN, by an error that another attempt may not meet.
+      inject(sent, when) {
+        if (!isDue || refusals.length > 0 || sent.label !== 'pin' || when !== 'before') return undefined
+        return `do $$ begin raise exception 'busy' using errcode = 'lock_not_available'; end $$`
+      },
+      failed: (_, error) => void refusals.push(error),
+    }
+    expect(await runBackfill(await database.connect(), countedSlug(app), { hooks })).toMatchObject(completed)
+    expect(refusals[0]).toMatchObject({ code: '55P03' })
+    await expectMigratedOnce(app)
+  },
+)
 
 // Whoever looks a commit up finds its shard in other hands.
 for (const when of ['before', 'after'] as const) {
   const isCommitted = when === 'after'
   const title = `gives a batch up that was ${isCommitted ? 'committed' : 'not committed'} unseen, and its claim taken`
-  testOn(['postgres', 'mariadb'], title, async (database) => {
+  contractTestOn(['postgres', 'mariadb'], title, async (database) => {
     const { proxy, app, dataSource } = await throughProxy(database)
     const take = `update rowshift_checkpoint set claim = 'another worker', seq = seq + 1, epoch = epoch + 1,
       lease_until = '2000-01-01 00:00:00'`
@@ -176,7 +184,7 @@ const kills: Record<string, ProtocolPoint> = {
 
 for (const [moment, point] of Object.entries(kills)) {
   const title = `goes on when the server ends a connection ${point.when === 'before' ? 'while' : 'after'} ${moment}`
-  testOn(['postgres', 'mariadb'], title, async (database) => {
+  contractTestOn(['postgres', 'mariadb'], title, async (database) => {
     const app = await database.connect()
     await createCountedCities(app, database.name, rows)
     let isDue = false
@@ -200,7 +208,7 @@ for (const [moment, point] of Object.entries(kills)) {
   })
 }
 
-testOn(['postgres', 'mariadb'], 'leaves the run resumable when the database stays away', async (database) => {
+contractTestOn(['postgres', 'mariadb'], 'leaves the run resumable when the database stays away', async (database) => {
   const { proxy, app, dataSource } = await throughProxy(database)
   const hooks = atPoint({ label: 'fence', when: 'after', nth: 2 }, () => {
     proxy.cut()

@@ -142,9 +142,8 @@ testChange({
   before: `class Address { @Column({ length: 50 }) street!: string }
 @Entity() @SchemaVersion('1.0.0')
 export class Shop { ${id} @Column(() => Address) address!: Address }`,
-  after: `const version = SchemaVersion as unknown as (version: string, options: object) => ClassDecorator
-class Address { @Column({ length: 50 }) street!: string; @Column({ length: 50 }) city!: string }
-@Entity() @version('2.0.0', { of: shop })
+  after: `class Address { @Column({ length: 50 }) street!: string; @Column({ length: 50 }) city!: string }
+@Entity() @SchemaVersion('2.0.0', { of: shop })
 export class Shop { ${id} @Column(() => Address) address!: Address }`,
   rows: { shop: [{ id: 1, addressStreet: 'Rua 1, Porto' }] },
   expected: { shop: [{ id: 1, addressStreet: 'Rua 1, Porto', addressCity: 'Porto' }] },
@@ -182,6 +181,27 @@ export class Grade { @PrimaryColumn({ type: 'integer' }) pupil!: number; @Primar
       { pupil: 1, subject: 'math', points: 90, mark: 'A' },
     ],
   },
+})
+
+testChange({
+  title: 'makes a present column part of the key',
+  before: `@Entity() @SchemaVersion('1.0.0')
+export class Stock { @PrimaryColumn({ type: 'integer' }) item!: number; @Column({ type: 'integer' }) place!: number }`,
+  after: `@Entity() @SchemaVersion('2.0.0')
+export class Stock { @PrimaryColumn({ type: 'integer' }) item!: number; @PrimaryColumn({ type: 'integer' }) place!: number }`,
+  rows: { stock: [{ item: 1, place: 7 }] },
+  expected: { stock: [{ item: 1, place: 7 }] },
+})
+
+testChange({
+  title: 'makes a column part of the key that the backfill fills',
+  before: `@Entity() @SchemaVersion('1.0.0')
+export class Price { @PrimaryColumn({ type: 'integer' }) item!: number; @Column({ type: 'integer' }) cents!: number }`,
+  after: `@Entity() @SchemaVersion('2.0.0')
+export class Price { @PrimaryColumn({ type: 'integer' }) item!: number; @PrimaryColumn({ length: 3 }) currency!: string; @Column({ type: 'integer' }) cents!: number }`,
+  fill: [[/toBeWritten\(.*\)/, "() => ({ currency: 'EUR' })"]],
+  rows: { price: [{ item: 1, cents: 7 }] },
+  expected: { price: [{ item: 1, cents: 7, currency: 'EUR' }] },
 })
 
 testChange({

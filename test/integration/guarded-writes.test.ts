@@ -2,11 +2,11 @@ import { expect } from 'vitest'
 import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { countWhere, createCities, readCities } from '../support/city-table.js'
-import { testEachDatabase } from '../support/databases.js'
+import { contractTest } from '../support/databases.js'
 
 const slugOf = (name: string) => name.toLowerCase().replace(' ', '-')
 
-testEachDatabase('leaves a value alone that the application wrote between read and write', async (database) => {
+contractTest('leaves a value alone that the application wrote between read and write', async (database) => {
   const app = await database.connect()
   const dataSource = await database.connect()
   await createCities(app, database.name, 5)
@@ -35,7 +35,7 @@ testEachDatabase('leaves a value alone that the application wrote between read a
   ])
 })
 
-testEachDatabase('reads a row again that changed between read and write', async (database) => {
+contractTest('reads a row again that changed between read and write', async (database) => {
   const app = await database.connect()
   const dataSource = await database.connect()
   await createCities(app, database.name, 5)
@@ -61,7 +61,7 @@ testEachDatabase('reads a row again that changed between read and write', async 
   expect((await readCities(app))[2]).toEqual({ id: 3, name: 'Oslo 3', slug: 'oslo-3' })
 })
 
-testEachDatabase('passes over a row that is deleted between read and write', async (database) => {
+contractTest('passes over a row that is deleted between read and write', async (database) => {
   const app = await database.connect()
   const dataSource = await database.connect()
   await createCities(app, database.name, 5)
@@ -85,7 +85,7 @@ testEachDatabase('passes over a row that is deleted between read and write', asy
 
 for (const moment of ['before', 'after'] as const) {
   const title = `passes over a changed row that is deleted ${moment} it is read again`
-  testEachDatabase(title, async (database) => {
+  contractTest(title, async (database) => {
     const app = await database.connect()
     const dataSource = await database.connect()
     await createCities(app, database.name, 5)
@@ -127,7 +127,7 @@ for (const moment of ['before', 'after'] as const) {
   })
 }
 
-testEachDatabase('migrates a row whose other columns change all the time', async (database) => {
+contractTest('migrates a row whose other columns change all the time', async (database) => {
   const app = await database.connect()
   const dataSource = await database.connect()
   await createCities(app, database.name, 200)
@@ -160,7 +160,7 @@ testEachDatabase('migrates a row whose other columns change all the time', async
   expect(await countWhere(app, 'touched > 0')).toBe(1)
 })
 
-testEachDatabase('locks a row that keeps changing for its last attempt', async (database) => {
+contractTest('locks a row that keeps changing for its last attempt', async (database) => {
   const app = await database.connect()
   const dataSource = await database.connect()
   await createCities(app, database.name, 3)
@@ -189,7 +189,7 @@ testEachDatabase('locks a row that keeps changing for its last attempt', async (
   expect(await countWhere(app, 'slug is null')).toBe(0)
 })
 
-testEachDatabase('leaves rows and columns alone whose values stay the same', async (database) => {
+contractTest('leaves rows and columns alone whose values stay the same', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   await dataSource.query(`update city set slug = 'done' where id <= 5`)
@@ -218,7 +218,7 @@ testEachDatabase('leaves rows and columns alone whose values stay the same', asy
   expect(/\bset\b(.*?)\b(?:from|where)\b/is.exec([...written][0]!)?.[1]).toMatch(/^(?!.*touched).*slug/s)
 })
 
-testEachDatabase('writes a statement for each set of columns that changed', async (database) => {
+contractTest('writes a statement for each set of columns that changed', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 30)
   await dataSource.query(`update city set touched = 7 where id <= 10`)

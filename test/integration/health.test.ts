@@ -9,6 +9,7 @@ import { codeOf, portTo } from '../support/backfills.js'
 import { createCities } from '../support/city-table.js'
 import { type TestDatabase, testOn } from '../support/databases.js'
 import { startServer } from '../support/servers/server-process.js'
+import { Standby } from '../support/standby.js'
 
 /* What the servers are asked about their load, and that what they hide counts as unknown. */
 
@@ -122,6 +123,24 @@ testOn(['postgres'], 'takes the lag of no replica, and of one that is lost, for 
   await app.query(`select pg_create_physical_replication_slot('rowshift_lost', true)`)
   const lost = await measure(app, ask).finally(() => app.query(`select pg_drop_replication_slot('rowshift_lost')`))
   expect(lost).toEqual({ unknown: '1 replication slots have no replica connected' })
+})
+
+testOn(['postgres'], 'reads the lag of a replica, and holds when it is gone', async (database) => {
+  const app = await database.connect()
+  await app.query('create table lagging (id int)')
+  const standby = await Standby.connect(database.url)
+  onTestFinished(() => standby.disconnect())
+  const { look } = await lookingAt(app, { maxReplicaLagMs: 500, checkEveryMs: 100 })
+  const lookOnce = async (replayed: 'everything' | 'nothing') => {
+    await app.query('insert into lagging values (1)')
+    standby.tell(replayed)
+    return look()
+  }
+  await expect.poll(() => lookOnce('everything'), patiently).toBeUndefined()
+  await expect.poll(() => lookOnce('nothing'), patiently).toMatch(/^replication lag \d+(\.\d)?m?s > 500ms$/)
+  await expect.poll(() => lookOnce('everything'), patiently).toBeUndefined()
+  standby.disconnect()
+  await expect.poll(look, patiently).toBe('replication lag could not be measured: no replica is connected')
 })
 
 testOn(['mariadb'], 'takes the lag of a server that replicates nothing, or no more, for unknown', async (database) => {

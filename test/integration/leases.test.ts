@@ -50,35 +50,37 @@ for (const action of ['pause', 'cancel'] as const) {
   })
 }
 
-testOn(['postgres', 'mariadb'], 'ends a pause only when no batch is in flight', async (database) => {
-  const app = await database.connect()
-  await createCountedCities(app, database.name, rows)
-  const other = app.createQueryRunner()
-  await other.startTransaction()
-  await other.query('update city set touched = touched where id = 18')
-  let isReleased = false
-  let atPause: unknown
-  let pausing: Promise<void> | undefined
-  const pause = async () => {
-    await controlRun(portTo(await database.connect()), 'city.slug', 'pause')
-    atPause = { isReleased, migrated: await countWhere(app, 'slug is not null') }
-  }
-  const release = async () => {
-    isReleased = true
-    await other.commitTransaction()
-    await other.release()
-  }
-  const result = await runBackfill(await database.connect(), countedSlug(undefined), {
-    hooks: atPoint({ label: 'fence', when: 'after', nth: 2 }, () => {
-      pausing = pause()
-      setTimeout(() => void release(), 700)
-    }),
+for (const action of ['pause', 'cancel'] as const) {
+  testOn(['postgres', 'mariadb'], `ends a ${action} only when no batch is in flight`, async (database) => {
+    const app = await database.connect()
+    await createCountedCities(app, database.name, rows)
+    const other = app.createQueryRunner()
+    await other.startTransaction()
+    await other.query('update city set touched = touched where id = 18')
+    let isReleased = false
+    let atReturn: unknown
+    let controlling: Promise<void> | undefined
+    const control = async () => {
+      await controlRun(portTo(await database.connect()), 'city.slug', action)
+      atReturn = { isReleased, migrated: await countWhere(app, 'slug is not null') }
+    }
+    const release = async () => {
+      isReleased = true
+      await other.commitTransaction()
+      await other.release()
+    }
+    const result = await runBackfill(await database.connect(), countedSlug(undefined), {
+      hooks: atPoint({ label: 'fence', when: 'after', nth: 2 }, () => {
+        controlling = control()
+        setTimeout(() => void release(), 700)
+      }),
+    })
+    await controlling
+    expect(result).toMatchObject({ status: 'unfinished', reason: action === 'pause' ? 'paused' : 'cancelled' })
+    expect(atReturn).toEqual({ isReleased: true, migrated: result.counts.written })
+    expect(await countWhere(app, 'slug is not null')).toBe(result.counts.written)
   })
-  await pausing
-  expect(result).toMatchObject({ status: 'unfinished', reason: 'paused' })
-  expect(atPause).toEqual({ isReleased: true, migrated: result.counts.written })
-  expect(await countWhere(app, 'slug is not null')).toBe(result.counts.written)
-})
+}
 
 testEachDatabase('writes nothing for a worker whose shard was taken over meanwhile', async (database) => {
   const app = await database.connect()

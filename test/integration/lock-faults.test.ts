@@ -5,7 +5,7 @@ import { controlRun } from '../../src/runs/run-control.js'
 import { portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countedSlug, createCountedCities, readCounted } from '../support/counted-cities.js'
-import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
 import { atPoint } from '../support/die-at.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 
@@ -25,7 +25,7 @@ async function openTransaction(database: TestDatabase): Promise<QueryRunner> {
   return runner
 }
 
-testOn(['postgres', 'mariadb'], 'does a batch again that was the victim of a deadlock', async (database) => {
+contractTestOn(['postgres', 'mariadb'], 'does a batch again that was the victim of a deadlock', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
   await app.query('create table heavy (id int primary key)')
@@ -59,11 +59,12 @@ testOn(['postgres', 'mariadb'], 'does a batch again that was the victim of a dea
   expect(errors).toEqual(
     bySql<string[]>(database.name, { sqlite: [], postgres: ['40P01'], mariadb: ['ER_LOCK_DEADLOCK'] }),
   )
-  expect(result).toMatchObject({ ...completed, counts: { ...completed.counts, conflicts: 2 } })
+  // Row 18 was not in the half that was tried again, and was read anew.
+  expect(result).toMatchObject({ ...completed, counts: { ...completed.counts, conflicts: 1 } })
   await expectMigratedOnce(app)
 })
 
-testOn(['postgres', 'mariadb'], 'does a batch again that waited too long for a lock', async (database) => {
+contractTestOn(['postgres', 'mariadb'], 'does a batch again that waited too long for a lock', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
   const other = await openTransaction(database)
@@ -93,11 +94,12 @@ testOn(['postgres', 'mariadb'], 'does a batch again that waited too long for a l
   const code = bySql(database.name, { sqlite: '', postgres: '55P03', mariadb: 'ER_LOCK_WAIT_TIMEOUT' })
   expect([...new Set(errors)]).toEqual([code])
   expect(checkpoints.map((row) => ({ ...(row as object) }))).toMatchObject([{ cursor_key: '["10"]' }])
-  expect(result).toMatchObject({ ...completed, counts: { ...completed.counts, conflicts: 1 } })
+  // Half of the batch did without the locked row, which was then read anew.
+  expect(result).toMatchObject({ ...completed, counts: { ...completed.counts, conflicts: 0 } })
   await expectMigratedOnce(app)
 })
 
-testOn(['postgres', 'mariadb'], 'notes conflicts while somebody pauses the run', async (database) => {
+contractTestOn(['postgres', 'mariadb'], 'notes conflicts while somebody pauses the run', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
   const dataSource = await database.connect()
@@ -127,7 +129,7 @@ testOn(['postgres', 'mariadb'], 'notes conflicts while somebody pauses the run',
   await expectMigratedOnce(app)
 })
 
-testEachDatabase('gives a free value to a row that is had at its last attempt only', async (database) => {
+contractTest('gives a free value to a row that is had at its last attempt only', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, 3)
   await app.query('create unique index city_slug on city (slug)')
@@ -154,33 +156,37 @@ testEachDatabase('gives a free value to a row that is had at its last attempt on
   expect(slugs.sort()).toEqual(['taken', 'taken-2', 'taken-3'])
 })
 
-testOn(['postgres', 'mariadb'], 'limits how long a batch waits for locks, runs and is idle', async (database) => {
-  const dataSource = await database.connect()
-  await createCountedCities(dataSource, database.name, rows)
-  await dataSource.query('create table limits (locks varchar(20), statement varchar(20), idle varchar(20))')
-  for (const statement of bySql(database.name, {
-    sqlite: [],
-    postgres: [
-      `create function note_limits() returns trigger language plpgsql as $$ begin
+contractTestOn(
+  ['postgres', 'mariadb'],
+  'limits how long a batch waits for locks, runs and is idle',
+  async (database) => {
+    const dataSource = await database.connect()
+    await createCountedCities(dataSource, database.name, rows)
+    await dataSource.query('create table limits (locks varchar(20), statement varchar(20), idle varchar(20))')
+    for (const statement of bySql(database.name, {
+      sqlite: [],
+      postgres: [
+        `create function note_limits() returns trigger language plpgsql as $$ begin
         insert into limits values (current_setting('lock_timeout'), current_setting('statement_timeout'),
           current_setting('idle_in_transaction_session_timeout'));
         return null; end $$`,
-      'create trigger noting after update on city for each row execute function note_limits()',
-    ],
-    mariadb: [
-      `create trigger noting after update on city for each row insert into limits
+        'create trigger noting after update on city for each row execute function note_limits()',
+      ],
+      mariadb: [
+        `create trigger noting after update on city for each row insert into limits
         values (@@innodb_lock_wait_timeout, @@max_statement_time, @@idle_transaction_timeout)`,
-    ],
-  }))
-    await dataSource.query(statement)
-  expect(await runBackfill(dataSource, countedSlug(undefined))).toMatchObject(completed)
-  const [limits, ...others] = await dataSource.query('select distinct locks, statement, idle from limits')
-  expect({ ...limits }).toEqual(
-    bySql(database.name, {
-      sqlite: {},
-      postgres: { locks: '5s', statement: '1min', idle: '10s' },
-      mariadb: { locks: '5', statement: '60', idle: '10' },
-    }),
-  )
-  expect(others).toEqual([])
-})
+      ],
+    }))
+      await dataSource.query(statement)
+    expect(await runBackfill(dataSource, countedSlug(undefined))).toMatchObject(completed)
+    const [limits, ...others] = await dataSource.query('select distinct locks, statement, idle from limits')
+    expect({ ...limits }).toEqual(
+      bySql(database.name, {
+        sqlite: {},
+        postgres: { locks: '5s', statement: '1min', idle: '10s' },
+        mariadb: { locks: '5', statement: '60', idle: '10' },
+      }),
+    )
+    expect(others).toEqual([])
+  },
+)

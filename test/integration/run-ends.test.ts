@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import { requireCompleted, schedule } from '../../src/adapters/typeorm/index.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
+import { limitInBackground } from '../../src/backfill/failure-limit.js'
 import { batchLimits } from '../../src/backfill/limits.js'
 import { prepareBackfill } from '../../src/backfill/prepare-backfill.js'
 import { ownTransactions, reading } from '../../src/backfill/transaction.js'
+import { nothingToVerify } from '../../src/backfill/verify.js'
 import { defineBackfill } from '../../src/index.js'
 import { concludeRun, endPass } from '../../src/runs/finish-run.js'
 import { readFailures, readStatus } from '../../src/runs/read-status.js'
@@ -55,23 +57,40 @@ testEachDatabase('decides nothing for a run that was taken away after its last b
   try {
     const prepared = await session.run(reading(port.dialect, scope, prepareBackfill(port, definitionOf(citySlug))))
     const { id } = await controlRun(port, 'city.slug', 'pause')
-    expect(await session.run(scope.wrap(endPass(port, scope, prepared, id)))).toBe('not-yet')
+    expect(await session.run(scope.wrap(endPass(port, scope, prepared, id, limitInBackground)))).toBe('not-yet')
     expect(await readStatus(port)).toMatchObject([{ run: { status: 'paused', pass: 0 }, shards: [{ status: 'done' }] }])
 
     await controlRun(port, 'city.slug', 'cancel')
-    const verification = { isPassed: true, remaining: 0, checked: 0, refused: [] }
-    await session.run(scope.wrap(concludeRun(port, id, verification)))
+    await session.run(scope.wrap(concludeRun(port, id, nothingToVerify)))
     expect(await readStatus(port)).toMatchObject([{ run: { status: 'cancelled', verification: undefined } }])
   } finally {
     await session.release()
   }
 })
 
+testEachDatabase('ends a run that somebody who waits has called postponed while it was verified', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug))
+  await dataSource.query(`update rowshift_checkpoint set status = 'done'`)
+  await dataSource.query(`update rowshift_run set status = 'postponed', reason_code = 'THROTTLED'`)
+  const port = portTo(dataSource)
+  const [report] = await readStatus(port)
+  const session = await port.connect()
+  try {
+    const conclude = concludeRun(port, report!.run.id, nothingToVerify)
+    await session.run(ownTransactions(port.dialect, batchLimits).wrap(conclude))
+  } finally {
+    await session.release()
+  }
+  expect(await readStatus(port)).toMatchObject([{ run: { status: 'completed', reasonCode: undefined } }])
+})
+
 /** A row of a run's first shard that waits to be read again. */
 function conflictOf(key: string): string {
   const hash = createHash('sha256').update(key).digest('hex')
-  return `insert into rowshift_failure (run_id, key_hash, row_key, shard, state, code, message, attempts, at)
-    select id, '${hash}', '${key}', 0, 'conflict', 'CONFLICT', '', 1, current_timestamp from rowshift_run`
+  return `insert into rowshift_failure (run_id, key_hash, row_key, shard, state, step, code, message, attempts, at)
+    select id, '${hash}', '${key}', 0, 'conflict', 'write', 'CONFLICT', '', 1, current_timestamp from rowshift_run`
 }
 
 testEachDatabase('does not end a run while a row waits to be read again', async (database) => {

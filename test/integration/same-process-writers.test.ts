@@ -5,7 +5,7 @@ import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
 import { countedSlug, createCountedCities, readCounted } from '../support/counted-cities.js'
-import { type TestDatabase, testOn } from '../support/databases.js'
+import { contractTestOn, type TestDatabase } from '../support/databases.js'
 
 /*
  * TypeORM gives a whole process one connection to SQLite. What the application writes while batches of ours are rolled back must
@@ -23,7 +23,7 @@ const kinds: Record<string, (database: TestDatabase) => DataSourceOptions> = {
 }
 
 for (const [kind, optionsOf] of Object.entries(kinds)) {
-  testOn(
+  contractTestOn(
     ['sqlite'],
     `keeps each of ${writes} writes of its own process to ${kind} while batches roll back`,
     async (database) => {
@@ -88,7 +88,7 @@ const restless = (app: DataSource, changes: number) => {
   })
 }
 
-testOn(
+contractTestOn(
   ['sqlite'],
   'holds no lock while an asynchronous transform runs, however often its row has changed',
   async (database) => {
@@ -113,15 +113,19 @@ testOn(
   },
 )
 
-testOn(['sqlite'], 'lists a row in the end that an asynchronous transform never gets hold of', async (database) => {
-  const app = await database.connect()
-  await createCities(app, database.name, 5)
-  expect(await runBackfill(await database.connect(), restless(app, Number.POSITIVE_INFINITY))).toMatchObject({
-    status: 'failed',
-    code: 'ROWS_FAILED',
-    counts: { written: 4, failures: 1 },
-  })
-})
+contractTestOn(
+  ['sqlite'],
+  'lists a row in the end that an asynchronous transform never gets hold of',
+  async (database) => {
+    const app = await database.connect()
+    await createCities(app, database.name, 5)
+    expect(await runBackfill(await database.connect(), restless(app, Number.POSITIVE_INFINITY))).toMatchObject({
+      status: 'failed',
+      code: 'ROWS_FAILED',
+      counts: { written: 4, failures: 1 },
+    })
+  },
+)
 
 /** A transaction of the application that it takes back itself. */
 async function undoneTransaction(dataSource: DataSource, id: number): Promise<void> {

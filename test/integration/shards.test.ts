@@ -3,16 +3,21 @@ import { expect } from 'vitest'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { batchLimits } from '../../src/backfill/limits.js'
 import { prepareBackfill } from '../../src/backfill/prepare-backfill.js'
-import { keep, ownTransactions, reading } from '../../src/backfill/transaction.js'
+import { keep, kept, ownTransactions, reading } from '../../src/backfill/transaction.js'
 import type { Key, KeyRange } from '../../src/dialects/dialect.js'
+import type { Script } from '../../src/dialects/script.js'
 import { type Backfill, defineBackfill, sql } from '../../src/index.js'
+import { claimShard, takeShard } from '../../src/runs/claim.js'
 import { middleKey, type SplitLimits } from '../../src/runs/middle-key.js'
+import { openState } from '../../src/runs/open-state.js'
+import { startRun } from '../../src/runs/start-run.js'
 import { type Cut, stealShard } from '../../src/runs/steal.js'
 import { portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countedSlug, createCountedCities, readCounted } from '../support/counted-cities.js'
-import { type DatabaseName, testEachDatabase } from '../support/databases.js'
+import { contractTest, type DatabaseName } from '../support/databases.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
+import { SteppedWorker } from '../support/stepped-worker.js'
 
 /* A run in several shards: where it is cut, by whom, and what the worker does whose range was cut. */
 
@@ -99,8 +104,20 @@ async function openPort(dataSource: DataSource, backfill: Backfill) {
   return { database, session, scope, prepared }
 }
 
+/** Starts a run and takes its only shard, for a minute. */
+async function claimAll({ database, session, scope, prepared }: Awaited<ReturnType<typeof openPort>>) {
+  await openState(database, session, scope)
+  const { run } = await startRun(database, session, scope, prepared)
+  function* claim() {
+    const decision = yield* claimShard(database, run.id, { from: [], isTooSlow: false, check: function* () {} })
+    if (decision.value.status !== 'claimed') throw new Error(decision.value.status)
+    return keep(yield* takeShard(database, run, decision.value.shard, 60_000))
+  }
+  return session.run(scope.wrap(claim()))
+}
+
 for (const [kind, keysFor] of Object.entries(keysOf)) {
-  testEachDatabase(`cuts a range of ${kind} again and again, and every key stays in one part`, async (database) => {
+  contractTest(`cuts a range of ${kind} again and again, and every key stays in one part`, async (database) => {
     const dataSource = await database.connect()
     const items = keysFor(database.name)
     await createItems(dataSource, items)
@@ -135,18 +152,24 @@ for (const [kind, keysFor] of Object.entries(keysOf)) {
     })
   })
 
-  testEachDatabase(`shares ${kind} among four workers, each row once`, async (database) => {
+  contractTest(`shares ${kind} among four workers, each row once`, async (database) => {
     const dataSource = await database.connect()
     const items = keysFor(database.name)
     await createItems(dataSource, items)
     const workers = await Promise.all(numbers(4, String).map(() => database.connect()))
-    const results = await Promise.all(workers.map((worker) => runBackfill(worker, visits)))
+    const shards = () => dataSource.query('select shard from rowshift_checkpoint')
+    const results = await withPort(dataSource, visits, async (port) => {
+      // All of it is in somebody's hands until others have taken their shares.
+      const { hold } = await claimAll(port)
+      const running = Promise.all(workers.map((worker) => runBackfill(worker, visits)))
+      await expect.poll(async () => (await shards()).length, { timeout: 30_000 }).toBeGreaterThanOrEqual(2)
+      await port.session.run(port.scope.wrap(kept(hold.release())))
+      return running
+    })
     for (const result of results)
       expect(result).toMatchObject({ status: 'completed', counts: { scanned: 400, written: 400 } })
     const rows: { visits: unknown }[] = await dataSource.query('select visits from item')
     expect(rows.map((row) => Number(row.visits))).toEqual(Array(400).fill(1))
-    const shards: unknown[] = await dataSource.query('select shard from rowshift_checkpoint')
-    expect(shards.length).toBeGreaterThanOrEqual(2)
   })
 }
 
@@ -170,7 +193,7 @@ async function cutAt(dataSource: DataSource, backfill: Backfill, middle: Key): P
 
 // 90 comes before 800, and after it as text.
 for (const middle of [500, 90]) {
-  testEachDatabase(`writes rows beyond ${middle} once when they are taken from a page in hand`, async (database) => {
+  contractTest(`writes rows beyond ${middle} once when they are taken from a page in hand`, async (database) => {
     const app = await database.connect()
     await createCountedCities(app, database.name, 800)
     const transformed: number[] = []
@@ -198,7 +221,7 @@ for (const middle of [500, 90]) {
   })
 }
 
-testEachDatabase('refuses a cut at or behind the cursor, and at the end of the range', async (database) => {
+contractTest('refuses a cut at or behind the cursor, and at the end of the range', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, 40)
   const outcomes: Promise<string>[] = []
@@ -221,4 +244,100 @@ async function shardsOf(dataSource: DataSource) {
   )
   const keyOf = (text: string | null | undefined) => (text == null ? null : Number(JSON.parse(text)[0]))
   return rows.map((row) => ({ lower: keyOf(row.lower_key), upper: keyOf(row.upper_key), scanned: Number(row.scanned) }))
+}
+
+contractTest('writes no row beyond a cut that was met while conflicts were settled', async (database) => {
+  const app = await database.connect()
+  await createCountedCities(app, database.name, 800)
+  let cutting: Promise<string> | undefined
+  let renaming: Promise<unknown> | undefined
+  let attempts = 0
+  const backfill = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { name: 'text', touched: 'integer' },
+    write: { slug: 'text' },
+    batchRows: 200,
+    async transform({ name, touched }, { key: [id] }) {
+      // The next page has been read by the time the row is transformed again.
+      if (id === '10' && ++attempts === 1) renaming = app.query('update city set touched = 7 where id = 10')
+      if (id === '10' && attempts === 2) cutting = cutAt(app, backfill, ['250'])
+      await (attempts === 1 ? renaming : cutting)
+      return { slug: `${name} ${touched}` }
+    },
+  })
+  expect(await runBackfill(await database.connect(), backfill)).toMatchObject({
+    status: 'completed',
+    counts: { scanned: 800, written: 800, conflicts: 1 },
+  })
+  expect(await cutting).toBe('claimed')
+  expect(await shardsOf(app)).toMatchObject([
+    { upper: 250, scanned: 250 },
+    { lower: 250, scanned: 550 },
+  ])
+})
+
+contractTest('finishes a shard whose range became shorter after its last batch', async (database) => {
+  const app = await database.connect()
+  await createCountedCities(app, database.name, 40)
+  const backfill = countedSlug(undefined)
+  await withPort(app, backfill, async (port) => {
+    const { hold } = await claimAll(port)
+    const transact = <T>(script: Script<T>) => port.session.run(port.scope.wrap(kept(script)))
+    // Its last page had fewer keys than asked for, and ended before the end of the range; since then there are more.
+    await app.query('delete from city where id > 20')
+    expect(await transact(hold.fence('batch', { cursor: ['20'], add: {} }))).toBe(true)
+    hold.committed()
+    await app.query(`insert into city (id, name) values (24, 'City 24'), (30, 'City 30')`)
+    expect(await cutAt(app, backfill, ['24'])).toBe('claimed')
+    expect(await transact(hold.finish())).toBe(true)
+  })
+  const shards = await app.query('select status, upper_key from rowshift_checkpoint order by shard')
+  expect(shards).toEqual([
+    { status: 'done', upper_key: '["24"]' },
+    { status: 'open', upper_key: '["40"]' },
+  ])
+  // The thief does its part; what came to be behind the cursor is left to a sweep.
+  expect(await runBackfill(await database.connect(), backfill)).toMatchObject({ status: 'completed' })
+  await expectMigratedOnce(app)
+})
+
+// Whose turn it is, again and again.
+for (const turns of [
+  [0, 1],
+  [0, 1, 1, 0],
+] as const) {
+  contractTest(`ends a run whose last two shards are finished at once (${turns.join(', ')}, …)`, async (database) => {
+    const app = await database.connect()
+    await createCountedCities(app, database.name, 40)
+    const backfill = countedSlug(undefined, { batchRows: 4 })
+    const log: string[] = []
+    await withPort(app, backfill, async ({ database: db, session, scope, prepared }) => {
+      await openState(db, session, scope)
+      const { run } = await startRun(db, session, scope, prepared)
+      const workers = [0, 1].map(
+        (i) =>
+          new SteppedWorker(app, prepared, run, {
+            after({ label }) {
+              if (['claim-shard', 'finish-shard', 'find-shard'].includes(label)) log.push(`${label} ${i}`)
+            },
+          }),
+      )
+      const isAtEnd = async (shard: number) => {
+        const [row] = await app.query(`select cursor_key, upper_key from rowshift_checkpoint where shard = ${shard}`)
+        return row.cursor_key === row.upper_key
+      }
+      while (!log.includes('claim-shard 0')) await workers[0]!.step(0)
+      // The other takes the far part of it.
+      while (!log.includes('claim-shard 1')) await workers[1]!.step(0)
+      for (const i of [0, 1]) while (!(await isAtEnd(i))) await workers[i]!.step(0)
+      log.splice(0)
+      for (let n = 0; workers.some(({ isEnded }) => !isEnded); n++) await workers[turns[n % turns.length]!]!.step(0)
+      expect(workers.map(({ error }) => error)).toEqual([undefined, undefined])
+    })
+    expect(log.slice(0, 2).sort()).toEqual(['finish-shard 0', 'finish-shard 1'])
+    const [run] = await app.query('select status from rowshift_run')
+    expect(run).toEqual({ status: 'completed' })
+    await expectMigratedOnce(app)
+  })
 }

@@ -135,14 +135,14 @@ testEachDatabase('lists rows whose transform throws, fails, and tries them again
     },
   })
   const failed = await runBackfill(dataSource, definition)
-  expect(failed).toMatchObject({ status: 'failed', code: 'ROWS_FAILED', counts: { written: 11, failures: 1 } })
+  expect(failed).toMatchObject({ status: 'failed', code: 'ROWS_FAILED', counts: { written: 19, failures: 1 } })
 
   const { failures } = await readFailures(portTo(dataSource), 'city.slug', { limit: 10 })
   expect(failures).toMatchObject([
     {
       key: '["8"]',
       code: 'TRANSFORM_FAILED',
-      message: 'RangeError: no slug for this one',
+      message: expect.stringMatching(/^RangeError at .+:\d+\)$/),
       attempts: 1,
       state: 'failed',
     },

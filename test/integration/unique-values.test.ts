@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { defineBackfill } from '../../src/index.js'
 import { codeOf, runBackfill } from '../support/backfills.js'
 import { createCities, readCities } from '../support/city-table.js'
-import { type DatabaseName, testEachDatabase, testOn } from '../support/databases.js'
+import { contractTest, contractTestOn, type DatabaseName } from '../support/databases.js'
 
 const citySlug = (batchRows: number) =>
   defineBackfill({
@@ -32,7 +32,7 @@ function expectedSlugs(names: readonly string[], taken: Iterable<string> = []): 
 const names = Array.from({ length: 120 }, (_, i) => ['San José', 'oslo', 'oslo-2', `n${i}`][i % 4]!)
 
 for (const batchRows of [1, 7, 1000]) {
-  testEachDatabase(`gives the first free value in key order, ${batchRows} rows a batch`, async (database) => {
+  contractTest(`gives the first free value in key order, ${batchRows} rows a batch`, async (database) => {
     const dataSource = await database.connect()
     await createCities(dataSource, database.name, names.length)
     for (const [i, name] of names.entries()) {
@@ -49,7 +49,7 @@ for (const batchRows of [1, 7, 1000]) {
   })
 }
 
-testEachDatabase('asks in a number of queries that does not grow with the rows', async (database) => {
+contractTest('asks in a number of queries that does not grow with the rows', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 600)
   // One name many times, two hundred names twice, and a long series that is there already.
@@ -89,7 +89,7 @@ for (const name of ['sqlite', 'postgres', 'mariadb'] as const) {
   for (const [kind, [column, index = 'slug']] of Object.entries<readonly [column: string, index?: string]>(
     caseless[name],
   )) {
-    testOn([name], `gives values that differ under the column's collation too (${kind})`, async (database) => {
+    contractTestOn([name], `gives values that differ under the column's collation too (${kind})`, async (database) => {
       const dataSource = await database.connect()
       if (name === 'postgres') {
         await dataSource.query('create extension citext')
@@ -141,7 +141,7 @@ for (const name of ['sqlite', 'postgres', 'mariadb'] as const) {
   }
 }
 
-testEachDatabase('chooses anew when an application takes a value between question and write', async (database) => {
+contractTest('chooses anew when an application takes a value between question and write', async (database) => {
   const app = await database.connect()
   const dataSource = await database.connect()
   await createCities(app, database.name, 10)
@@ -164,13 +164,13 @@ testEachDatabase('chooses anew when an application takes a value between questio
   expect(new Set(slugs).size).toBe(11)
 })
 
-testEachDatabase('asks for a unique index', async (database) => {
+contractTest('asks for a unique index', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 3)
   expect(await codeOf(runBackfill(dataSource, citySlug(10)))).toBe('UNIQUE_NEEDS_INDEX')
 })
 
-testEachDatabase('says so when no value is left that the column can hold', async (database) => {
+contractTest('says so when no value is left that the column can hold', async (database) => {
   const dataSource = await database.connect()
   await dataSource.query('create table item (id int not null primary key, slug varchar(3))')
   const ids = Array.from({ length: 11 }, (_, i) => i + 1)
@@ -194,7 +194,7 @@ testEachDatabase('says so when no value is left that the column can hold', async
   expect(Number(n)).toBe(9)
 })
 
-testEachDatabase('says so when the function never gives another value', async (database) => {
+contractTest('says so when the function never gives another value', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 3)
   await dataSource.query(`update city set name = 'Same'`)

@@ -17,6 +17,10 @@ const cases: readonly Case[] = [
   ['src/cli/required-driver.ts', `export const pg = require('pg')`, 'plugin'],
   ['src/cli/type-of-a-driver.ts', `export type Client = import('pg').Client`, 'plugin'],
 
+  ['src/generate/allowed-port.ts', `export type * from '../adapters/migration-file.js'`],
+  ['src/generate/adapter.ts', `export * from '../adapters/typeorm/index.js'`, 'noRestrictedImports'],
+  ['src/generate/orm.ts', `export type * from 'typeorm'`, 'noRestrictedImports'],
+
   ['src/runs/allowed-backfill.ts', `export * from '../backfill/allowed-port.js'`],
   ['src/runs/allowed-port.ts', `export type * from '../adapters/database.js'`],
   ['src/runs/cli.ts', `export * from '../cli/main.js'`, 'noRestrictedImports'],
@@ -40,6 +44,8 @@ const cases: readonly Case[] = [
   ['src/adapters/typeorm/allowed-orm.ts', `export * from 'typeorm'`],
   ['src/adapters/typeorm/allowed-dialect.ts', `export * from '../../dialects/postgres/rows.js'`],
   ['src/adapters/typeorm/other-orm.ts', `export * from '@prisma/client'`, 'noRestrictedImports'],
+  ['src/adapters/drivers/orm.ts', `export * from 'typeorm'`, 'noRestrictedImports'],
+  ['src/adapters/drivers/adapter.ts', `export * from '../prisma/index.js'`, 'noRestrictedImports'],
   ['src/adapters/typeorm/edge.ts', `export * from '../../cli/main.js'`, 'noRestrictedImports'],
 
   ['src/errors/anything.ts', `export * from '../backfill/cursor.js'`, 'noRestrictedImports'],

@@ -19,7 +19,7 @@ const report = `
   const { City, city } = require('./entities.js')
   const other = require('other-rowshift')
   const { statedVersion } = require('other-rowshift/dist/schema-version/schema-version.js')
-  const { historyOf } = require('other-rowshift/dist/schema-version/define-versions.js')
+  const { historyOf } = require('other-rowshift/dist/schema-version/version-history.js')
   const own = require('rowshift')
   let twice
   try { other.SchemaVersion('3.0.0')(City) } catch (error) { twice = error.code }

@@ -11,7 +11,6 @@ import { ownTransactions, reading } from '../../src/backfill/transaction.js'
 import type { RunRow } from '../../src/dialects/state-statements.js'
 import { RowshiftError } from '../../src/errors/rowshift-error.js'
 import { type Backfill, defineBackfill } from '../../src/index.js'
-import { executeRun } from '../../src/runs/execute-run.js'
 import { openState } from '../../src/runs/open-state.js'
 import { type ControlAction, controlRun } from '../../src/runs/run-control.js'
 import { startRun } from '../../src/runs/start-run.js'
@@ -19,7 +18,7 @@ import { runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countedSlug, createCountedCities, expireLease, readCounted } from '../support/counted-cities.js'
 import { testEachDatabase } from '../support/databases.js'
-import { SteppedDatabase } from '../support/stepped-database.js'
+import { SteppedWorker } from '../support/stepped-worker.js'
 import type { DatabaseName, TestDatabase } from '../support/test-database.js'
 
 /*
@@ -50,55 +49,9 @@ interface Model {
   nextId: number
 }
 
-/** A worker that goes no further than it is let. */
-class Worker {
-  readonly #stepped: SteppedDatabase
-  readonly #stop = new AbortController()
-  isEnded = false
-  error: unknown
-
-  constructor(dataSource: DataSource, prepared: PreparedBackfill, run: RunRow) {
-    this.#stepped = new SteppedDatabase(databaseOf(dataSource as unknown as DataSourceLike))
-    const { database } = this.#stepped
-    const { dialect } = database
-    const connections = ownConnections(database)
-    const scope = ownTransactions(dialect, batchLimits)
-    const work = executeRun({
-      database,
-      dialect,
-      prepared,
-      connections,
-      scope,
-      run,
-      from: [],
-      waitsForOthers: false,
-      stop: this.#stop.signal,
-      abort: new AbortController().signal,
-      onProgress: () => undefined,
-    } as Parameters<typeof executeRun>[0])
-    work
-      .catch((error: unknown) => {
-        this.error = error
-      })
-      .finally(() => connections.release())
-      .finally(() => {
-        this.isEnded = true
-      })
-  }
-
-  async step(choice: number): Promise<void> {
-    await this.#stepped.step(choice)
-    await this.#stepped.settle(() => this.isEnded)
-  }
-
-  kill(): Promise<void> {
-    return this.#stepped.kill()
-  }
-}
-
 /** The database, and who is at work on it. */
 class System {
-  readonly workers: (Worker | undefined)[] = Array.from({ length: workers })
+  readonly workers: (SteppedWorker | undefined)[] = Array.from({ length: workers })
 
   private constructor(
     readonly database: TestDatabase,
@@ -130,7 +83,7 @@ class System {
   }
 
   async step(i: number, choice: number): Promise<void> {
-    this.workers[i] ??= new Worker(this.app, this.prepared, this.run)
+    this.workers[i] ??= new SteppedWorker(this.app, this.prepared, this.run)
     await this.workers[i].step(choice)
     const worker = this.workers[i]
     if (!worker.isEnded) return

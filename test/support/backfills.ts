@@ -8,9 +8,11 @@ import { RowshiftError } from '../../src/errors/rowshift-error.js'
 import { type ForegroundOptions, runInForeground } from '../../src/runs/run-in-foreground.js'
 import type { RunResult } from '../../src/runs/run-result.js'
 import { observe, type StatementHooks } from './observed-database.js'
+import { prismaBeside } from './prisma/prisma-beside.js'
 
+/** The database as rowshift sees it, through the adapter of the test. */
 export function portTo(dataSource: DataSource, hooks: StatementHooks = {}) {
-  return observe(databaseOf(dataSource as unknown as DataSourceLike), hooks)
+  return observe(prismaBeside(dataSource) ?? databaseOf(dataSource as unknown as DataSourceLike), hooks)
 }
 
 /** Runs a definition in the background way: own connections, own transactions. */

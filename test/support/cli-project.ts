@@ -103,7 +103,7 @@ export class CliProject {
   /** Runs a command with `--json`. @throws when standard output is anything but one JSON document. */
   async json(
     args: readonly string[],
-    options: { readonly cwd?: string } = {},
+    options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
   ): Promise<{ code: number | null; document: unknown }> {
     const { code, stdout, stderr } = await this.run([...args, '--json'], options)
     try {
@@ -140,6 +140,7 @@ export function citySlugText({
   failAt = [] as readonly number[],
   name = 'city.slug',
   journal = false,
+  maxFailures = '1%' as number | string,
 } = {}): string {
   return `import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -153,6 +154,7 @@ export const citySlug = defineBackfill({
   where: { slug: null },
   batchRows: 100,
   journal: ${journal},
+  maxFailures: ${JSON.stringify(maxFailures)},
   async transform(row, { key, signal }) {
     if (key[0] === '${waitAt}' && !existsSync('go')) {
       console.log('waiting')

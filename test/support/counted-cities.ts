@@ -39,6 +39,7 @@ const renamed = (name: string) => name.replace('City', 'Town')
 
 export interface CountedSlugOptions {
   readonly batchRows?: number
+  readonly maxFailures?: number
   /** Sees each key before its row is transformed. */
   readonly onRow?: (id: number) => void
   /** What the transform waits for. */
@@ -57,6 +58,7 @@ export function countedSlug(app: DataSource | undefined, options: CountedSlugOpt
     write: { slug: 'text', touched: 'integer' },
     where: { slug: null },
     batchRows: options.batchRows ?? 10,
+    ...(options.maxFailures === undefined ? {} : { maxFailures: options.maxFailures }),
     // Bound, because a bound function has the same text from whichever compiler: two of them are at work here.
     transform: migrate.bind(undefined, app, options),
   })
@@ -73,6 +75,27 @@ async function migrate(
   if (app && isRenamed(Number(id)) && row.name !== renamed(row.name))
     await app.query(`update city set name = '${renamed(row.name)}' where id = ${id}`)
   return { slug: row.name.toLowerCase(), touched: row.touched + 1 }
+}
+
+/** From now on the database refuses to fill the slugs of these cities. */
+export async function refuseCities(dataSource: DataSource, name: DatabaseName, ids: readonly number[]): Promise<void> {
+  const isRefused = `new.slug is not null and new.id in (${ids.join(', ')})`
+  const statements = bySql(name, {
+    sqlite: [`create trigger refuse before update on city when ${isRefused} begin select raise(abort, 'refused'); end`],
+    postgres: [
+      `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$`,
+      `create trigger refuse before update on city for each row when (${isRefused}) execute function refuse()`,
+    ],
+    mariadb: [
+      `create trigger refuse before update on city for each row
+        if ${isRefused} then signal sqlstate '45000' set message_text = 'refused'; end if`,
+    ],
+  })
+  for (const statement of statements) await dataSource.query(statement)
+}
+
+export async function refuseNone(dataSource: DataSource, name: DatabaseName): Promise<void> {
+  await dataSource.query(name === 'postgres' ? 'drop trigger refuse on city' : 'drop trigger refuse')
 }
 
 /** Nothing but the checkpoint tells which rows it has passed. */

@@ -1,11 +1,12 @@
 import { describe, inject, onTestFinished, test } from 'vitest'
-import { type DatabaseName, TestDatabase } from './test-database.js'
+import { type AdapterName, type DatabaseName, TestDatabase } from './test-database.js'
 
-export { type DatabaseName, TestDatabase } from './test-database.js'
+export { type AdapterName, type DatabaseName, TestDatabase } from './test-database.js'
 
 /** A kind of database that tests run on. */
 export interface TestTarget {
   readonly name: DatabaseName
+  readonly adapter: AdapterName
   /** A fresh, empty database. The caller drops it. */
   createDatabase(): Promise<TestDatabase>
 }
@@ -18,13 +19,14 @@ const plan: readonly DatabaseName[] = ['sqlite', 'postgres', 'mariadb']
 /** The databases of this run. */
 export const databases: readonly DatabaseName[] = plan.filter((name) => name === 'sqlite' || 'url' in servers[name])
 
-function target(name: DatabaseName): TestTarget {
+function target(name: DatabaseName, adapter: AdapterName): TestTarget {
   const server = name === 'sqlite' ? { url: '' } : servers[name]
   return {
     name,
+    adapter,
     createDatabase() {
       if ('unavailable' in server) throw new Error(`${name} is not available: ${server.unavailable}`)
-      return TestDatabase.create(name, server.url)
+      return TestDatabase.create(name, server.url, adapter)
     },
   }
 }
@@ -32,38 +34,69 @@ function target(name: DatabaseName): TestTarget {
 /** A test's body: `database` is fresh, and dropped when the test has finished; `target` makes more of them. */
 export type DatabaseTest = (database: TestDatabase, target: TestTarget) => void | Promise<void>
 
+function addTest(
+  name: DatabaseName,
+  adapter: AdapterName,
+  title: string,
+  body: DatabaseTest,
+  timeoutMs: number | undefined,
+): void {
+  test.runIf(databases.includes(name))(
+    `${name}/${adapter}: ${title}`,
+    async () => {
+      const database = await target(name, adapter).createDatabase()
+      onTestFinished(() => database.drop())
+      await body(database, target(name, adapter))
+    },
+    timeoutMs,
+  )
+}
+
 /**
  * A test on each of `names`, titled `<database>/typeorm: <title>`.
  *
  *   testOn(['postgres', 'mariadb'], 'goes on after a lost connection', async (database) => { … })
  */
 export function testOn(names: readonly DatabaseName[], title: string, body: DatabaseTest, timeoutMs?: number): void {
-  for (const name of names) {
-    const isAvailable = databases.includes(name)
-    test.runIf(isAvailable)(
-      `${name}/typeorm: ${title}`,
-      async () => {
-        const database = await target(name).createDatabase()
-        onTestFinished(() => database.drop())
-        await body(database, target(name))
-      },
-      timeoutMs,
-    )
-  }
+  for (const name of names) addTest(name, 'typeorm', title, body, timeoutMs)
 }
 
 /**
- * A test on every database, titled `<database>/typeorm: <title>`, that runs beside the other waiting tests of its file: for
- * tests that pass the time. What it calls must not use vitest's own `onTestFinished`, which knows one test at a time.
+ * A test on each of `names` through each adapter, titled `<database>/<adapter>: <title>`: for what is promised to the users of any
+ * ORM. What it runs goes through `portTo` or `runBackfill`.
  */
-export function waitingTestEachDatabase(title: string, body: DatabaseTest): void {
-  for (const name of plan) {
+export function contractTestOn(
+  names: readonly DatabaseName[],
+  title: string,
+  body: DatabaseTest,
+  timeoutMs?: number,
+): void {
+  for (const name of names)
+    for (const adapter of ['typeorm', 'prisma'] as const) addTest(name, adapter, title, body, timeoutMs)
+}
+
+/** A test on every database through each adapter, titled `<database>/<adapter>: <title>`. */
+export function contractTest(title: string, body: DatabaseTest, timeoutMs?: number): void {
+  contractTestOn(plan, title, body, timeoutMs)
+}
+
+/**
+ * A test on each of `names`, titled `<database>/typeorm: <title>`, that runs beside the other waiting tests of its file: for tests
+ * that pass the time. What it calls must not use vitest's own `onTestFinished`, which knows one test at a time.
+ */
+export function waitingTestOn(names: readonly DatabaseName[], title: string, body: DatabaseTest): void {
+  for (const name of names) {
     test.runIf(databases.includes(name)).concurrent(`${name}/typeorm: ${title}`, async (context) => {
-      const database = await target(name).createDatabase()
+      const database = await target(name, 'typeorm').createDatabase()
       context.onTestFinished(() => database.drop())
-      await body(database, target(name))
+      await body(database, target(name, 'typeorm'))
     })
   }
+}
+
+/** A waiting test on every database. */
+export function waitingTestEachDatabase(title: string, body: DatabaseTest): void {
+  waitingTestOn(plan, title, body)
 }
 
 /** A test on every database, titled `<database>/typeorm: <title>`. */
@@ -73,5 +106,6 @@ export function testEachDatabase(title: string, body: DatabaseTest, timeoutMs?: 
 
 /** A suite on every database, named `<database>/typeorm`. */
 export function describeEachDatabase(suite: (db: TestTarget) => void): void {
-  for (const name of plan) describe.runIf(databases.includes(name))(`${name}/typeorm`, () => suite(target(name)))
+  for (const name of plan)
+    describe.runIf(databases.includes(name))(`${name}/typeorm`, () => suite(target(name, 'typeorm')))
 }

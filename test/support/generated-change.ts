@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { PassThrough, Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import type { DataSource } from 'typeorm'
 import { expect } from 'vitest'
@@ -8,8 +10,10 @@ import { loadModule } from '../../src/adapters/load-module.js'
 import { runCommandLine } from '../../src/cli/program.js'
 import { CliProject, configText } from './cli-project.js'
 import { type DatabaseName, type TestDatabase, testOn } from './databases.js'
+import { runTypeorm, type Typeorm } from './typeorm-command.js'
 
 const repository = join(__dirname, '../..')
+const biome = join(repository, 'node_modules/.bin/biome')
 const execute = promisify(execFile)
 
 /** Rows of one table. */
@@ -94,6 +98,21 @@ export const dataSource = new DataSource({
     return new ChangingApp(database, project.folder, project, dataSource)
   }
 
+  /** Gives the application a formatter, with settings that nothing is written by on its own. */
+  async useFormatter(): Promise<void> {
+    const formatter = { indentStyle: 'tab', lineWidth: 90 }
+    const javascript = { formatter: { quoteStyle: 'double', semicolons: 'always' } }
+    await this.project.write({ 'biome.json': JSON.stringify({ root: true, formatter, javascript }) })
+    await mkdir(join(this.folder, 'node_modules/.bin'))
+    await symlink(biome, join(this.folder, 'node_modules/.bin/biome'))
+  }
+
+  /** What the application's formatter has to say about what was generated. */
+  formatted(): Promise<string> {
+    const folders = ['migrations', 'backfills'].filter((folder) => existsSync(join(this.folder, folder)))
+    return refusals(execute(biome, ['format', ...folders], { cwd: this.folder }))
+  }
+
   /** The entities of a version, with the imports of the registries they name. */
   async entities(version: string, text: string): Promise<void> {
     const registries = [...text.matchAll(/of: (\w+)/g)].map((match) => match[1]!)
@@ -110,12 +129,30 @@ export const dataSource = new DataSource({
   }
 
   /** Any command of rowshift, on `v2`. */
-  async command(...args: readonly string[]): Promise<Outcome> {
+  command(...args: readonly string[]): Promise<Outcome> {
+    return this.#run(args, [capture(), capture()])
+  }
+
+  /** `rowshift generate` on `v2` at a terminal, where somebody types an answer to every question. */
+  generateAtTerminal(answer: string, ...args: readonly string[]): Promise<Outcome> {
+    const stdin = Object.assign(new PassThrough(), { isTTY: true })
+    const questions = capture((text) => {
+      if (/\? \(y\/N\) $/.test(text)) stdin.write(`${answer}\n`)
+    })
+    const typed = stdin as unknown as NodeJS.ReadStream
+    return this.#run(['generate', ...args], [capture(undefined, true), questions], typed)
+  }
+
+  async #run(
+    args: readonly string[],
+    streams: readonly [Capture, Capture],
+    stdin?: NodeJS.ReadStream,
+  ): Promise<Outcome> {
     const before = process.cwd()
-    const streams = [capture(), capture()] as const
     process.chdir(this.folder)
     try {
       const code = await runCommandLine(args, {
+        ...(stdin && { stdin }),
         stdout: streams[0].stream,
         stderr: streams[1].stream,
         env: { NO_COLOR: '1' },
@@ -152,17 +189,26 @@ export const dataSource = new DataSource({
     }
   }
 
+  /** `typeorm migration:run` or `migration:revert`, on what `emit` has compiled. */
+  typeorm(
+    version: string,
+    command: 'migration:run' | 'migration:revert',
+    ...args: readonly string[]
+  ): Promise<Typeorm> {
+    return runTypeorm(this.folder, [command, '-d', `out/${version}/data-source.js`, ...args])
+  }
+
   /** Compiles all of it, as strictly as TypeScript can, and gives the errors. */
   compile(): Promise<string> {
     return this.tsc(['--noEmit'])
   }
 
   /** Compiles into `out`, for commands that know no TypeScript. */
-  async emit(): Promise<void> {
-    expect(await this.tsc(['--outDir', 'out', '--rootDir', '.'])).toBe('')
+  async emit(modules: ModuleOptions = {}): Promise<void> {
+    expect(await this.tsc(['--outDir', 'out', '--rootDir', '.'], modules)).toBe('')
   }
 
-  private async tsc(args: readonly string[]): Promise<string> {
+  private async tsc(args: readonly string[], modules: ModuleOptions = {}): Promise<string> {
     const compilerOptions = {
       target: 'es2022',
       module: 'commonjs',
@@ -175,6 +221,7 @@ export const dataSource = new DataSource({
       emitDecoratorMetadata: true,
       skipLibCheck: true,
       types: ['node'],
+      ...modules,
     }
     await this.project.write({
       'tsconfig.json': JSON.stringify({
@@ -183,24 +230,47 @@ export const dataSource = new DataSource({
       }),
     })
     const tsc = join(repository, 'node_modules/.bin/tsc')
-    return execute(tsc, ['-p', this.folder, ...args], { cwd: this.folder }).then(
-      () => '',
-      ({ stdout }: { stdout: string }) => stdout,
-    )
+    return refusals(execute(tsc, ['-p', this.folder, ...args], { cwd: this.folder }))
   }
 }
 
-function capture() {
-  const chunks: string[] = []
-  const stream = { isTTY: false, write: (chunk: string) => chunks.push(chunk) > 0 }
-  return { stream: stream as unknown as NodeJS.WriteStream, text: () => chunks.join('') }
+/** Nothing, or what a command that failed has printed. */
+function refusals(command: Promise<unknown>): Promise<string> {
+  return command.then(
+    () => '',
+    ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}${stderr}`,
+  )
 }
 
-/** Tests a change: generated, run on a table with rows, compared, reverted, compared. */
+/** Other modules than CommonJS, as in tsconfig.json. */
+type ModuleOptions = { readonly module?: string; readonly moduleResolution?: string }
+
+interface Capture {
+  readonly stream: NodeJS.WriteStream
+  text(): string
+}
+
+function capture(onText: (text: string) => void = () => undefined, isTTY = false): Capture {
+  const chunks: string[] = []
+  const stream = new Writable({
+    decodeStrings: false,
+    write(chunk: string, _, done) {
+      chunks.push(chunk)
+      onText(chunk)
+      done()
+    },
+  })
+  return { stream: Object.assign(stream, { isTTY }) as unknown as NodeJS.WriteStream, text: () => chunks.join('') }
+}
+
+/** Tests a change: generated, compiled, run by the stock command on a table with rows, compared, reverted, compared. */
 export function testChange(change: Change): void {
   const names = change.only ?? (['sqlite', 'postgres', 'mariadb'] as const)
   testOn(names, change.title, async (database) => {
     const app = await ChangingApp.create(database, change.versions)
+    // Once for each change: how a file is formatted is the same whatever the database.
+    const isFormatted = database.name === names[0]
+    if (isFormatted) await app.useFormatter()
     await app.entities('v1', change.before)
     await app.entities('v2', change.after)
     expect(await app.generate('v1', 'migrations/First')).toMatchObject({ code: 0, err: '' })
@@ -210,22 +280,27 @@ export function testChange(change: Change): void {
     })
     const generated = await app.generate('v2', 'migrations/Second', ...(change.args ?? []))
     expect(generated, generated.err).toMatchObject({ code: 0, err: '' })
+    if (isFormatted) expect(await app.formatted()).toBe('')
     if (change.fill) await app.fill(change.fill)
-    expect(await app.compile()).toBe('')
+    await app.emit()
 
+    const before = await app.use('v2', (dataSource) => read(dataSource, change.rows))
+    const run = await app.typeorm('v2', 'migration:run')
+    expect(run, run.out).toMatchObject({ code: 0 })
     await app.use('v2', async (dataSource) => {
-      const before = await read(dataSource, change.rows)
-      await dataSource.runMigrations()
       expect(await read(dataSource, change.expected)).toEqual(change.expected)
       const left = await dataSource.driver.createSchemaBuilder().log()
       expect(left.upQueries).toEqual([])
+    })
 
+    const reverted = await app.typeorm('v2', 'migration:revert')
+    await app.use('v2', async (dataSource) => {
       if (change.reverted === 'irreversible') {
-        await expect(dataSource.undoLastMigration()).rejects.toThrow('IRREVERSIBLE')
+        expect(reverted, reverted.out).toMatchObject({ code: 1, out: expect.stringContaining('IRREVERSIBLE') })
         expect(await read(dataSource, change.expected)).toEqual(change.expected)
         return
       }
-      await dataSource.undoLastMigration()
+      expect(reverted, reverted.out).toMatchObject({ code: 0 })
       expect(await read(dataSource, change.rows)).toEqual(change.reverted ?? before)
     })
     // What was reverted is the old version to the letter.

@@ -21,8 +21,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     args: readonly string[] = [],
   ): Promise<Announcement> => {
     if (url) return { url }
-    const { stop, ...announcement } = await startServer(script, args)
-    started.push({ stop, ...announcement })
+    const server = await startServer(script, args)
+    started.push(server)
+    const { stop, restart, ...announcement } = server
     return announcement
   }
 

@@ -5,8 +5,12 @@ import { dirname, join } from 'node:path'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
 import { DataSource, type DataSourceOptions } from 'typeorm'
+import { openPrismaBeside, prismaBeside } from './prisma/prisma-beside.js'
 
 export type DatabaseName = 'sqlite' | 'postgres' | 'mariadb'
+
+/** What leads rowshift to a test's database; the application's part of a test is played by TypeORM in any case. */
+export type AdapterName = 'typeorm' | 'prisma'
 
 /** What a test sets on a data source besides where its database is. `host` and `port` lead it through a proxy. */
 export type DataSourceExtras = Partial<
@@ -36,27 +40,28 @@ export class TestDatabase {
     readonly name: DatabaseName,
     /** `postgres://` or `mysql://`; for SQLite the path of the file. */
     readonly url: string,
+    readonly adapter: AdapterName,
   ) {}
 
   /** @param serverUrl where databases can be created; unused for SQLite. */
-  static async create(name: DatabaseName, serverUrl: string): Promise<TestDatabase> {
+  static async create(name: DatabaseName, serverUrl: string, adapter: AdapterName = 'typeorm'): Promise<TestDatabase> {
     if (name === 'sqlite') {
       const folder = await mkdtemp(join(tmpdir(), 'rowshift-sqlite-'))
-      return new TestDatabase(name, join(folder, 'test.db'))
+      return new TestDatabase(name, join(folder, 'test.db'), adapter)
     }
     const url = new URL(serverUrl)
     url.pathname = `rowshift_test_${randomBytes(6).toString('hex')}`
-    const database = new TestDatabase(name, url.href)
+    const database = new TestDatabase(name, url.href, adapter)
     await database.#administer((quoted) => `CREATE DATABASE ${quoted}`)
     return database
   }
 
-  static fromJSON({ name, url }: { readonly name: DatabaseName; readonly url: string }): TestDatabase {
-    return new TestDatabase(name, url)
+  static fromJSON({ name, url, adapter }: ReturnType<TestDatabase['toJSON']>): TestDatabase {
+    return new TestDatabase(name, url, adapter)
   }
 
-  toJSON(): { name: DatabaseName; url: string } {
-    return { name: this.name, url: this.url }
+  toJSON(): { name: DatabaseName; url: string; adapter: AdapterName } {
+    return { name: this.name, url: this.url, adapter: this.adapter }
   }
 
   /** Where the server listens, for a proxy in front of it. @throws for SQLite, which has none. */
@@ -82,11 +87,13 @@ export class TestDatabase {
   async connect(extras?: DataSourceExtras): Promise<DataSource> {
     const dataSource = new DataSource(this.dataSourceOptions(extras))
     this.#dataSources.push(dataSource)
+    if (this.adapter === 'prisma') await openPrismaBeside(dataSource)
     return dataSource.initialize()
   }
 
   /** Closes what `connect` opened and removes the database, even one that other processes still use. */
   async drop(): Promise<void> {
+    for (const dataSource of this.#dataSources) await prismaBeside(dataSource)?.close()
     for (const dataSource of this.#dataSources) if (dataSource.isInitialized) await dataSource.destroy()
     if (this.name === 'sqlite') return rm(dirname(this.url), { recursive: true, force: true })
     const force = this.name === 'postgres' ? ' WITH (FORCE)' : ''

@@ -1,3 +1,5 @@
+import { EntitySchema } from 'typeorm'
+import { withSchemaVersion } from '../../src/adapters/typeorm/entity-versions.js'
 import type { Json, json, Model, ValueOf } from '../../src/backfill/definition/columns.js'
 import {
   type Backfill,
@@ -6,6 +8,8 @@ import {
   type RowOf,
 } from '../../src/backfill/definition/define-backfill.js'
 import { sql } from '../../src/dialects/sql.js'
+import { defineVersions } from '../../src/schema-version/define-versions.js'
+import { SchemaVersion } from '../../src/schema-version/schema-version.js'
 import type { Equal, Expect } from './expect.js'
 import type { citySlug, citySlugInSql, postStatus, SettingsV1, SettingsV2, userEmail } from './five-jobs.test-d.js'
 
@@ -146,3 +150,15 @@ export const embedded = defineBackfill({
   },
   reverse: { set: { 'address.zip': null } },
 })
+
+/** An EntitySchema is what it was, at a version whose columns it has; those of embedded entities go by their path. */
+const shopVersions = defineVersions('Shop').version('1.0.0', { id: 'integer', name: 'text', 'address.city': 'text' })
+const shopSchema = withSchemaVersion(
+  '1.0.0',
+  new EntitySchema<Shop>({ name: 'shop', columns: { id: { type: Number }, name: { type: String } } }),
+  { of: shopVersions },
+)
+export type SchemaStays = Expect<Equal<typeof shopSchema, EntitySchema<Shop>>>
+
+@SchemaVersion('1.0.0', { of: shopVersions })
+export class VersionedShop extends Shop {}

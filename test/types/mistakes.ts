@@ -2,10 +2,13 @@
  * Mistakes, with what the compiler says about each. A comment above a line holds the whole message, elaboration included:
  * messages.test.ts compares them, so that a change that makes a message worse is seen.
  */
+import { EntitySchema } from 'typeorm'
+import { withSchemaVersion } from '../../src/adapters/typeorm/entity-versions.js'
 import { defineBackfill } from '../../src/backfill/definition/define-backfill.js'
 import { sql } from '../../src/dialects/sql.js'
 import { defineVersions } from '../../src/schema-version/define-versions.js'
 import { SchemaVersion } from '../../src/schema-version/schema-version.js'
+import { upgrade } from '../../src/schema-version/steps.js'
 
 class City {
   id!: number
@@ -293,13 +296,13 @@ const versions = defineVersions('City')
 // error: Argument of type '"2.0.0"' is not assignable to parameter of type '"2.0.0 is already defined"'.
 export const sameVersion = versions.version('2.0.0', { id: 'integer' })
 
-// error: Expected 3 arguments, but got 2.
+// error: Expected 3-4 arguments, but got 2.
 export const noUpgrade = versions.version('3.0.0', { id: 'integer', name: 'text', slug: 'text', kind: 'text' })
 
 export const forgottenField = versions.version(
   '3.0.0',
   { id: 'integer', name: 'text', slug: 'text', kind: 'text' },
-  // error: Type '{}' is not assignable to type 'StepChanges<{ id: number; name: string; slug: string; }, { id: number; name: string; slug: string; kind: string; }>'.
+  // error: Type '{}' is not assignable to type 'StepChanges<{ id: number; name: string; slug: string; }, { id: number; name: string; slug: string; kind: string; }, never>'.
   //   Property 'kind' is missing in type '{}' but required in type '{ kind: string; }'.
   { upgrade: () => ({}) },
 )
@@ -314,12 +317,12 @@ export const goneField = versions.version(
 export const asynchronous = versions.version(
   '3.0.0',
   { id: 'integer', title: 'text' },
-  // error: Type 'Promise<{ title: string; }>' is not assignable to type 'StepChanges<{ id: number; name: string; slug: string; }, { id: number; title: string; }>'.
+  // error: Type 'Promise<{ title: string; }>' is not assignable to type 'StepChanges<{ id: number; name: string; slug: string; }, { id: number; title: string; }, never>'.
   //   Property 'title' is missing in type 'Promise<{ title: string; }>' but required in type '{ title: string; }'.
   { upgrade: async (row) => ({ title: row.name }) },
 )
 
-// error: Type '"9.0.0"' is not assignable to type '"1.0.0" | "2.0.0"'. Did you mean '"1.0.0"'?
+// error: Type '"9.0.0"' is not assignable to type '"1.0.0" | "2.0.0" | undefined'. Did you mean '"1.0.0"'?
 export const noSuchVersion = versions.convert({ id: 1, name: 'Oslo' }, { from: '1.0.0', to: '9.0.0', as: 'plain' })
 
 // error: Property 'name' is missing in type '{ id: number; }' but required in type '{ id: number; name: string; }'.
@@ -337,3 +340,45 @@ export class WithoutSlug {
 export class Malformed {}
 // error: Argument of type '"2.0"' is not assignable to parameter of type '`${number}.${number}.${number}`'.
 SchemaVersion('2.0')(Malformed)
+
+class PersonV1 {
+  name!: string
+}
+class PersonV2 {
+  firstName!: string
+  nick?: string
+}
+
+export const incompleteStep = upgrade(
+  PersonV1,
+  PersonV2,
+  // error: Type '{}' is not assignable to type 'StepChanges<DataOf<PersonV1>, DataOf<PersonV2>, never>'.
+  //   Property 'firstName' is missing in type '{}' but required in type '{ firstName: string; nick?: string | undefined; }'.
+  () => ({}),
+)
+
+const person = defineVersions('Person').version('1.0.0', PersonV1)
+
+export const otherStep = person.version(
+  '2.0.0',
+  // error: Argument of type 'typeof PersonV2' is not assignable to parameter of type 'typeof PersonV1'.
+  //   Property 'name' is missing in type 'PersonV2' but required in type 'PersonV1'.
+  PersonV2,
+  upgrade(PersonV2, PersonV1, ({ firstName }) => ({ name: firstName })),
+)
+
+interface Village {
+  id: number
+  name: string
+}
+const village = new EntitySchema<Village>({
+  name: 'village',
+  columns: { id: { type: Number }, name: { type: String } },
+})
+
+// error: Argument of type 'EntitySchema<Village>' is not assignable to parameter of type 'EntitySchema<Village> & "the entity has no \"slug\""'.
+//   Type 'EntitySchema<Village>' is not assignable to type '"the entity has no \"slug\""'.
+export const schemaWithoutSlug = withSchemaVersion('2.0.0', village, { of: versions })
+
+// error: Argument of type '"9.0.0"' is not assignable to parameter of type '"1.0.0" | "2.0.0"'.
+export const schemaAtNoVersion = withSchemaVersion('9.0.0', village, { of: versions })

@@ -24,6 +24,7 @@ function report(
     estimatedRows: 1_000,
     verification: undefined,
     journalDays: undefined,
+    follow: undefined,
     postponedUntil: undefined,
     batchRows: undefined,
     delayMs: undefined,
@@ -55,7 +56,7 @@ function report(
       ...shard,
     }),
   )
-  return { run, shards, failures: { conflict: 0, failed: more.failed ?? 0 } }
+  return { run, shards, failures: { conflict: 0, failed: more.failed ?? 0 }, noted: undefined }
 }
 
 const held = { claim: 'c', worker: 'web-3:4711', isLeased: true }
@@ -82,7 +83,9 @@ test('the rate is what was committed between two readings, by the clock of the d
     done: 0.4,
     rowsPerSecond: 600,
     secondsLeft: 1,
-    workers: [{ shard: 0, worker: 'web-3:4711', isAlive: true }],
+    shards: [
+      { shard: 0, status: 'open', worker: 'web-3:4711', isAlive: true, done: 0.4, scanned: 400, takenOver: null },
+    ],
   })
 })
 
@@ -91,6 +94,44 @@ test('without a commit in between, or across the start of a sweep, the rate is n
   expect(statusEntries(['city.slug'], [before], [before])[0]).toMatchObject({ rowsPerSecond: null, secondsLeft: null })
   const sweep = report('running', { scanned: 900, run: { pass: 1 }, shards: [held] })
   expect(statusEntries(['city.slug'], [sweep], [before])[0]).toMatchObject({ rowsPerSecond: null })
+})
+
+test('a shard tells how far it is by where its keys lie, and whom it was taken over from', () => {
+  const uuid = (end: string) => `["00000000-0000-4000-8000-0000000000${end}"]`
+  const shards = [
+    { status: 'done' },
+    {
+      ...held,
+      lowerKey: '["1000"]',
+      cursorKey: '["1380"]',
+      upperKey: '["2000"]',
+      takenFrom: 'web-5:910',
+      silentMs: 6_000,
+    },
+    { ...held, isLeased: false, lowerKey: '["2000"]', upperKey: '["3000"]' },
+    { lowerKey: uuid('00'), cursorKey: uuid('40'), upperKey: uuid('80') },
+    // Taken up again by the worker that had let it lapse.
+    {
+      ...held,
+      lowerKey: '["Bergen"]',
+      cursorKey: '["Oslo"]',
+      upperKey: '["Tromso"]',
+      takenFrom: 'web-3:4711',
+      silentMs: 9,
+    },
+    // As texts they are in order.
+    { lowerKey: '["10"]', cursorKey: '["9"]', upperKey: '["95"]' },
+    { lowerKey: '["1","a"]', cursorKey: '["2","a"]', upperKey: '["3","a"]' },
+  ] as const
+  expect(entriesOf(report('running', { shards }))[0]!.shards).toMatchObject([
+    { shard: 0, status: 'done', worker: null, isAlive: false, done: 1, takenOver: null },
+    { worker: 'web-3:4711', isAlive: true, done: 0.38, takenOver: { from: 'web-5:910', silentMs: 6_000 } },
+    { worker: 'web-3:4711', isAlive: false, done: 0, takenOver: null },
+    { worker: null, done: 0.5, takenOver: null },
+    { worker: 'web-3:4711', done: null, takenOver: null },
+    { done: null },
+    { done: null },
+  ])
 })
 
 test('an open gate tells its samples', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { noVerify } from '../../src/backfill/definition/check-verify.js'
 import { json } from '../../src/backfill/definition/columns.js'
 import { type Backfill, defineBackfill } from '../../src/backfill/definition/define-backfill.js'
 import { type BackfillDefinition, definitionOf, isBackfill } from '../../src/backfill/definition/definition.js'
@@ -33,16 +34,19 @@ describe('a definition', () => {
       where: undefined,
       reverse: undefined,
       journal: undefined,
+      follow: false,
       revision: undefined,
       batchRows: undefined,
       delayMs: 0,
-      verify: { sample: 500, check: undefined },
+      maxFailures: undefined,
+      verify: { sample: 500, check: undefined, recomputes: false, before: new Map(), after: new Map() },
       work: {
         form: 'transform',
         select: new Map([['name', { kind: 'text', isNullable: false }]]),
         write: new Map([['slug', { kind: 'text', isNullable: false }]]),
         transform,
         unique: new Map(),
+        validate: undefined,
         isPartial: false,
       },
     } satisfies BackfillDefinition)
@@ -61,6 +65,7 @@ describe('a definition', () => {
         where: { slug: null, id: { gt: 5 } },
         unique,
         reverse,
+        follow: true,
         verify: { sample: 0, check },
         revision: 3,
         batchRows: 100_000,
@@ -72,10 +77,11 @@ describe('a definition', () => {
       source: City,
       where: { condition: { slug: null, id: { gt: 5 } }, isNegated: false },
       reverse,
+      follow: true,
       revision: 3,
       batchRows: 100_000,
       delayMs: 20,
-      verify: { sample: 0, check },
+      verify: { ...noVerify, check },
       work: {
         form: 'transform',
         select: new Map<string, unknown>([
@@ -102,7 +108,7 @@ describe('a definition', () => {
       ]),
     })
     expect(rest.reverse).toEqual({ set: new Map([['slug', null]]) })
-    expect(rest.verify).toEqual({ sample: 0, check: undefined })
+    expect(rest.verify).toEqual(noVerify)
   })
 
   test('takes an option that is undefined for one left out', () => {
@@ -234,6 +240,7 @@ describe('options are refused with the option and the remedy', () => {
     ['a transform that is data', { transform: { slug: 'x' } }, 'transform', 'must be a function of the row'],
     ['a body for an object', { transform: () => {} }, 'transform', 'returns nothing, so no row would change'],
     ['a reverse that returns nothing', { reverse: () => {} }, 'reverse', 'Braces after => are a body'],
+    ['follow that is no boolean', { follow: 'yes' }, 'follow', 'must be true or false'],
     ['set and transform', { set: { slug: 'x' } }, 'set', 'belongs to defineBackfill.sql()'],
 
     ['batchSize', { batchSize: 100 }, 'batchSize', 'is no option. Did you mean "batchRows"?'],
@@ -251,8 +258,12 @@ describe('options are refused with the option and the remedy', () => {
     ['revision 0', { revision: 0 }, 'revision', 'must be an integer from 1'],
     ['revision as text', { revision: '2' }, 'revision', 'must be an integer from 1'],
 
-    ['verify: true', { verify: true }, 'verify', 'must be { sample, check }'],
+    ['verify: true', { verify: true }, 'verify', 'must be { sample, check, recompute, before, after }'],
     ['sample -1', { verify: { sample: -1 } }, 'verify.sample', 'must be an integer from 0; the default is 500'],
+    ['recompute as text', { verify: { recompute: 'yes' } }, 'verify.recompute', 'must be true or false'],
+    ['after as SQL', { verify: { after: sql`select 1` } }, 'verify.after', 'must be assertions by what they say'],
+    ['after as data', { verify: { after: { sums: 5 } } }, 'verify.after["sums"]', 'must be SQL that selects'],
+    ['before as empty SQL', { verify: { before: { sums: sql`` } } }, 'verify.before["sums"]', 'is empty SQL'],
     ['check as data', { verify: { check: true } }, 'verify.check', 'must be a function of the row'],
     ['samples', { verify: { samples: 5 } }, 'verify.samples', 'is no option. Did you mean "sample"?'],
 
@@ -277,7 +288,9 @@ describe('options are refused with the option and the remedy', () => {
   test.each<[string, object, string, string]>([
     ['transform', { transform }, 'transform', 'belongs to defineBackfill()'],
     ['select', { select: { name: 'text' } }, 'select', 'belongs to defineBackfill()'],
-    ['verify', { verify: { sample: 5 } }, 'verify', 'belongs to defineBackfill()'],
+    ['verify.sample', { verify: { sample: 5 } }, 'verify.sample', 'belongs to defineBackfill()'],
+    ['verify.post', { verify: { post: {} } }, 'verify.post', 'is no option. Did you mean "after"?'],
+    ['follow', { follow: true }, 'follow', 'belongs to defineBackfill()'],
     ['no set', { set: undefined }, 'set', 'must be values by column: { slug: sql`lower(name)` }'],
     ['an empty set', { set: {} }, 'set', 'names no column'],
     ['SQL for set', { set: sql`slug = 'x'` }, 'set', 'must be values by column'],
@@ -318,6 +331,14 @@ describe('a column that is read and written', () => {
         'IN_PLACE_NEEDS_WHERE',
       ),
     )
+  })
+
+  test('is refused where changes are followed, with a condition or without', () => {
+    for (const where of [undefined, { email: { not: null } }]) {
+      expect(() => define({ ...inPlace, where, follow: true })).toThrow(
+        refusal('follow', 'its own writes would look like changes', 'FOLLOW_IN_PLACE'),
+      )
+    }
   })
 
   test('is taken with one', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { defineVersions } from '../../src/index.js'
-import { historyOf } from '../../src/schema-version/define-versions.js'
+import { historyOf } from '../../src/schema-version/version-history.js'
 import { codeOf } from '../support/backfills.js'
 
 const city = defineVersions('City')

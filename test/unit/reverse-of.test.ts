@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { noVerify } from '../../src/backfill/definition/check-verify.js'
 import { type Backfill, defineBackfill } from '../../src/backfill/definition/define-backfill.js'
 import { type BackfillDefinition, definitionOf } from '../../src/backfill/definition/definition.js'
 import { reverseOf } from '../../src/backfill/definition/reverse-of.js'
@@ -29,10 +30,12 @@ describe('a function', () => {
       source: 'post',
       where: { condition: { status: ['NEW', 'OLD'] }, isNegated: true },
       reverse: undefined,
+      follow: false,
       revision: 4,
       batchRows: 50,
       delayMs: 3,
-      verify: { sample: 0, check: undefined },
+      maxFailures: { rows: 0 },
+      verify: noVerify,
       work: {
         form: 'transform',
         select: new Map<string, object>([

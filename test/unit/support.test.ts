@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { TcpProxy } from '../../src/testing/tcp-proxy.js'
 import { bySql } from '../support/by-sql.js'
 import { runChild } from '../support/child.js'
 import { databases, describeEachDatabase, type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
-import { TcpProxy } from '../support/tcp-proxy.js'
 import { City } from './fixtures/city.js'
 
 const countCities = join(__dirname, 'fixtures/count-cities.ts')

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { Script } from '../../src/dialects/script.js'
 import { customThrottle } from '../../src/runs/throttle/custom.js'
 import { databaseLoad } from '../../src/runs/throttle/database-load.js'
-import { memoryCeiling } from '../../src/runs/throttle/memory.js'
+import { freeMemory } from '../../src/runs/throttle/memory.js'
 import { checkPace } from '../../src/runs/throttle/pace-options.js'
 import { RowBudget } from '../../src/runs/throttle/row-budget.js'
 import { heldAbove, type Place, type Primary, type Throttle } from '../../src/runs/throttle/throttle.js'
@@ -87,20 +87,19 @@ describe('a measure', () => {
   })
 })
 
-test('memory counts when its garbage has been collected', async () => {
-  const collect = vi.fn()
-  const sizes = [700, 900, 750, 900, 900]
-  const ceiling = memoryCeiling(800, () => sizes.shift()!, collect)
-  expect(await ceiling.look(at(0))).toBeUndefined()
-  expect(collect).not.toHaveBeenCalled()
-  expect(await ceiling.look(at(0))).toBeUndefined()
-  expect(collect).toHaveBeenCalledTimes(1)
-  expect(await ceiling.look(at(0))).toEqual({ reason: 'memory 900 MiB > 800 MiB' })
+test('little memory that is left is a reason, and so is memory that cannot be measured', async () => {
+  const left = [800, 799.6, Number.NaN]
+  const memory = freeMemory(800, () => left.shift()!)
+  expect(await memory.look(at(0))).toBeUndefined()
+  expect(await memory.look(at(0))).toEqual({ reason: 'free memory 799 MiB < 800 MiB' })
+  expect(await memory.look(at(0))).toEqual({ reason: 'free memory could not be measured: NaN is no number' })
 })
 
-test('the memory of this process can be measured and its garbage collected', async () => {
-  expect(await memoryCeiling(1).look(at(0))).toEqual({ reason: expect.stringMatching(/^memory \d+ MiB > 1 MiB$/) })
-  expect(await memoryCeiling(1_000_000).look(at(0))).toBeUndefined()
+test('the memory that is left to this process is asked of the system', async () => {
+  expect(await freeMemory(1).look(at(0))).toBeUndefined()
+  expect(await freeMemory(100_000_000).look(at(0))).toEqual({
+    reason: expect.stringMatching(/^free memory \d+ MiB < 100000000 MiB$/),
+  })
 })
 
 test.each([

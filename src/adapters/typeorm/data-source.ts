@@ -21,6 +21,7 @@ export interface DataSourceLike {
   hasMetadata(target: never): boolean
   getMetadata(target: never): EntityMetadataLike
   readonly driver: unknown
+  readonly logger: { logQuery(query: string, parameters: undefined, queryRunner: QueryRunnerLike): unknown }
 }
 
 export interface EntityMetadataLike {

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dialect } from '../../dialects/dialect.js'
 import { mysql } from '../../dialects/mysql/index.js'
 import { postgres } from '../../dialects/postgres/index.js'
 import { sqlite } from '../../dialects/sqlite/index.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import type { Database, MappedTable, Session } from '../database.js'
+import { withinTime } from '../within-time.js'
 import type { DataSourceLike, EntityMetadataLike, QueryRunnerLike } from './data-source.js'
 import { entityColumn } from './entity-columns.js'
 import { statedTables } from './entity-versions.js'
@@ -63,7 +63,7 @@ export function databaseOf(dataSource: DataSourceLike, options: { readonly ownsD
       if (connect) return connect(dataSource)
       // Always the primary: a replica lags behind, and rows read there would be written over newer ones.
       const queryRunner = dataSource.createQueryRunner('master')
-      return withinTime(queryRunner, open(queryRunner, { isBorrowed: false }), timeoutMs)
+      return withinTime(open(queryRunner, { isBorrowed: false }), timeoutMs, 'poolSize', () => queryRunner.release())
     },
     mapping: (source) => mappingOf(dataSource, dialect, source),
     statedTables: () => statedTables(dataSource, dialect),
@@ -86,27 +86,6 @@ function placeOf(options: DataSourceLike['options']): string {
 /** The connection of a query runner that a migration was given. */
 export function borrowSession(queryRunner: QueryRunnerLike): Promise<Session> {
   return supportOf(queryRunner.dataSource).open(queryRunner, { isBorrowed: true })
-}
-
-async function withinTime(
-  queryRunner: QueryRunnerLike,
-  opening: Promise<Session>,
-  timeoutMs: number,
-): Promise<Session> {
-  const timer = new AbortController()
-  const late = sleep(timeoutMs, 'late' as const, { signal: timer.signal }).catch(() => 'late' as const)
-  const first = await Promise.race([opening, late])
-  timer.abort()
-  if (first !== 'late') return first
-  // The pool still holds our place in its queue: what comes out of it goes straight back.
-  opening.then(
-    () => queryRunner.release(),
-    () => undefined,
-  )
-  throw new RowshiftError('CONNECTION_UNAVAILABLE', {
-    message: `the pool gave no further connection within ${timeoutMs} ms. Raise its size (\`poolSize\`), or close what holds its connections.`,
-    retryable: true,
-  })
 }
 
 function mappingOf(dataSource: DataSourceLike, dialect: Dialect, source: unknown): MappedTable {

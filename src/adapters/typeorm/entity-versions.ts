@@ -1,8 +1,10 @@
 import { writeTableName } from '../../backfill/definition/table-name.js'
 import type { Dialect } from '../../dialects/dialect.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
+import type { Versions } from '../../schema-version/define-versions.js'
 import { type StatedVersion, statedVersion, stateVersion } from '../../schema-version/schema-version.js'
 import type { SemVer } from '../../schema-version/semver.js'
+import type { ShapeType } from '../../schema-version/shape.js'
 import type { StatedTable } from '../database.js'
 import type { DataSourceLike, EntityMetadataLike } from './data-source.js'
 
@@ -24,6 +26,15 @@ function remembered(): Remembered {
 
 const identityOf = ({ options: { name, target } }: EntitySchemaLike): unknown => target ?? name
 
+/** The keys of an EntitySchema's entity. */
+type EntityKeys<S> = S extends { readonly options: { readonly columns?: infer C } } ? keyof NonNullable<C> : never
+
+/** What a version has and the entity does not. Columns of embedded entities go by a path, which is no key of it. */
+type Lacking<S, T> = Exclude<keyof T & string, EntityKeys<S> | `${string}.${string}`>
+
+/** Refuses an EntitySchema that does not have the columns of `T`. */
+type WithColumns<S, T> = [Lacking<S, T>] extends [never] ? unknown : `the entity has no "${Lacking<S, T>}"`
+
 /**
  * The decorator's counterpart for an EntitySchema, which it returns. Two schemas of one name with different versions are refused
  * when they are asked for.
@@ -32,15 +43,21 @@ const identityOf = ({ options: { name, target } }: EntitySchemaLike): unknown =>
  *
  * @throws RowshiftError VERSION_INVALID, VERSION_DUPLICATE, VERSION_UNKNOWN
  */
+export function withSchemaVersion<S extends EntitySchemaLike>(version: SemVer, schema: S): S
+export function withSchemaVersion<M extends object, const N extends keyof M & SemVer, S extends EntitySchemaLike>(
+  version: N,
+  schema: S & WithColumns<S, ShapeType<M[N]>>,
+  options: { readonly of: Versions<M> },
+): S
 export function withSchemaVersion<S extends EntitySchemaLike>(
   version: SemVer,
   schema: S,
-  options: { readonly of?: unknown } = {},
+  options?: { readonly of: unknown },
 ): S {
   const whose = `EntitySchema "${schema.options.name}"`
-  stateVersion(schema, whose, { version, of: options.of })
+  stateVersion(schema, whose, { version, of: options?.of })
   const all = remembered()
-  all.set(identityOf(schema), [...(all.get(identityOf(schema)) ?? []), { version, of: options.of }])
+  all.set(identityOf(schema), [...(all.get(identityOf(schema)) ?? []), { version, of: options?.of }])
   return schema
 }
 

@@ -1,7 +1,8 @@
+export { type BulkRepository, type BulkUpdateOptions, bulkUpdate } from './bulk-update.js'
 export { withSchemaVersion } from './entity-versions.js'
 export {
   backfill,
-  buildOnline,
+  changeSchema,
   type MigrationQueryRunner,
   recordVersion,
   requireCompleted,
@@ -9,4 +10,6 @@ export {
   undo,
 } from './migration.js'
 export { refuseLoss, requireReversible, requireWritten } from './migration-checks.js'
+export { SchemaVersionColumn } from './schema-version-column.js'
 export { type DataSourceSource, typeorm } from './typeorm.js'
+export { UpgradeOnRead, type UpgradeOnReadOptions } from './upgrade-on-read.js'

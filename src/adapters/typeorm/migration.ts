@@ -1,5 +1,6 @@
 import type { Backfill } from '../../backfill/definition/define-backfill.js'
 import { definitionOf } from '../../backfill/definition/definition.js'
+import { changeSchema as runStatements } from '../../runs/change-schema.js'
 import {
   requireCompletedInMigration,
   runInMigration,
@@ -13,7 +14,6 @@ import type { Database, Session } from '../database.js'
 import { whileAwaited } from './awaited.js'
 import type { QueryRunnerLike } from './data-source.js'
 import { borrowSession, databaseOf } from './database.js'
-import { runOnline } from './online.js'
 
 /** The query runner that TypeORM passes to `up` and `down`, by structure. */
 export interface MigrationQueryRunner {
@@ -99,13 +99,21 @@ export function recordVersion(
 }
 
 /**
- * Builds indexes and checks constraints while writers go on, for a migration with `transaction = false`. Statements that need a
- * lock against writers wait for it briefly and are tried again; all of them can be run again.
+ * Runs statements on the schema, with a limit on how long they may keep others waiting: 2 s for a lock, where every reader would queue
+ * behind them, and 10 s for what reads no rows. One that reaches its limit is undone and tried again. Works in a transaction, and
+ * without one, where each statement commits by itself. With `CREATE INDEX CONCURRENTLY`, which needs `transaction = false`, a call should begin with what clears
+ * away an earlier attempt. SQLite has no such limits: there the statements are simply run.
  *
- * @throws RowshiftError DATABASE_UNAVAILABLE when the locks could not be had, ROW_REFUSED when rows are in the way, DATABASE_ERROR when the database refuses
+ *   await changeSchema(queryRunner, `ALTER TABLE "city" ALTER COLUMN "slug" SET NOT NULL`)
+ *
+ * @throws RowshiftError DATABASE_UNAVAILABLE when the locks could not be had, ROW_REFUSED when rows are in the way, DATABASE_ERROR when
+ * the database refuses
  */
-export function buildOnline(queryRunner: MigrationQueryRunner, statements: readonly string[]): Promise<void> {
-  return inMigration(queryRunner, 'buildOnline()', (database, session) => runOnline(database, session, statements))
+export function changeSchema(queryRunner: MigrationQueryRunner, ...statements: readonly string[]): Promise<void> {
+  const runner = queryRunner as unknown as QueryRunnerLike
+  // Shown as TypeORM shows its own: they have no parameters and hold no contents of rows.
+  for (const text of statements) runner.dataSource.logger.logQuery(text, undefined, runner)
+  return inMigration(queryRunner, 'changeSchema()', (database, session) => runStatements(database, session, statements))
 }
 
 /**

@@ -27,18 +27,28 @@ export type DataSourceSource = string | TypeormDataSource | (() => TypeormDataSo
 export function typeorm(source: DataSourceSource): DatabaseSource {
   return {
     kind: 'database-source',
+    ...(typeof source === 'string' && { file: source }),
     async open(): Promise<Database> {
       const dataSource = (await find(source)) as unknown as DataSourceLike
       const isOurs = !dataSource.isInitialized
-      if (isOurs) {
-        // Opening must not change the schema, let alone drop it: as the `typeorm` command does.
-        dataSource.setOptions({ synchronize: false, dropSchema: false, migrationsRun: false })
-        await dataSource.initialize()
-      }
+      if (!isOurs) return databaseOf(dataSource)
+      const { migrations } = dataSource.options
+      // Opening must not change the schema, let alone drop it: as the `typeorm` command does. Migrations are not run here, so their
+      // files, which Node may not be able to load as they are, are left alone.
+      dataSource.setOptions({ synchronize: false, dropSchema: false, migrationsRun: false, migrations: [] })
       try {
-        return databaseOf(dataSource, { ownsDataSource: isOurs })
+        await dataSource.initialize()
+        const database = databaseOf(dataSource, { ownsDataSource: true })
+        return {
+          ...database,
+          async close() {
+            await database.close()
+            dataSource.setOptions({ migrations })
+          },
+        }
       } catch (error) {
-        if (isOurs) await dataSource.destroy()
+        if (dataSource.isInitialized) await dataSource.destroy()
+        dataSource.setOptions({ migrations })
         throw error
       }
     },

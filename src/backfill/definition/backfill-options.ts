@@ -109,6 +109,29 @@ export interface JournalOptions {
   readonly keepDays?: number
 }
 
+/** What an assertion in code is given. */
+export interface AssertionContext {
+  /**
+   * Asks the database, on the run's own connection and outside any transaction of its own. Cells are exact texts, or null:
+   * `` const [[rows]] = await query(sql`select count(*) from city`) ``.
+   */
+  query(query: Sql): Promise<readonly (readonly (string | null)[])[]>
+}
+
+/**
+ * What must be true of the data, by what it says: SQL that selects what should not be there, and finds no row; or a function that
+ * returns true, at once or as a promise. `` { 'every city has a name': sql`select 1 from city where name = ''` } ``
+ */
+export type Assertions = Readonly<Record<string, Sql | ((context: AssertionContext) => boolean | Promise<boolean>)>>
+
+/** Assertions about the data as a whole. */
+export interface AssertionOptions {
+  /** Asked before a run is begun: one that does not hold refuses it, with ASSERTION_FAILED. */
+  readonly before?: Assertions
+  /** Asked when a run has nothing left to do: one that does not hold fails it, with VERIFY_FAILED. */
+  readonly after?: Assertions
+}
+
 interface CommonOptions<E> {
   /**
    * Unique among all definitions: names the run, the gate, and what a command is about. At most 190 characters, without
@@ -153,6 +176,13 @@ export interface BackfillOptions<E, S, W> extends CommonOptions<E> {
    */
   readonly unique?: { readonly [K in keyof W]?: (value: Cell<E, K, W[K]>, n: number) => Cell<E, K, W[K]> }
   /**
+   * A class with decorators of class-validator: new values that break one of them make the row a failure. Nested values are made
+   * instances by class-transformer. Both packages are the application's.
+   */
+  readonly validate?: new (
+    ...args: never
+  ) => object
+  /**
    * How `undo` and a migration's `down` take the change back: not at all, because the old values are still there; by
    * constants and expressions; or by a function that returns any of the row's columns. Default: they refuse to.
    */
@@ -162,12 +192,30 @@ export interface BackfillOptions<E, S, W> extends CommonOptions<E> {
    * could: in `rowshift_journal`, the only table of rowshift that holds contents of rows. Default false.
    */
   readonly journal?: boolean | JournalOptions
+  /**
+   * Rows that may fail before the run stops as failed: a number of rows, or a share of the keys looked at, `'0.5%'`. The good rows
+   * are kept either way, and the gate stays shut while a failure is listed. Default: none inside a migration, `'1%'` in the
+   * background, where a share is taken of at least 1,000 keys until a pass has ended.
+   */
+  readonly maxFailures?: number | `${number}%`
+  /**
+   * Keeps the written columns true while old code goes on writing: triggers note the key of each row that is inserted or whose
+   * selected columns change, and the run, its workers and at last the gate compute those rows anew. `where` is not asked about
+   * them: a written value is replaced by what `transform` makes of the row. No column may be both selected and written. Default
+   * false.
+   */
+  readonly follow?: boolean
   /** What a finished run is checked for, besides that nothing is left and nothing failed. */
-  readonly verify?: {
-    /** Migrated rows, drawn at random, that `check` is asked about. Default 500. */
+  readonly verify?: AssertionOptions & {
+    /** Migrated rows, drawn at random, that are looked at by `check` and `recompute`. Default 500. */
     readonly sample?: number
     /** Whether a row is as it should be, by its stored values. Must return true for each of them. */
     readonly check?: Check<E, S, W>
+    /**
+     * States that `transform` gives the same for the same row: rows that the ending process has written, and that nobody has changed
+     * since, are computed again and must be stored as they are. Not for columns that are read and written. Default false.
+     */
+    readonly recompute?: boolean
   }
 }
 
@@ -179,4 +227,6 @@ export interface SqlBackfillOptions<E, X> extends CommonOptions<E> {
   readonly set: X
   /** How `undo` and a migration's `down` take the change back. Default: they refuse to. */
   readonly reverse?: 'not-needed' | { readonly set: SetValues<E> }
+  /** What must be true before a run and after it. */
+  readonly verify?: AssertionOptions
 }

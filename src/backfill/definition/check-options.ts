@@ -1,16 +1,19 @@
 import { isSql } from '../../dialects/sql.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
+import type { FailureLimit } from '../failure-limit.js'
+import { checkFunction, checkInteger, isRecord } from './check-values.js'
+import { checkSqlVerify, checkVerify } from './check-verify.js'
 import { checkWhere, copyOf, type Declarations, scalarProblem } from './check-where.js'
 import { type Column, columnProblem, parseColumn } from './columns.js'
 import type {
   BackfillDefinition,
-  CheckFunction,
   DeclaredColumn,
   RowFunction,
   SetValue,
   SqlWork,
   TransformWork,
   UniqueFunction,
+  ValidatedClass,
 } from './definition.js'
 import { didYouMean } from './nearest.js'
 import { neverReturns } from './never-returns.js'
@@ -22,8 +25,19 @@ import { tableNameProblem } from './table-name.js'
 type Options = Readonly<Record<string, unknown>>
 
 const commonOptions = ['name', 'table', 'where', 'reverse', 'revision', 'batchRows', 'delayMs']
-const rowOptions = [...commonOptions, 'select', 'write', 'transform', 'unique', 'verify', 'journal']
-const sqlOptions = [...commonOptions, 'set']
+const rowOptions = [
+  ...commonOptions,
+  'select',
+  'write',
+  'transform',
+  'unique',
+  'validate',
+  'verify',
+  'journal',
+  'maxFailures',
+  'follow',
+]
+const sqlOptions = [...commonOptions, 'set', 'verify']
 
 // What the same things are called elsewhere.
 const optionSynonyms: Readonly<Record<string, string>> = {
@@ -53,6 +67,12 @@ const optionSynonyms: Readonly<Record<string, string>> = {
   sleep: 'delayMs',
   pause: 'delayMs',
   throttle: 'delayMs',
+  maxerrors: 'maxFailures',
+  failurelimit: 'maxFailures',
+  tolerance: 'maxFailures',
+  validator: 'validate',
+  validateas: 'validate',
+  dto: 'validate',
 }
 
 // State tables hold names of 200 characters, and taking back adds a suffix.
@@ -60,7 +80,7 @@ const longestName = 190
 // A batch travels as one parameter and is held in memory.
 const mostBatchRows = 100_000
 
-/** Turns the options of `defineBackfill` into a definition. @throws RowshiftError INVALID_DEFINITION, IN_PLACE_NEEDS_WHERE */
+/** Turns the options of `defineBackfill` into a definition. @throws RowshiftError INVALID_DEFINITION, IN_PLACE_NEEDS_WHERE, FOLLOW_IN_PLACE */
 export function checkRowOptions(input: unknown): BackfillDefinition {
   const { options, refuse } = open(input)
   if ('set' in options) refuse('set', 'belongs to defineBackfill.sql(). Use either `set` there or `transform` here.')
@@ -74,7 +94,15 @@ export function checkRowOptions(input: unknown): BackfillDefinition {
     return declared.length > 0 ? declared : isNamed ? undefined : 'undeclared'
   }
   const condition = checkWhere(options.where, declarations, names, refuse)
+  const follow = checkFollow(options.follow, refuse)
   const inPlace = [...select.keys()].find((column) => write.has(column))
+  if (follow && inPlace !== undefined) {
+    refuse(
+      'follow',
+      `cannot be true where "${inPlace}" is read and written: its own writes would look like changes. Write another column.`,
+      'FOLLOW_IN_PLACE',
+    )
+  }
   if (condition === undefined && inPlace !== undefined) {
     refuse(
       'where',
@@ -89,6 +117,7 @@ export function checkRowOptions(input: unknown): BackfillDefinition {
     write,
     transform: checkRowFunction('transform', options.transform, refuse),
     unique: checkUnique(options.unique, write, refuse),
+    validate: checkClass(options.validate, refuse),
     isPartial: false,
   }
   return Object.freeze({
@@ -96,7 +125,9 @@ export function checkRowOptions(input: unknown): BackfillDefinition {
     where: condition && Object.freeze({ condition, isNegated: false }),
     reverse: checkReverse(options.reverse, true, refuse),
     journal: checkJournal(options.journal, refuse),
-    verify: checkVerify(options.verify, refuse),
+    maxFailures: checkMaxFailures(options.maxFailures, refuse),
+    follow,
+    verify: checkVerify(options.verify, inPlace, refuse),
     work: Object.freeze(work),
   })
 }
@@ -110,7 +141,13 @@ export function checkSqlOptions(input: unknown): BackfillDefinition {
       'belongs to defineBackfill(): here rows never leave the database, so nothing is kept of them. Use `reverse: { set }`.',
     )
   }
-  for (const option of ['transform', 'select', 'write', 'unique', 'verify']) {
+  if ('follow' in options) {
+    refuse(
+      'follow',
+      'belongs to defineBackfill(): here the database can keep the columns true itself, by a trigger of yours.',
+    )
+  }
+  for (const option of ['transform', 'select', 'write', 'unique', 'validate']) {
     if (option in options)
       refuse(option, 'belongs to defineBackfill(). Here the database computes the values of `set`.')
   }
@@ -123,8 +160,10 @@ export function checkSqlOptions(input: unknown): BackfillDefinition {
     where: condition && Object.freeze({ condition, isNegated: false }),
     reverse: checkReverse(options.reverse, false, refuse),
     journal: undefined,
-    // No row is seen, so nothing can be asked about one.
-    verify: Object.freeze({ sample: 0, check: undefined }),
+    // Rows are not told apart, so none fails by itself.
+    maxFailures: undefined,
+    follow: false,
+    verify: checkSqlVerify(options.verify, refuse),
     work: Object.freeze(work),
   })
 }
@@ -137,6 +176,14 @@ function checkCommon(options: Options, refuse: Refuse) {
     batchRows: checkInteger('batchRows', options.batchRows, undefined, { from: 1, to: mostBatchRows }, refuse),
     delayMs: checkInteger('delayMs', options.delayMs, 0, { from: 0 }, refuse),
   }
+}
+
+function checkMaxFailures(value: unknown, refuse: Refuse): FailureLimit | undefined {
+  if (value === undefined) return undefined
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return Object.freeze({ rows: value as number })
+  const percent = typeof value === 'string' ? /^(\d+(?:\.\d+)?)%$/.exec(value)?.[1] : undefined
+  if (percent !== undefined && Number(percent) <= 100) return Object.freeze({ share: Number(percent) / 100 })
+  return refuse('maxFailures', "must be a number of rows from 0, or a share such as '0.5%'.")
 }
 
 function open(input: unknown): { options: Options; refuse: Refuse } {
@@ -273,20 +320,15 @@ function checkJournal(journal: unknown, refuse: Refuse): BackfillDefinition['jou
   })
 }
 
-function checkVerify(verify: unknown, refuse: Refuse): BackfillDefinition['verify'] {
-  if (verify === undefined) return Object.freeze({ sample: 500, check: undefined })
-  if (!isRecord(verify)) return refuse('verify', 'must be { sample, check }.')
-  for (const member of Object.keys(verify)) {
-    if (member === 'sample' || member === 'check') continue
-    refuse(`verify.${member}`, `is no option. ${didYouMean(member, ['sample', 'check'])}`)
-  }
-  const { check } = verify
-  if (check !== undefined)
-    checkFunction('verify.check', check, 'a function of the row that returns true or false', refuse)
-  return Object.freeze({
-    sample: checkInteger('verify.sample', verify.sample, 500, { from: 0 }, refuse),
-    check: check as CheckFunction | undefined,
-  })
+function checkFollow(follow: unknown, refuse: Refuse): boolean {
+  if (follow === undefined || typeof follow === 'boolean') return follow ?? false
+  return refuse('follow', 'must be true or false.')
+}
+
+function checkClass(value: unknown, refuse: Refuse): ValidatedClass | undefined {
+  if (value === undefined) return undefined
+  if (typeof value === 'function' && 'prototype' in value) return value as ValidatedClass
+  return refuse('validate', 'must be a class with decorators of class-validator. Pass the class itself.')
 }
 
 function checkRowFunction(option: string, value: unknown, refuse: Refuse): RowFunction {
@@ -296,32 +338,4 @@ function checkRowFunction(option: string, value: unknown, refuse: Refuse): RowFu
     option,
     'returns nothing, so no row would change. Braces after => are a body: write (row) => ({ ... }).',
   )
-}
-
-function checkFunction<F>(option: string, value: unknown, wanted: string, refuse: Refuse): F {
-  return typeof value === 'function' ? (value as F) : refuse(option, `must be ${wanted}.`)
-}
-
-function checkInteger<D extends number | undefined>(
-  option: string,
-  value: unknown,
-  byDefault: D,
-  { from, to }: { readonly from: number; readonly to?: number },
-  refuse: Refuse,
-): number | D {
-  if (value === undefined) return byDefault
-  if (
-    Number.isSafeInteger(value) &&
-    (value as number) >= from &&
-    (value as number) <= (to ?? Number.MAX_SAFE_INTEGER)
-  ) {
-    return value as number
-  }
-  const range = to === undefined ? `an integer from ${from}` : `an integer from ${from} to ${to}`
-  const otherwise = byDefault === undefined ? 'leave it out and it is found' : `the default is ${byDefault}`
-  return refuse(option, `must be ${range}; ${otherwise}.`)
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

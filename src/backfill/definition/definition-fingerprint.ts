@@ -12,7 +12,7 @@ import { parseTableName } from './table-name.js'
  * the name of an entity class, which builds shorten. Batch size, pause, verification and the limits of a journal may change during a run.
  */
 export function definitionFingerprint(definition: BackfillDefinition): string {
-  const { name, source, where, revision, journal, work } = definition
+  const { name, source, where, revision, journal, follow, work } = definition
   const declared = {
     name,
     table: typeof source === 'string' ? parseTableName(source) : 'mapped',
@@ -21,6 +21,7 @@ export function definitionFingerprint(definition: BackfillDefinition): string {
     form: work.form,
     // Its limits may change during a run; a journal that begins half way would undo half.
     isJournaled: journal ? true : undefined,
+    follows: follow || undefined,
     ...(work.form === 'sql'
       ? { set: work.set }
       : {

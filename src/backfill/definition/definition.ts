@@ -1,6 +1,7 @@
 import type { Sql } from '../../dialects/sql.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
-import type { RowContext, Scalar, WhereRecord } from './backfill-options.js'
+import type { FailureLimit } from '../failure-limit.js'
+import type { AssertionContext, RowContext, Scalar, WhereRecord } from './backfill-options.js'
 import type { ParsedColumn } from './columns.js'
 import type { Backfill } from './define-backfill.js'
 
@@ -15,6 +16,12 @@ export type UniqueFunction = (value: unknown, n: number) => unknown
 
 /** `verify.check`: whether a migrated row is as it should be. Anything but true means it is not. */
 export type CheckFunction = (row: UntypedRow) => unknown
+
+/** A query that finds what should not be there, or a function that returns true. */
+export type Assertion = Sql | ((context: AssertionContext) => unknown)
+
+/** A class whose class-validator decorators say what its properties may be. */
+export type ValidatedClass = new (...args: never) => object
 
 /** A constant or an expression over the columns of the row. */
 export type SetValue = Sql | Scalar | null
@@ -45,6 +52,8 @@ export interface TransformWork {
   readonly transform: RowFunction
   /** By written column. Empty when no column has to be made unique. */
   readonly unique: ReadonlyMap<string, UniqueFunction>
+  /** What the new values are validated as. Undefined = they are not. */
+  readonly validate: ValidatedClass | undefined
   /** False: a changed row supplies every column of `write`. True (taking back): a column left out stays as it is. */
   readonly isPartial: boolean
 }
@@ -68,16 +77,25 @@ export interface BackfillDefinition {
   readonly reverse: undefined | 'not-needed' | { readonly set: ReadonlyMap<string, SetValue> } | RowFunction
   /** Undefined = no journal is kept. */
   readonly journal: undefined | { readonly maxBytes: number; readonly keepDays: number }
+  /** Whether rows that others change are computed anew, until the gate. */
+  readonly follow: boolean
   /** Undefined = not stated; counts as 1. */
   readonly revision: number | undefined
   /** Rows looked at in a batch, at most, 1 to 100,000. Undefined = as many as fit the time. */
   readonly batchRows: number | undefined
+  /** Undefined = none inside a migration, 1 % in the background. */
+  readonly maxFailures: FailureLimit | undefined
   /** Pause after each batch, in milliseconds. Default 0. */
   readonly delayMs: number
   readonly verify: {
-    /** Migrated rows that `check` is asked about. Default 500; 0 in SQL and when taking back, where there is no `check`. */
+    /** Migrated rows that are looked at. Default 500; 0 in SQL and when taking back, where no row is. */
     readonly sample: number
     readonly check: CheckFunction | undefined
+    /** Whether rows of the sample are computed again and compared. Default false. */
+    readonly recomputes: boolean
+    /** By what they say. Before the first row is written, and after the last. */
+    readonly before: ReadonlyMap<string, Assertion>
+    readonly after: ReadonlyMap<string, Assertion>
   }
   readonly work: TransformWork | SqlWork
 }

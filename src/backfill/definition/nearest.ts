@@ -48,3 +48,21 @@ export function didYouMean(
   const guess = nearest(word, candidates, synonyms)
   return guess === undefined ? `Choose from: ${candidates.join(', ')}.` : `Did you mean "${guess}"?`
 }
+
+/**
+ * How alike two names are, from 0 to 1: by edits, or by the words that they are made of, whichever says more. `firstName` and
+ * `first_name` are the same, `name` and `full_name` share a word.
+ */
+export function similarity(a: string, b: string): number {
+  const [words, others] = [wordsOf(a), wordsOf(b)]
+  const shared = words.filter((word) => others.includes(word)).length
+  const byWords = shared / Math.max(words.length, others.length)
+  const [one, other] = [words.join(''), others.join('')]
+  const byEdits = 1 - editDistance(one, other) / Math.max(one.length, other.length, 1)
+  return Math.round(Math.max(byWords, byEdits) * 100) / 100
+}
+
+function wordsOf(name: string): readonly string[] {
+  const spaced = name.replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase()
+  return spaced.split(/[^a-z0-9]+/).filter((word) => word !== '')
+}

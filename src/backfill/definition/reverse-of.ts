@@ -1,4 +1,5 @@
 import { RowshiftError } from '../../errors/rowshift-error.js'
+import { noVerify } from './check-verify.js'
 import type { BackfillDefinition, DeclaredColumn, RowFunction, TransformWork } from './definition.js'
 
 /** Ends the name of a definition that takes another one back, and of no other. */
@@ -28,7 +29,9 @@ export function reverseOf(definition: BackfillDefinition): BackfillDefinition | 
     where: where && Object.freeze({ condition: where.condition, isNegated: !where.isNegated }),
     reverse: undefined,
     journal: undefined,
-    verify: Object.freeze({ sample: 0, check: undefined }),
+    maxFailures: Object.freeze({ rows: 0 }),
+    follow: false,
+    verify: noVerify,
     work: Object.freeze(
       typeof reverse === 'function'
         ? reverseTransform(work as TransformWork, reverse)
@@ -46,6 +49,7 @@ function reverseTransform({ select, write }: TransformWork, transform: RowFuncti
     write: new Map([...filled, ...select]),
     transform,
     unique: new Map(),
+    validate: undefined,
     isPartial: true,
   }
 }

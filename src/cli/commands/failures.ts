@@ -3,7 +3,7 @@ import { type FailureReport, readFailures } from '../../runs/read-status.js'
 import type { CommandSpec } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { columns, count, counted, key } from '../format.js'
-import { goOn } from '../go-on.js'
+import { goOn, isUndo } from '../go-on.js'
 import { loadConfig, loadDefinitions, unknownBackfill, withDatabase } from '../load-config.js'
 import type { Output } from '../output.js'
 import { headlineOf } from '../run-view.js'
@@ -14,8 +14,8 @@ export const failures: CommandSpec<{ readonly limit: number }> = {
   usage: 'failures <name>',
   summary: 'list the rows that could not be migrated, and why',
   description: `Lists the rows of a backfill's latest run that could not be migrated, by reason: the key, the error and how often it was tried.
-Contents of rows are never shown: look them up by their keys. After the cause is mended, \`rowshift run <name>\` tries them
-again, before anything else.
+Contents of rows are never shown: look them up by their keys. After the cause is mended, \`rowshift replay <name>\` tries them
+again.
 
 State "failed" waits for that; state "conflict" is a row that somebody changed meanwhile, which the run reads again by itself.`,
   examples: [
@@ -55,6 +55,7 @@ function documentOf(name: string, { run, counts, failures: listed }: FailureRepo
       key: JSON.parse(row.key) as readonly string[],
       state: row.state,
       code: row.code,
+      step: row.step,
       message: row.message,
       attempts: row.attempts,
       at: row.at,
@@ -68,11 +69,11 @@ function linesOf(name: string, { run, counts, failures: listed }: FailureReport,
   const total = totalOf(counts)
   const headline = `${headlineOf(output, name, run.id)} · ${run.status}`
   if (total === 0) return [`${headline} · no failures`]
-  const groups = counts.flatMap(({ code, state, rows }) => [
-    `  ${paint.red(code)}  ${counted(rows, 'row')}${state === 'conflict' ? ', to be read again' : ''}`,
+  const groups = counts.flatMap(({ code, state, step, rows }) => [
+    `  ${paint.red(code)} in ${step}  ${counted(rows, 'row')}${state === 'conflict' ? ', to be read again' : ''}`,
     ...columns(
       listed
-        .filter((row) => row.code === code && row.state === state)
+        .filter((row) => row.code === code && row.step === step && row.state === state)
         .map((row) => [
           `    ${key(row.key)}`,
           row.state,
@@ -86,7 +87,7 @@ function linesOf(name: string, { run, counts, failures: listed }: FailureReport,
     `${headline} · ${counted(total, 'failure')}`,
     ...groups,
     ...(more > 0 ? [paint.dim(`  ${count(more)} more: --limit ${total}`)] : []),
-    `${paint.dim('Next:')} mend the cause, then ${goOn(name)}`,
+    `${paint.dim('Next:')} mend the cause, then ${isUndo(name) ? goOn(name) : `rowshift replay ${name}`}`,
   ]
 }
 

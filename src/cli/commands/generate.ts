@@ -1,7 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, relative, resolve } from 'node:path'
-import { createInterface } from 'node:readline/promises'
+import { relative, resolve } from 'node:path'
 import type { Database } from '../../adapters/database.js'
 import { findExport } from '../../adapters/load-module.js'
 import type { SchemaReader } from '../../adapters/schema.js'
@@ -11,12 +9,12 @@ import { writeTableName } from '../../backfill/definition/table-name.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { defaultBackfillsFolder, type Generated, generate as generateFiles } from '../../generate/generate.js'
 import { readProjectStyle } from '../../generate/project-style.js'
-import type { PossibleRename } from '../../generate/renames.js'
 import type { VersionHistory } from '../../generate/table-plan.js'
 import { readStatus } from '../../runs/read-status.js'
 import { readRecordedVersions } from '../../runs/recorded-versions.js'
-import { historyOf } from '../../schema-version/define-versions.js'
 import { columnsOf } from '../../schema-version/shape.js'
+import { historyOf } from '../../schema-version/version-history.js'
+import { askRenames } from '../ask-rename.js'
 import type { CommandSpec, CommonOptions } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import {
@@ -28,6 +26,7 @@ import {
   withDatabase,
 } from '../load-config.js'
 import type { Output } from '../output.js'
+import { writeFiles } from '../write-files.js'
 
 interface GenerateOptions {
   readonly rename?: readonly string[]
@@ -79,7 +78,7 @@ command.`,
     const generated = await withDatabase(project, async (database) => {
       const reader = await database.readSchema()
       try {
-        return await generateFor(project, database, reader, target, dataSourceFile, options, output)
+        return await generateFor(project, database, reader, target, options, output)
       } finally {
         await reader.release()
       }
@@ -107,7 +106,7 @@ command.`,
         lines: files.flatMap(({ path, text }) => [paint.bold(`// ${path}`), text]),
       }
     }
-    await write(generated)
+    await writeFiles(generated.files)
     return {
       exitCode: exitCodes.done,
       json,
@@ -129,9 +128,10 @@ function versionLines({ tables }: Generated): readonly string[] {
 }
 
 function nextLine(generated: Generated, { paint }: Output): string {
+  const { runCommand } = generated
   const next = generated.isContractPending
-    ? 'typeorm migration:run, then rowshift work; when the run is completed, rowshift generate again writes the second half'
-    : 'read the files, then typeorm migration:run'
+    ? `${runCommand}, then rowshift work; when the run is completed, rowshift generate again writes the second half`
+    : `read the files, then ${runCommand}`
   return `${paint.dim('Next:')} ${next}`
 }
 
@@ -153,10 +153,10 @@ async function generateFor(
   database: Database,
   reader: SchemaReader,
   path: string,
-  dataSourceFile: string | undefined,
   options: GenerateOptions,
   output: Output,
 ): Promise<Generated> {
+  const { file } = project.config.database
   const recorded = new Map((await readRecordedVersions(database)).map(({ table, version }) => [table, version]))
   const stated = new Map(database.statedTables().map((one) => [writeTableName(one.table), one]))
   const definitions = await loadFoundDefinitions(project)
@@ -179,9 +179,9 @@ async function generateFor(
     path,
     timestamp: Date.now(),
     backfillsFolder: backfillsFolderOf(project) ?? defaultBackfillsFolder(path),
-    style: readProjectStyle(project.folder, dataSourceFile),
+    style: readProjectStyle(project.folder, file === undefined ? undefined : resolve(file)),
     renames: options.rename ?? [],
-    ask: output.mode === 'terminal' && process.stdin.isTTY ? ask : undefined,
+    ask: askRenames(output),
     isProgressive: options.progressive === true,
   })
 }
@@ -199,28 +199,6 @@ function placedHistory(of: unknown): VersionHistory | undefined {
       return shape && columnsOf(shape)
     },
     hasPath: (from, to) => history.hasPath(from, to),
-  }
-}
-
-async function ask({ table, from, to }: PossibleRename): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const answer = await terminal.question(`Is "${to}" of "${table}" the column "${from}" under another name? (y/N) `)
-    return /^y(es)?$/i.test(answer.trim())
-  } finally {
-    terminal.close()
-  }
-}
-
-async function write({ files }: Generated): Promise<void> {
-  const present = files.find(({ path }) => existsSync(path))
-  if (present) {
-    throw new RowshiftError('INVALID_USAGE', {
-      message: `${relative(process.cwd(), present.path)} is there already. Delete it to have it written anew, or raise @SchemaVersion.`,
-    })
-  }
-  for (const { path, text } of files) {
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, text, { flag: 'wx' })
+    hasFunction: (from, to) => history.hasFunction(from, to),
   }
 }

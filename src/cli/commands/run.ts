@@ -1,17 +1,16 @@
 import { Option } from 'commander'
 import type { BackfillDefinition } from '../../backfill/definition/definition.js'
-import { shareDone } from '../../backfill/progress.js'
 import { dryRun } from '../../runs/dry-run.js'
 import { fakeRun } from '../../runs/fake-run.js'
-import { runInForeground } from '../../runs/run-in-foreground.js'
 import type { RunResult } from '../../runs/run-result.js'
 import { acceptChangedSummary } from '../accept-changed.js'
 import type { CommandSpec } from '../command.js'
-import { type ExitCode, exitCodes } from '../exit-codes.js'
-import { clock, count, counted, key, percent } from '../format.js'
+import { exitCodes } from '../exit-codes.js'
+import { count, counted, key } from '../format.js'
 import { definitionNamed, loadConfig, loadDefinitions, type Project, withDatabase } from '../load-config.js'
 import type { Answer, Output } from '../output.js'
-import { describeResult, headlineOf, nextCommand, RunView, takenOver } from '../run-view.js'
+import { runInView } from '../run-in-view.js'
+import { describeResult, exitCodeOfResult, headlineOf, nextCommand, RunView } from '../run-view.js'
 
 interface RunOptions {
   readonly dryRun?: boolean
@@ -35,7 +34,7 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
   exitCodes: [
     '0  completed and verified; with --dry-run: every row of the batch could be migrated',
     '1  failed: see `rowshift failures <name>`',
-    '3  interrupted or paused: the same command goes on',
+    '3  interrupted or paused: the same command goes on; or completed with failures within the limit: the gate stays shut',
   ],
   options: (command) =>
     command
@@ -54,33 +53,16 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
     if (options.fake) return markAsCompleted(project, definition, output)
     const view = new RunView(output)
     try {
-      return await withDatabase(project, async (database) => {
-        let isResumed = false
-        const result = await runInForeground({
-          database,
-          definition,
-          stop: view.interrupts.stop,
-          abort: view.interrupts.abort,
-          onStart({ runId, status, progress, checkpointAt, ...start }) {
-            isResumed = start.isResumed && status !== 'paused'
-            const at = checkpointAt === undefined ? '' : ` (checkpoint ${clock(checkpointAt)})`
-            const resumed = isResumed ? `resumed at ${percent(shareDone(progress))}${at}` : 'started'
-            const begun = status === 'paused' ? '' : ` · ${resumed}`
-            view.begin(`${headlineOf(output, name, runId)}${begun}`, progress, status !== 'paused')
-          },
-          acceptsChanged: options.acceptChanged === true,
-          pace: project.config.pace,
-          onWait: (waiting) => view.wait('  ', waiting),
-          onTakeOver: (worker) => view.tell(`  ${takenOver(worker)}`),
-          onProgress: (progress) => view.update(progress),
-        })
-        view.end(result.status === 'completed')
-        return {
-          exitCode: exitCodeOfResult(result),
-          json: { ...result, isResumed },
-          lines: [...describeResult(output, result, view.share), ...nextLine(output, result)],
-        }
+      const result = await runInView(project, definition, {
+        view,
+        output,
+        acceptsChanged: options.acceptChanged === true,
       })
+      return {
+        exitCode: exitCodeOfResult(result),
+        json: result,
+        lines: [...describeResult(output, result, view.share), ...nextLine(output, result)],
+      }
     } finally {
       view.dispose()
     }
@@ -133,14 +115,4 @@ function nextLine({ paint }: Output, result: RunResult): readonly string[] {
   const next = nextCommand(result)
   const isInterrupted = result.status === 'unfinished' && result.reason === 'interrupted'
   return next === undefined ? [] : [`${paint.dim(isInterrupted ? 'Continue:' : 'Next:')} ${next}`]
-}
-
-const exitCodeOfStatus = {
-  completed: exitCodes.done,
-  failed: exitCodes.failed,
-  unfinished: exitCodes.unfinished,
-} as const satisfies Record<RunResult['status'], ExitCode>
-
-function exitCodeOfResult({ status }: RunResult): ExitCode {
-  return exitCodeOfStatus[status]
 }

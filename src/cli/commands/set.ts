@@ -18,8 +18,8 @@ type Setting = keyof typeof settings
 export const set: CommandSpec = {
   usage: 'set <name> <setting...>',
   summary: 'change the pace of a run while it goes on',
-  description: `Changes how hard the run of a backfill presses the database, whoever works on it and wherever: each worker takes the values with the
-next page it reads. They stay with the run; \`default\` takes one back, to what the definition and the configuration say.
+  description: `Changes how hard the run of a backfill presses the database, whoever works on it and wherever: each worker takes the values with its
+next batch. They stay with the run; \`default\` takes one back, to what the definition and the configuration say.
 
   batch-rows   rows of a batch, at most (1 to 100000)
   delay-ms     rest after each batch that wrote, in milliseconds

@@ -3,11 +3,12 @@ import type { Database } from '../../adapters/database.js'
 import { type RunReport, readStatus } from '../../runs/read-status.js'
 import { readVersions } from '../../runs/version-status.js'
 import type { CommandSpec } from '../command.js'
-import { clock, columns, count, duration, percent, rate } from '../format.js'
+import { clock, columns, count, counted, duration, percent, rate } from '../format.js'
 import { isUndo } from '../go-on.js'
 import { loadConfig, loadDefinitions, noDefinitions, withDatabase } from '../load-config.js'
 import type { Output } from '../output.js'
 import { reasonOf } from '../run-view.js'
+import type { ShardEntry } from '../shard-entries.js'
 import { exitCodeOfEntries, isWorkedOn, nextStep, type StatusEntry, statusEntries } from '../status-entries.js'
 import { versionEntry, versionLines } from '../version-lines.js'
 
@@ -105,17 +106,22 @@ function gateText({ backfill, gate }: StatusEntry): string {
 }
 
 function remarksOf(entry: StatusEntry): readonly string[] {
-  const { reason, postponedUntil, workers, isDefined, status: runStatus } = entry
+  const { reason, postponedUntil, noted, shards, isDefined, status: runStatus } = entry
   return [
     ...(reason === null ? [] : [`    ${reasonOf(reason.code, reason.message ?? undefined)}`]),
     ...(postponedUntil === null ? [] : [`    looks again at ${clock(postponedUntil)}`]),
-    ...workers.map(({ shard, worker, isAlive, lastBatchAt }) =>
-      isAlive
-        ? `    shard ${shard}  held by ${worker}`
-        : `    shard ${shard}  ${worker} is silent, its last batch was at ${clock(lastBatchAt)}; the next worker takes over`,
-    ),
+    ...(noted === null ? [] : [`    follows changes until its gate: ${count(noted)} to be computed anew`]),
+    ...shards.filter(({ worker }) => worker !== null).map((shard) => `    ${shardText(shard)}`),
     ...(isDefined || isUndo(entry.backfill) || runStatus === 'completed'
       ? []
       : ['    the config has no definition of this name']),
   ]
+}
+
+/** `shard 3  web-3:4711  38.2%  taken over from web-5:910, silent 6s` */
+function shardText({ shard, worker, isAlive, done, scanned, lastBatchAt, takenOver }: ShardEntry): string {
+  const parts = [`shard ${shard}`, worker!, done === null ? counted(scanned, 'row') : percent(done)]
+  if (!isAlive) parts.push(`silent, its last batch was at ${clock(lastBatchAt)}; the next worker takes over`)
+  else if (takenOver) parts.push(`taken over from ${takenOver.from}, silent ${duration(takenOver.silentMs / 1000)}`)
+  return parts.join('  ')
 }

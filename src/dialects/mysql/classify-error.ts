@@ -82,7 +82,7 @@ const uniqueViolations = new Set([
 
 /** Codes of the driver and of the system, which come without a number. */
 const lostCodes =
-  /^(PROTOCOL_|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ER_SOCKET|ER_CONNECTION|ER_CMD_CONNECTION_CLOSED)/
+  /^(PROTOCOL_|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ER_SOCKET|ER_CONNECTION|ER_GET_CONNECTION|ER_CMD_CONNECTION_CLOSED)/
 
 interface MysqlError {
   readonly errno?: number

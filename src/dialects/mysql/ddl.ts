@@ -1,5 +1,6 @@
 import type { DdlStatements } from '../ddl.js'
 import { render, sql } from '../sql.js'
+import { limited } from './limited.js'
 import { askOnline } from './online.js'
 import { tableSql } from './rows.js'
 import { spelling } from './spelling.js'
@@ -18,9 +19,8 @@ export const ddl: DdlStatements = {
   analyzesAfterContract: true,
   askOnline,
   prepareOnline: () => undefined,
-  *runLimited() {
-    throw new Error('nothing is prepared here')
-  },
+  hasLockLimits: true,
+  limited,
   // Types have no names here.
   renameType: () => [],
 }

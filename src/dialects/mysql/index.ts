@@ -2,12 +2,13 @@ import type { Dialect } from '../dialect.js'
 import { classifyError } from './classify-error.js'
 import { codec, conditionValue, isDistinct } from './codecs.js'
 import { ddl } from './ddl.js'
+import { follow } from './follow.js'
 import { health } from './health.js'
 import { catalogueColumns, estimateRows, introspect } from './introspect.js'
 import * as preflight from './preflight.js'
 import * as rows from './rows.js'
 import { spelling } from './spelling.js'
-import { enclosedState, state } from './state.js'
+import { enclosedState, state, texts } from './state.js'
 import * as transaction from './transaction.js'
 
 /** MySQL 8.0.19 and up, MariaDB 10.6 and up. */
@@ -31,7 +32,9 @@ export const mysql: Dialect = {
   // gate can only look again directly before it.
   *lockTable() {},
   classifyError,
+  follow,
   health,
   state,
   enclosedState,
+  texts,
 }

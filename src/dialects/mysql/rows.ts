@@ -14,6 +14,7 @@ import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
 import { assignable, assigned, restored, textOf, typed } from './codecs.js'
+import { packetsOf } from './packets.js'
 import { spelling } from './spelling.js'
 
 /*
@@ -165,11 +166,15 @@ const positions = (rows: readonly (readonly unknown[])[]): number[] => [
 export function* lockGuarded(plan: TablePlan, rows: readonly UpdateRow[]): Script<readonly number[]> {
   const keys = plan.info.key.length
   const columns = [...inputColumns('k', 0, keys), ...inputColumns('t', keys, plan.read.length)]
-  const found = yield statement(
-    'lock-guarded',
-    sql`select rs_v.rs_ord from ${joined(plan.info, rows, columns)} where ${guard(plan)} for update`,
-  )
-  return positions(found.rows)
+  const locked: number[] = []
+  for (const packet of yield* packetsOf(rows)) {
+    const found = yield statement(
+      'lock-guarded',
+      sql`select rs_v.rs_ord from ${joined(plan.info, packet.rows, columns)} where ${guard(plan)} for update`,
+    )
+    for (const position of positions(found.rows)) locked.push(packet.from + position)
+  }
+  return locked
 }
 
 /**
@@ -196,10 +201,14 @@ export function* updateRows(
   ]
   const assign = values === 'restored' ? restored : assigned
   const set = written.map((column, i) => sql`${columnOf(info, column)} = ${assign(column, given('w', i))}`)
-  const { affected } = yield statement(
-    'update-rows',
-    sql`update ${joined(info, rows, columns)} set ${sql.join(set)} where ${guard(plan)}`,
-  )
+  let affected = 0
+  for (const packet of yield* packetsOf(rows)) {
+    const outcome = yield statement(
+      'update-rows',
+      sql`update ${joined(info, packet.rows, columns)} set ${sql.join(set)} where ${guard(plan)}`,
+    )
+    affected += outcome.affected
+  }
   if (affected !== rows.length) return { unwritten: 'unknown', stillMatching: undefined }
   return {
     unwritten: [],
@@ -323,21 +332,23 @@ export function* updateRange(plan: TablePlan, set: Assignments, range: KeyRange)
  * select 7, rs_v.rs_w0, '["slug"]', rs_v.rs_w1, json_array(convert(`city`.`slug` using utf8mb4))
  * from json_table(...) as rs_v straight_join `city` force index (`PRIMARY`) on `city`.`id` = cast(rs_v.rs_k0 as signed)
  */
-export function noteImages(
+export function* noteImages(
   info: TableInfo,
   columns: readonly ColumnInfo[],
   rows: readonly ImageRow[],
   { table, runId }: Journal,
-): Statement {
+): Script<void> {
   const keys = info.key.length
   const stored = sql.join(columns.map((column) => textOf(column, columnOf(info, column))))
   const written = JSON.stringify(columns.map(({ name }) => name))
-  return statement(
-    'note-images',
-    sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
-      select ${runId}, rs_v.rs_w0, ${written}, rs_v.rs_w1, json_array(${stored})
-      from ${joined(info, rows, [...inputColumns('k', 0, keys), ...inputColumns('w', keys, 2)])}`,
-  )
+  for (const packet of yield* packetsOf(rows)) {
+    yield statement(
+      'note-images',
+      sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
+        select ${runId}, rs_v.rs_w0, ${written}, rs_v.rs_w1, json_array(${stored})
+        from ${joined(info, packet.rows, [...inputColumns('k', 0, keys), ...inputColumns('w', keys, 2)])}`,
+    )
+  }
 }
 
 export function* takenValues(
@@ -349,12 +360,16 @@ export function* takenValues(
   const keys = info.key.length
   const rows = values.map(({ key, text }) => [...key, text])
   const columns = [...inputColumns('k', 0, keys), ...inputColumns('w', keys, 1)]
-  const found = yield statement(
-    'taken-values',
-    sql`select rs_v.rs_ord from ${input(rows, columns)} straight_join ${tableSql(info.table)}
-      on ${columnOf(info, column)} = ${typed(column, given('w', 0))} where not (${keyJoin(info)}) ${share(mode)}`,
-  )
-  return positions(found.rows)
+  const taken: number[] = []
+  for (const packet of yield* packetsOf(rows)) {
+    const found = yield statement(
+      'taken-values',
+      sql`select rs_v.rs_ord from ${input(packet.rows, columns)} straight_join ${tableSql(info.table)}
+        on ${columnOf(info, column)} = ${typed(column, given('w', 0))} where not (${keyJoin(info)}) ${share(mode)}`,
+    )
+    for (const position of positions(found.rows)) taken.push(packet.from + position)
+  }
+  return taken
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Sql, sql } from '../sql.js'
-import { type StateSpelling, type StateTables, sharedState } from '../state/index.js'
+import { gateByCheck, type StateSpelling, type StateTables, sharedState, sharedTexts } from '../state/index.js'
 import { spelling } from './spelling.js'
 
 /*
@@ -34,6 +34,7 @@ const createTables = (tables: StateTables) => [
     estimated_rows bigint not null,
     verification ${note},
     journal_days integer,
+    follow ${token},
     postponed_until ${time},
     batch_rows integer,
     delay_ms integer,
@@ -82,6 +83,7 @@ const createTables = (tables: StateTables) => [
     shard integer not null,
     state ${token} not null,
     code ${token} not null,
+    step ${token} not null,
     message ${note} not null,
     attempts integer not null,
     at ${time} not null,
@@ -98,6 +100,14 @@ const createTables = (tables: StateTables) => [
     after_image ${note} not null,
     primary key (run_id, id),
     key (id)`,
+  ),
+  create(
+    tables.change,
+    sql`
+    id bigint not null auto_increment primary key,
+    follower ${token} not null,
+    row_key ${key} not null,
+    key (follower)`,
   ),
   create(
     tables.budget,
@@ -137,3 +147,9 @@ export const state = sharedState(stateSpelling)
 
 /** Under REPEATABLE READ only a locking read sees what others have committed since the transaction's first read. */
 export const enclosedState = sharedState({ ...stateSpelling, forRead: sql`lock in share mode` })
+
+export const texts = sharedTexts({
+  ...stateSpelling,
+  literal: (text) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`,
+  gate: (conditions) => gateByCheck(sql`drop temporary table if exists ${sql.id('rowshift_gate')}`, conditions),
+})

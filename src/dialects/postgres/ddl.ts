@@ -1,6 +1,7 @@
 import type { DdlStatements } from '../ddl.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
-import { letsWritersPass, prepareOnline } from './online.js'
+import { limited } from './limited.js'
+import { prepareOnline } from './online.js'
 import { tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 
@@ -17,20 +18,8 @@ export const ddl: DdlStatements = {
   analyzesAfterContract: false,
   askOnline: (text) => ({ text, why: undefined }),
   prepareOnline,
-  *runLimited(statements, limits) {
-    try {
-      for (const text of statements) {
-        const [lock, whole] = letsWritersPass(text) ? [0, 0] : [limits.lockTimeoutMs, limits.statementTimeoutMs]
-        yield statement(
-          sql`select set_config('lock_timeout', ${String(lock)}, false), set_config('statement_timeout', ${String(whole)}, false)`,
-        )
-        yield statement(sql.raw(text))
-      }
-    } finally {
-      yield statement(sql`reset lock_timeout`)
-      yield statement(sql`reset statement_timeout`)
-    }
-  },
+  hasLockLimits: true,
+  limited,
   /** ALTER TYPE "public"."post_status_enum" RENAME TO "status" */
   renameType: (schema, from, to) => [
     statement(sql`ALTER TYPE ${schema === undefined ? sql.id(from) : sql.id(schema, from)} RENAME TO ${sql.id(to)}`),

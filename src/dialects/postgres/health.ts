@@ -6,12 +6,14 @@ const ask = (text: string): Statement => ({ label: 'health', text, parameters: [
 
 /**
  * The primary knows of all that stream from it. A replica that has caught up has no `replay_lag` once nothing happens, so where it
- * stands is compared first; pg_receivewal flushes and replays nothing. A slot without its replica stands for one that is lost.
+ * stands is compared first; pg_receivewal flushes and replays nothing. A slot without its replica stands for one that is lost. One that has
+ * fallen silent keeps the lag it told last until it is given up: a replica tells at least every 10 s, so what goes beyond is added.
  */
 const replicaLag = ask(`select count(*), count(*) filter (where lag_ms is null), coalesce(max(lag_ms), 0),
     (select count(*) from pg_replication_slots where slot_type = 'physical' and not active and not temporary)
   from (select case when coalesce(replay_lsn, flush_lsn) >= pg_current_wal_lsn() then 0
-      else extract(epoch from coalesce(replay_lag, flush_lag)) * 1000 end as lag_ms
+      else extract(epoch from coalesce(replay_lag, flush_lag)
+        + greatest(clock_timestamp() - reply_time - interval '10 s', interval '0')) * 1000 end as lag_ms
     from pg_stat_replication where state is distinct from 'backup') as replica`)
 
 function* replicaLagMs(): Script<Measure> {

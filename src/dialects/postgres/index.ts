@@ -3,12 +3,13 @@ import { render, sql } from '../sql.js'
 import { classifyError } from './classify-error.js'
 import { codec } from './codecs.js'
 import { ddl } from './ddl.js'
+import { follow } from './follow.js'
 import { health } from './health.js'
 import { catalogueColumns, estimateRows, introspect } from './introspect.js'
 import * as preflight from './preflight.js'
 import * as rows from './rows.js'
 import { spelling } from './spelling.js'
-import { state } from './state.js'
+import { state, texts } from './state.js'
 import * as transaction from './transaction.js'
 
 /** PostgreSQL 13 and up. */
@@ -31,7 +32,9 @@ export const postgres: Dialect = {
     yield render(sql`lock table ${rows.tableSql(table)} in share row exclusive mode`, spelling, 'lock-table')
   },
   classifyError,
+  follow,
   health,
   state,
   enclosedState: state,
+  texts,
 }

@@ -10,6 +10,7 @@ import {
   type TableName,
   tableText,
 } from '../table.js'
+import { pathOf, tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 
 const kinds: Readonly<Record<string, ColumnKind>> = {
@@ -40,12 +41,7 @@ const kinds: Readonly<Record<string, ColumnKind>> = {
 /** Types whose equality or order is not that of their printed form, so a page could miss or repeat rows. */
 const inexactKeys = new Set(['float4', 'float8', 'money', 'interval', 'json', 'jsonb'])
 
-const qualified = (table: TableName) =>
-  table.schema === undefined ? sql.id(table.name) : sql.id(table.schema, table.name)
-
-/** A table's name as `to_regclass` reads it. */
-const regclassOf = (table: TableName): string =>
-  (qualified(table).holes[0] as { identifier: string[] }).identifier.map(spelling.quote).join('.')
+const regclassOf = (table: TableName): string => pathOf(tableSql(table))
 
 export function* introspect(table: TableName): Script<TableInfo> {
   const regclass = regclassOf(table)
@@ -162,7 +158,6 @@ function describeRelation(relkind: string): string {
 }
 
 export function* estimateRows(table: TableName): Script<number> {
-  const name = qualified(table)
   const text = regclassOf(table)
   const { rows } = yield render(
     sql`select coalesce(sum(greatest(c.reltuples, 0))::int8, 0), coalesce(min(c.reltuples)::int8, -1)
@@ -174,7 +169,7 @@ export function* estimateRows(table: TableName): Script<number> {
   if (Number(smallest) > 0) return Number(total)
   // Never analysed: count, but only as far as that is cheap.
   const counted = yield render(
-    sql`select count(*) from (select 1 from ${name} limit 1000000) as counted`,
+    sql`select count(*) from (select 1 from ${tableSql(table)} limit 1000000) as counted`,
     spelling,
     'estimate',
   )

@@ -77,7 +77,3 @@ export function prepareOnline(up: string, down: string): OnlinePreparation | und
     down: [],
   }
 }
-
-/** Waits for old transactions, but keeps nobody waiting meanwhile: such a statement needs no limit. */
-export const letsWritersPass = (statement: string): boolean =>
-  /\bCONCURRENTLY\b|\bVALIDATE CONSTRAINT\b/.test(statement)

@@ -2,7 +2,7 @@ import type { Explanation, WriteEffects } from '../dialect.js'
 import type { Script } from '../script.js'
 import { render, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo } from '../table.js'
-import { tableSql } from './rows.js'
+import { pathOf, tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 
 interface PlanNode {
@@ -27,7 +27,7 @@ export function* explain(info: TableInfo, statement: Statement): Script<Explanat
 
 function* partitionsOf(info: TableInfo): Script<readonly string[]> {
   const { rows } = yield render(
-    sql`select c.relname::text from pg_partition_tree(to_regclass(${pathOf(info)})) p join pg_class c on c.oid = p.relid`,
+    sql`select c.relname::text from pg_partition_tree(to_regclass(${pathOf(tableSql(info.table))})) p join pg_class c on c.oid = p.relid`,
     spelling,
     'explain',
   )
@@ -66,7 +66,7 @@ export function* writeEffects(info: TableInfo, written: readonly ColumnInfo[]): 
     const { rows } = yield render(piece, spelling, 'write-effects')
     return rows.map((row) => String(row[0]))
   }
-  const table = sql`to_regclass(${pathOf(info)})`
+  const table = sql`to_regclass(${pathOf(tableSql(info.table))})`
   const numbers = sql`(select array_agg(attnum) from pg_attribute where attrelid = ${table} and attname in (${columns}))`
   // By the catalogue of dependencies too, which knows expressions and conditions of indexes.
   const indexes = yield* names(
@@ -97,6 +97,3 @@ export function* writeEffects(info: TableInfo, written: readonly ColumnInfo[]): 
   const logBytesPerRow = tuples > 0 ? bytes / tuples + entryBytes * (1 + entries) : undefined
   return { indexes, triggers, foreignKeys, logBytesPerRow }
 }
-
-const pathOf = (info: TableInfo): string =>
-  (tableSql(info.table).holes[0] as { identifier: string[] }).identifier.map(spelling.quote).join('.')

@@ -23,6 +23,10 @@ import { spelling } from './spelling.js'
 export const tableSql = (table: TableName): Sql =>
   table.schema === undefined ? sql.id(table.name) : sql.id(table.schema, table.name)
 
+/** A table's name as `to_regclass` reads it. */
+export const pathOf = (table: Sql): string =>
+  (table.holes[0] as { identifier: string[] }).identifier.map(spelling.quote).join('.')
+
 const cast = (value: Sql, column: ColumnInfo): Sql => sql`cast(${value} as ${sql.raw(column.castType)})`
 
 /** "city"."id": qualified, because the parameter's columns stand beside the table's. */
@@ -263,17 +267,17 @@ export function* updateRange(
  * select 7, v.rs_w0, '["slug"]', v.rs_w1, cast(json_build_array(cast("city"."slug" as text)) as text)
  * from unnest($1::text[], ...) with ordinality as v(rs_k0, rs_w0, rs_w1, rs_ord) join "city" on "city"."id" = cast(v.rs_k0 as bigint)
  */
-export function noteImages(
+export function* noteImages(
   info: TableInfo,
   columns: readonly ColumnInfo[],
   rows: readonly ImageRow[],
   { table, runId }: Journal,
-): Statement {
+): Script<void> {
   const keys = info.key.length
   const given = input(rows, [...inputColumns('k', 0, keys), ...inputColumns('w', keys, 2)])
   const stored = sql.join(columns.map((column) => textOf(column, columnOf(info, column))))
   const written = JSON.stringify(columns.map(({ name }) => name))
-  return render(
+  yield render(
     sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
       select cast(${runId} as bigint), v.rs_w0, cast(${written} as text), v.rs_w1, cast(json_build_array(${stored}) as text)
       from ${given} join ${tableSql(info.table)} on ${keyJoin(info)}`,

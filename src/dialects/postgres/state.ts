@@ -1,5 +1,6 @@
-import { sql } from '../sql.js'
-import { type StateTables, sharedState } from '../state/index.js'
+import { type Sql, sql } from '../sql.js'
+import { type StateSpelling, type StateTables, sharedState, sharedTexts } from '../state/index.js'
+import { pathOf } from './rows.js'
 import { spelling } from './spelling.js'
 
 /** 'rowshift' in ASCII: the key of the advisory lock that lets one process create the state tables. */
@@ -25,6 +26,7 @@ const createTables = (tables: StateTables) => [
     estimated_rows bigint not null,
     verification text,
     journal_days integer,
+    follow varchar(10),
     postponed_until timestamptz,
     batch_rows integer,
     delay_ms integer,
@@ -66,6 +68,7 @@ const createTables = (tables: StateTables) => [
     shard integer not null,
     state varchar(10) collate "C" not null,
     code varchar(40) not null,
+    step varchar(20) not null,
     message text not null,
     attempts integer not null,
     at timestamptz not null,
@@ -78,6 +81,12 @@ const createTables = (tables: StateTables) => [
     before_image text not null,
     after_image text not null,
     primary key (run_id, id))`,
+  // Not numbered by a sequence: lastval() of the application that writes would be ours.
+  sql`create table if not exists ${tables.change} (
+    follower char(16) collate "C" not null,
+    id uuid not null default gen_random_uuid(),
+    row_key text collate "C" not null,
+    primary key (follower, id))`,
   sql`create table if not exists ${tables.budget} (
     day varchar(10) collate "C" primary key,
     rows_taken bigint not null)`,
@@ -90,7 +99,7 @@ const createTables = (tables: StateTables) => [
     recorded_at timestamptz not null)`,
 ]
 
-export const state = sharedState({
+const stateSpelling: StateSpelling = {
   ...spelling,
   now: sql`clock_timestamp()`,
   after: (milliseconds) => sql`clock_timestamp() + ${milliseconds} * interval '1 millisecond'`,
@@ -101,9 +110,33 @@ export const state = sharedState({
   forRead: sql``,
   keepOnConflict: () => sql`on conflict do nothing`,
   hasTable: (_names, table) => {
-    const path = (table.holes[0] as { identifier: string[] }).identifier.map(spelling.quote).join('.')
-    return sql`select 1 where to_regclass(${path}) is not null`
+    return sql`select 1 where to_regclass(${pathOf(table)}) is not null`
   },
   tryCreationLock: sql`select case when pg_try_advisory_xact_lock(${sql.raw(creationLock)}) then 1 else 0 end`,
   createTables,
+}
+
+export const state = sharedState(stateSpelling)
+
+/** A message in the format that RAISE takes. */
+const raise = (message: string, hint: string): Sql =>
+  sql`raise exception ${message.replaceAll('%', '%%')} using hint = ${hint}`
+
+export const texts = sharedTexts({
+  ...stateSpelling,
+  literal: (text) => `'${text.replaceAll("'", "''")}'`,
+  // Looked at before the lock: writers need not wait for a gate that is shut.
+  gate: ({ name, table, isCompleted, isClear }) => [
+    sql`do $rowshift$
+begin
+  if not ${isCompleted} then
+    ${raise(`the gate of ${name} is shut: its run is not done, or lists failures`, 'See rowshift status, let rowshift work finish it, then migrate again.')};
+  end if;
+  lock table ${table} in share row exclusive mode;
+  if not ${isClear} then
+    ${raise(`the gate of ${name} is shut: rows match again`, 'Deploy the code that fills the new columns, then rowshift run, then migrate again.')};
+  end if;
+end
+$rowshift$`,
+  ],
 })

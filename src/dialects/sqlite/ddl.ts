@@ -12,8 +12,14 @@ export const ddl: DdlStatements = {
   analyzesAfterContract: true,
   askOnline: (text) => ({ text, why: undefined }),
   prepareOnline: () => undefined,
-  *runLimited() {
-    throw new Error('nothing is prepared here')
-  },
+  // A writer waits for the whole database, as long as the application has said (`busy_timeout`).
+  hasLockLimits: false,
+  limited: (statements) =>
+    statements.map(
+      (text) =>
+        function* () {
+          yield { label: 'ddl', text, parameters: [] }
+        },
+    ),
   renameType: () => [],
 }

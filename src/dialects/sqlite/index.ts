@@ -2,12 +2,13 @@ import type { Dialect } from '../dialect.js'
 import { classifyError } from './classify-error.js'
 import { codec } from './codecs.js'
 import { ddl } from './ddl.js'
+import { follow } from './follow.js'
 import { health } from './health.js'
 import { catalogueColumns, estimateRows, introspect } from './introspect.js'
 import * as preflight from './preflight.js'
 import * as rows from './rows.js'
 import { spelling } from './spelling.js'
-import { state } from './state.js'
+import { state, texts } from './state.js'
 import * as transaction from './transaction.js'
 
 /** SQLite 3.41 and up: unhex(), `->>`, UPDATE with INDEXED BY. */
@@ -29,7 +30,9 @@ export const sqlite: Dialect = {
   // A transaction that writes keeps all other writers out of the whole file.
   *lockTable() {},
   classifyError,
+  follow,
   health,
   state,
   enclosedState: state,
+  texts,
 }

@@ -98,6 +98,11 @@ function* findTable(table: TableName): Script<FoundTable> {
   return { schema: String(schema), hasRowid: Number(withoutRowid) === 0, isStrict: Number(isStrict) === 1 }
 }
 
+/** Which database of the connection a table is in: `main`, `temp` or an attached one. */
+export function* schemaOf(table: TableName): Script<string> {
+  return (yield* findTable(table)).schema
+}
+
 export function* catalogueColumns(table: TableName): Script<readonly CatalogueColumn[]> {
   const columns = yield* readColumns(table, table.schema)
   return columns.map(({ name, type, isNotNull, isPrimary }) => ({ name, type, isNullable: !isNotNull && !isPrimary }))

@@ -299,16 +299,16 @@ export function* updateRange(
  * select ?, rs_v.rs_c1, ?, rs_v.rs_c2, json_array(<text of "city"."slug">)
  * from (...json_each(?)) as rs_v cross join "city" on "city"."id" = rs_v.rs_c0
  */
-export function noteImages(
+export function* noteImages(
   info: TableInfo,
   columns: readonly ColumnInfo[],
   rows: readonly ImageRow[],
   { table, runId }: Journal,
-): Statement {
+): Script<void> {
   const keys = info.key.length
   const stored = sql.join(columns.map((column) => textOf(column, columnOf(info, column))))
   const written = JSON.stringify(columns.map(({ name }) => name))
-  return statement(
+  yield statement(
     'note-images',
     sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
       select ${runId}, ${given(keys)}, ${written}, ${given(keys + 1)}, json_array(${stored})

@@ -1,5 +1,5 @@
 import { type Sql, sql } from '../sql.js'
-import { type StateTables, sharedState } from '../state/index.js'
+import { gateByCheck, type StateSpelling, type StateTables, sharedState, sharedTexts } from '../state/index.js'
 import { spelling } from './spelling.js'
 
 const identifierOf = (table: Sql): readonly string[] => (table.holes[0] as { identifier: string[] }).identifier
@@ -8,9 +8,9 @@ const identifierOf = (table: Sql): readonly string[] => (table.holes[0] as { ide
 const unqualified = (table: Sql): Sql => sql.id(identifierOf(table).at(-1)!)
 
 /** "main"."rowshift_journal_run": beside its table. */
-const indexOf = (table: Sql): Sql => {
+const indexOf = (table: Sql, suffix: string): Sql => {
   const path = identifierOf(table)
-  return sql.id(...path.slice(0, -1), `${path.at(-1)}_run`)
+  return sql.id(...path.slice(0, -1), `${path.at(-1)}_${suffix}`)
 }
 
 const createTables = (tables: StateTables) => [
@@ -29,6 +29,7 @@ const createTables = (tables: StateTables) => [
     estimated_rows integer not null,
     verification text,
     journal_days integer,
+    follow text,
     postponed_until text,
     batch_rows integer,
     delay_ms integer,
@@ -70,6 +71,7 @@ const createTables = (tables: StateTables) => [
     shard integer not null,
     state text not null,
     code text not null,
+    step text not null,
     message text not null,
     attempts integer not null,
     at text not null,
@@ -81,7 +83,12 @@ const createTables = (tables: StateTables) => [
     written text not null,
     before_image text not null,
     after_image text not null)`,
-  sql`create index if not exists ${indexOf(tables.journal)} on ${unqualified(tables.journal)} (run_id)`,
+  sql`create index if not exists ${indexOf(tables.journal, 'run')} on ${unqualified(tables.journal)} (run_id)`,
+  sql`create table if not exists ${tables.change} (
+    id integer primary key autoincrement,
+    follower text not null,
+    row_key text not null)`,
+  sql`create index if not exists ${indexOf(tables.change, 'follower')} on ${unqualified(tables.change)} (follower)`,
   sql`create table if not exists ${tables.budget} (
     day text not null primary key,
     rows_taken integer not null)`,
@@ -97,7 +104,7 @@ const createTables = (tables: StateTables) => [
 /** One format for all times, so that they compare as texts: 2026-11-21T04:06:00.123Z */
 const format = sql`'%Y-%m-%dT%H:%M:%fZ'`
 
-export const state = sharedState({
+const stateSpelling: StateSpelling = {
   ...spelling,
   // 'now' is the clock at this statement.
   now: sql`strftime(${format}, 'now')`,
@@ -112,4 +119,12 @@ export const state = sharedState({
   hasTable: ({ schema = 'main' }, _table, name) =>
     sql`select 1 from ${sql.id(schema, 'sqlite_master')} where type = 'table' and name = ${name}`,
   createTables,
+}
+
+export const state = sharedState(stateSpelling)
+
+export const texts = sharedTexts({
+  ...stateSpelling,
+  literal: (text) => `'${text.replaceAll("'", "''")}'`,
+  gate: (conditions) => gateByCheck(sql`drop table if exists ${sql.id('temp', 'rowshift_gate')}`, conditions),
 })

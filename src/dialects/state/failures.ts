@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
-import type { FailureRow, StateNames, StateStatements } from '../state-statements.js'
+import type { FailureRow, FailureStep, StateNames, StateStatements } from '../state-statements.js'
 import { type StateSpelling, stateTables } from './spelling.js'
 
 /** Rows a statement that lists keys takes at a time: far below the bind limits of every database. */
@@ -17,7 +17,7 @@ export function stateOfFailures(
   spelling: StateSpelling,
 ): Pick<
   StateStatements,
-  'retryFailures' | 'putFailures' | 'failures' | 'countFailures' | 'failureCounts' | 'deleteFailures'
+  'retryFailures' | 'putFailures' | 'failures' | 'countFailures' | 'failureCounts' | 'deleteFailures' | 'failedKeys'
 > {
   const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
 
@@ -50,11 +50,11 @@ export function stateOfFailures(
       for (const chunk of chunks(failures)) {
         const values = chunk.map(
           (f) =>
-            sql`(${runId}, ${keyHash(f.key)}, ${f.key}, ${f.shard}, ${f.state}, ${f.code}, ${f.message}, ${f.attempts}, ${spelling.now})`,
+            sql`(${runId}, ${keyHash(f.key)}, ${f.key}, ${f.shard}, ${f.state}, ${f.code}, ${f.step}, ${f.message}, ${f.attempts}, ${spelling.now})`,
         )
         yield statement(
           'put-failures',
-          sql`insert into ${failure} (run_id, key_hash, row_key, shard, state, code, message, attempts, at)
+          sql`insert into ${failure} (run_id, key_hash, row_key, shard, state, code, step, message, attempts, at)
             values ${sql.join(values)}`,
         )
       }
@@ -66,7 +66,7 @@ export function stateOfFailures(
       const { failure } = stateTables(names)
       const { rows } = yield statement(
         'read-failures',
-        sql`select run_id, row_key, shard, state, code, message, attempts, ${spelling.timeText(sql`at`)} from ${failure}
+        sql`select run_id, row_key, shard, state, code, step, message, attempts, ${spelling.timeText(sql`at`)} from ${failure}
           where run_id = ${runId} ${page.state ? sql`and state = ${page.state}` : sql``}
           ${page.shard === undefined ? sql`` : sql`and shard = ${page.shard}`}
           ${page.after === undefined ? sql`` : sql`and key_hash > ${keyHash(page.after)}`}
@@ -79,11 +79,26 @@ export function stateOfFailures(
           shard: Number(row[2]),
           state: row[3] === 'conflict' ? 'conflict' : 'failed',
           code: String(row[4]),
-          message: String(row[5]),
-          attempts: Number(row[6]),
-          at: String(row[7]),
+          step: String(row[5]) as FailureStep,
+          message: String(row[6]),
+          attempts: Number(row[7]),
+          at: String(row[8]),
         }),
       )
+    },
+
+    *failedKeys(names, runId, keys) {
+      const { failure } = stateTables(names)
+      const found = new Set<string>()
+      for (const chunk of chunks(keys)) {
+        const { rows } = yield statement(
+          'failed-keys',
+          sql`select row_key from ${failure}
+            where run_id = ${runId} and state = 'failed' and key_hash in (${chunk.map(keyHash)})`,
+        )
+        for (const [key] of rows) found.add(String(key))
+      }
+      return found
     },
 
     *countFailures(names, runId) {
@@ -100,13 +115,14 @@ export function stateOfFailures(
       const { failure } = stateTables(names)
       const { rows } = yield statement(
         'count-failures',
-        sql`select state, code, count(*) from ${failure} where run_id = ${runId}
-          group by state, code order by count(*) desc, code, state`,
+        sql`select state, code, step, count(*) from ${failure} where run_id = ${runId}
+          group by state, code, step order by count(*) desc, code, step, state`,
       )
       return rows.map((row) => ({
         state: row[0] === 'conflict' ? 'conflict' : 'failed',
         code: String(row[1]),
-        rows: Number(row[2]),
+        step: String(row[2]) as FailureStep,
+        rows: Number(row[3]),
       }))
     },
   }

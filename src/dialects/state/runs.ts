@@ -10,6 +10,7 @@ export function stateOfRuns(
 ): Pick<
   StateStatements,
   | 'insertRun'
+  | 'adoptRun'
   | 'activeRun'
   | 'latestRun'
   | 'latestRuns'
@@ -20,11 +21,13 @@ export function stateOfRuns(
   | 'pace'
   | 'setTransformHash'
   | 'setVerification'
+  | 'endFollow'
+  | 'hasFollowedBefore'
 > {
   const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
 
   const runColumns = sql`id, name, status, reason_code, reason, table_name, definition_hash, table_hash, transform_hash, pass,
-    estimated_rows, verification, journal_days, ${spelling.timeText(sql`postponed_until`)}, batch_rows, delay_ms, target_ms,
+    estimated_rows, verification, journal_days, follow, ${spelling.timeText(sql`postponed_until`)}, batch_rows, delay_ms, target_ms,
     ${spelling.timeText(sql`created_at`)}, ${spelling.timeText(sql`started_at`)},
     ${spelling.timeText(sql`finished_at`)}`
 
@@ -42,13 +45,14 @@ export function stateOfRuns(
     estimatedRows: Number(row[10]),
     verification: text(row[11]),
     journalDays: number(row[12]),
-    postponedUntil: text(row[13]),
-    batchRows: number(row[14]),
-    delayMs: number(row[15]),
-    targetMs: number(row[16]),
-    createdAt: String(row[17]),
-    startedAt: text(row[18]),
-    finishedAt: text(row[19]),
+    follow: text(row[13]) as RunRow['follow'],
+    postponedUntil: text(row[14]),
+    batchRows: number(row[15]),
+    delayMs: number(row[16]),
+    targetMs: number(row[17]),
+    createdAt: String(row[18]),
+    startedAt: text(row[19]),
+    finishedAt: text(row[20]),
   })
 
   function* oneRun(label: string, query: Sql): Script<RunRow | undefined> {
@@ -62,9 +66,9 @@ export function stateOfRuns(
       yield statement(
         'insert-run',
         sql`insert into ${table} (name, active_name, status, table_name, definition_hash, table_hash,
-            estimated_rows, journal_days, pass, created_at)
+            estimated_rows, journal_days, follow, pass, created_at)
           values (${run.name}, ${run.name}, ${run.status}, ${run.table}, ${run.definitionHash}, ${run.tableHash},
-            ${run.estimatedRows}, ${run.journalDays ?? null}, 0, ${spelling.now}) ${spelling.keepOnConflict(sql`active_name`)}`,
+            ${run.estimatedRows}, ${run.journalDays ?? null}, ${run.follow ?? null}, 0, ${spelling.now}) ${spelling.keepOnConflict(sql`active_name`)}`,
       )
       const active = yield* oneRun(
         'lock-run',
@@ -72,6 +76,23 @@ export function stateOfRuns(
       )
       if (!active) throw new Error(`the run of "${run.name}" vanished while it was being inserted`)
       return active
+    },
+
+    *adoptRun(names, id, run) {
+      const { run: table } = stateTables(names)
+      yield statement(
+        'adopt-run',
+        sql`update ${table} set table_name = ${run.table}, definition_hash = ${run.definitionHash}, table_hash = ${run.tableHash},
+            estimated_rows = ${run.estimatedRows}, journal_days = ${run.journalDays ?? null},
+            follow = ${run.follow ?? null}
+          where id = ${id} and definition_hash = ''`,
+      )
+      const adopted = yield* oneRun(
+        'lock-run',
+        sql`select ${runColumns} from ${table} where id = ${id} ${spelling.forUpdate}`,
+      )
+      if (!adopted) throw new Error(`run ${id} of "${run.name}" vanished while it was being adopted`)
+      return adopted
     },
 
     *activeRun(names, name) {
@@ -151,6 +172,20 @@ export function stateOfRuns(
     setVerification(names, id, json) {
       const { run } = stateTables(names)
       return statement('set-verification', sql`update ${run} set verification = ${json} where id = ${id}`)
+    },
+
+    *hasFollowedBefore(names, { id, name }) {
+      const { run } = stateTables(names)
+      const { rows } = yield statement(
+        'read-runs',
+        sql`select 1 from ${run} where name = ${name} and id < ${id} and follow is not null limit 1`,
+      )
+      return rows.length > 0
+    },
+
+    endFollow(names, name) {
+      const { run } = stateTables(names)
+      return statement('end-follow', sql`update ${run} set follow = 'over' where name = ${name} and follow = 'on'`)
     },
   }
 }

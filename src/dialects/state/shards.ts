@@ -160,10 +160,11 @@ export function stateOfShards(
         ...(change.cursorKey === undefined ? [] : [sql`cursor_key = ${change.cursorKey}`]),
         ...increments(change.add),
       ]
+      const isWithin = change.upperKey === undefined ? sql`` : sql` and upper_key = ${change.upperKey}`
       return statement(
         'fence',
         sql`update ${checkpoint} set ${sql.join(set)} where run_id = ${hold.runId} and shard = ${hold.shard}
-          and claim = ${hold.claim} and seq = ${hold.seq}`,
+          and claim = ${hold.claim} and seq = ${hold.seq}${isWithin}`,
       )
     },
 

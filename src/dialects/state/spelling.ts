@@ -1,5 +1,5 @@
 import { type Sql, type SqlSpelling, sql } from '../sql.js'
-import type { StateNames } from '../state-statements.js'
+import type { StateNames, stateTableNames } from '../state-statements.js'
 
 /** What the state statements spell differently on each database. */
 export interface StateSpelling extends SqlSpelling {
@@ -30,18 +30,20 @@ export interface StateTables {
   readonly checkpoint: Sql
   readonly failure: Sql
   readonly journal: Sql
+  readonly change: Sql
   readonly budget: Sql
   readonly schemaVersion: Sql
 }
 
 export function stateTables(names: StateNames): StateTables {
-  const path = (name: string) =>
+  const path = (name: (typeof stateTableNames)[number]) =>
     names.schema === undefined ? sql.id(names.prefix + name) : sql.id(names.schema, names.prefix + name)
   return {
     run: path('run'),
     checkpoint: path('checkpoint'),
     failure: path('failure'),
     journal: path('journal'),
+    change: path('change'),
     budget: path('budget'),
     schemaVersion: path('schema_version'),
   }

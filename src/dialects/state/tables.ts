@@ -1,9 +1,14 @@
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import { type StateStatements, stateVersion } from '../state-statements.js'
-import { type StateSpelling, stateTables } from './spelling.js'
+import { type StateSpelling, type StateTables, stateTables } from './spelling.js'
 
 /** Under which name the state tables record their own version, beside those of the application's tables. */
 export const ownVersionRow = '(rowshift state tables)'
+
+export function insertOwnVersion(spelling: StateSpelling, { schemaVersion }: StateTables): Sql {
+  return sql`insert into ${schemaVersion} (table_name, version, fingerprint, table_columns, recorded_at)
+    values (${ownVersionRow}, ${String(stateVersion)}, '', '[]', ${spelling.now}) ${spelling.keepOnConflict(sql`table_name`)}`
+}
 
 /** Creates the state tables and tells their version. */
 export function stateOfTables(spelling: StateSpelling): Pick<StateStatements, 'version' | 'create'> {
@@ -31,11 +36,7 @@ export function stateOfTables(spelling: StateSpelling): Pick<StateStatements, 'v
       }
       const tables = stateTables(names)
       for (const table of spelling.createTables(tables)) yield statement('state-create', table)
-      yield statement(
-        'state-create',
-        sql`insert into ${tables.schemaVersion} (table_name, version, fingerprint, table_columns, recorded_at)
-          values (${ownVersionRow}, ${String(stateVersion)}, '', '[]', ${spelling.now}) ${spelling.keepOnConflict(sql`table_name`)}`,
-      )
+      yield statement('state-create', insertOwnVersion(spelling, tables))
       return 'created'
     },
   }

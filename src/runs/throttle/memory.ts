@@ -1,26 +1,21 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
-import { heldAbove, type Throttle } from './throttle.js'
+import { type Throttle, unmeasured } from './throttle.js'
 
-/** What the operating system sees, and what it kills processes by. */
-const residentMiB = () => process.memoryUsage.rss() / 1024 / 1024
+/** What the machine, or the container that this process runs in, has left for it. */
+const availableMiB = () => process.availableMemory() / 1024 / 1024
 
-/** Node collects garbage when it needs room, so a process that waits would keep what it holds: it is made to. */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  collect()
-}
-
-/** Waits while this process holds more memory than it may, garbage not counted. */
-export function memoryCeiling(maxMiB: number, measure = residentMiB, collect = collectGarbage): Throttle {
-  const name = 'memory'
+/**
+ * Waits while little memory is left. A worker's own need is bounded by the width of its pages; what it waits for is that others give some
+ * back.
+ */
+export function freeMemory(minMiB: number, measure = availableMiB): Throttle {
+  const name = 'free memory'
   return {
     name,
     async look() {
-      if (measure() <= maxMiB) return undefined
-      collect()
-      return heldAbove(name, { value: measure() }, maxMiB, (value) => `${Math.round(value)} MiB`)
+      const left = measure()
+      // NaN is below no limit.
+      if (!(left >= 0)) return { reason: unmeasured(name, `${left} is no number`) }
+      return left < minMiB ? { reason: `${name} ${Math.floor(left)} MiB < ${minMiB} MiB` } : undefined
     },
   }
 }

@@ -3,7 +3,7 @@ import { didYouMean } from '../../backfill/definition/nearest.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { customThrottle, type ThrottleFunction } from './custom.js'
 import { databaseLoad } from './database-load.js'
-import { memoryCeiling } from './memory.js'
+import { freeMemory } from './memory.js'
 import { lagByPrimary, lagByReplicas } from './replication-lag.js'
 import { RowBudget } from './row-budget.js'
 import { milliseconds, type Throttle } from './throttle.js'
@@ -27,8 +27,8 @@ export interface PaceOptions {
   readonly maxTransactionMs?: number
   /** Wait while more statements than this wait for locks. Default: not asked. */
   readonly maxLockWaits?: number
-  /** Wait while this process holds more memory (resident, garbage not counted), in mebibytes. Default: no limit. */
-  readonly maxMemoryMiB?: number
+  /** Wait while the machine, or the container, has less memory left, in mebibytes. Default: not asked. */
+  readonly minFreeMemoryMiB?: number
   /** Your own reason to wait: a text (the reason) or `true`; nothing or `false` goes on. What it throws is a reason to wait. */
   readonly throttle?: ThrottleFunction
   /** Work only at these times of the day: `['22:00-06:00']`. Default: always. */
@@ -53,7 +53,7 @@ const numbers = {
   maxActiveConnections: 0,
   maxTransactionMs: 1,
   maxLockWaits: 0,
-  maxMemoryMiB: 1,
+  minFreeMemoryMiB: 1,
   rowsPerDay: 1,
   checkEveryMs: 100,
 } as const satisfies Partial<Record<keyof PaceOptions, number>>
@@ -116,7 +116,7 @@ export function openThrottles(database: Database, pace: PaceOptions, time?: Time
 
   // The cheapest first; windows are open or shut whatever the database says.
   if (pace.windows) throttles.push(timeWindows(windowsOf(pace.windows), clock, pace.windows))
-  if (pace.maxMemoryMiB !== undefined) throttles.push(memoryCeiling(pace.maxMemoryMiB))
+  if (pace.minFreeMemoryMiB !== undefined) throttles.push(freeMemory(pace.minFreeMemoryMiB))
   if (pace.throttle) throttles.push(customThrottle(pace.throttle))
   if (pace.maxReplicaLagMs !== undefined) throttles.push(lagThrottle(database, pace, pace.maxReplicaLagMs))
   if (pace.maxActiveConnections !== undefined) {

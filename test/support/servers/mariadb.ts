@@ -31,34 +31,45 @@ async function startMariaDb(): Promise<StartedServer> {
       { env },
     )
     const port = await freePort()
-    const server = spawn(
-      binary,
-      [
-        '--no-defaults',
-        data,
-        ...user,
-        '--skip-networking=0',
-        '--bind-address=127.0.0.1',
-        `--port=${port}`,
-        `--socket=${join(folder, 'socket')}`,
-        `--pid-file=${join(folder, 'pid')}`,
-        '--skip-name-resolve',
-        '--character-set-server=utf8mb4',
-        // A throwaway server: little memory, and no wait for the disk at each commit.
-        '--innodb-buffer-pool-size=64M',
-        '--innodb-log-file-size=64M',
-        '--innodb-flush-log-at-trx-commit=2',
-        ...options,
-      ],
-      { stdio: ['ignore', 'ignore', 'pipe'], env },
-    )
-    await ready(server)
+    const start = async () => {
+      const started = spawn(
+        binary,
+        [
+          '--no-defaults',
+          data,
+          ...user,
+          '--skip-networking=0',
+          '--bind-address=127.0.0.1',
+          `--port=${port}`,
+          `--socket=${join(folder, 'socket')}`,
+          `--pid-file=${join(folder, 'pid')}`,
+          '--skip-name-resolve',
+          '--character-set-server=utf8mb4',
+          // A throwaway server: little memory, and no wait for the disk at each commit.
+          '--innodb-buffer-pool-size=64M',
+          '--innodb-log-file-size=64M',
+          '--innodb-flush-log-at-trx-commit=2',
+          ...options,
+        ],
+        { stdio: ['ignore', 'ignore', 'pipe'], env },
+      )
+      await ready(started)
+      return started
+    }
+    let server = await start()
+    const stop = async () => {
+      const exited = once(server, 'exit')
+      server.kill('SIGTERM')
+      await exited
+    }
     return {
       url: `mysql://root@127.0.0.1:${port}/mysql`,
+      async restart() {
+        await stop()
+        server = await start()
+      },
       async stop() {
-        const exited = once(server, 'exit')
-        server.kill('SIGTERM')
-        await exited
+        await stop()
         await remove()
       },
     }

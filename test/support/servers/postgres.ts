@@ -26,7 +26,8 @@ async function startPostgres(): Promise<StartedServer> {
     const Server = await loadServer(folder)
     const server = new Server({
       databaseDir: join(folder, 'data'),
-      persistent: false,
+      // The folder is removed here, and outlives a restart.
+      persistent: true,
       createPostgresUser: isRoot,
       port,
       user: 'postgres',
@@ -46,6 +47,10 @@ async function startPostgres(): Promise<StartedServer> {
     await Promise.race([server.start(), readOnly])
     return {
       url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
+      async restart() {
+        await server.stop()
+        await server.start()
+      },
       async stop() {
         await server.stop()
         await rm(folder, { recursive: true, force: true })

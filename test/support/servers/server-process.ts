@@ -7,7 +7,11 @@ import type { Announcement } from './serve.js'
 /** A server that has not stopped by then is killed with its process. */
 const stopTimeoutMs = 20_000
 
-export type ServerProcess = Announcement & { stop(): Promise<void> }
+export type ServerProcess = Announcement & {
+  /** Stops the server and starts it again: settles when it answers. */
+  restart(): Promise<void>
+  stop(): Promise<void>
+}
 
 /** Runs one of the scripts beside this file (see `serve`) until `stop`. */
 export async function startServer(
@@ -23,13 +27,18 @@ export async function startServer(
   child.stderr.on('data', (chunk) => {
     errors += chunk
   })
-  const { value: line } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const { value: line } = await lines.next()
   if (line === undefined) {
     await exited
     throw new Error(`The ${script} server process ended early:\n${errors}`)
   }
   return {
     ...(JSON.parse(line) as Announcement),
+    async restart() {
+      child.stdin.write('restart\n')
+      await lines.next()
+    },
     async stop() {
       const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs)
       child.stdin.end()

@@ -2,6 +2,7 @@ import type { Dialect } from '../../../dialects/dialect.js'
 import type { SchemaReader } from '../../schema.js'
 import type { DataSourceLike } from '../data-source.js'
 import { RehearsedSchema } from './builder.js'
+import { migrationWriter } from './migration-class.js'
 import { planStages } from './stages.js'
 import { readChanges } from './table-changes.js'
 
@@ -15,6 +16,7 @@ export async function readSchema(dataSource: DataSourceLike, dialect: Dialect): 
       transactionMode: mode ?? 'all',
       tables: changes,
       stages: (choices) => planStages(schema, dialect, changes, choices),
+      migrations: migrationWriter,
       release: () => schema.release(),
     }
   } catch (error) {

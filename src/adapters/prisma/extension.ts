@@ -1,0 +1,98 @@
+import { type BulkUpdateResult, bulkUpdate } from '../../backfill/bulk-update.js'
+import type { Backfill } from '../../backfill/definition/define-backfill.js'
+import { definitionOf } from '../../backfill/definition/definition.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
+import { type ForegroundOptions, runInForeground } from '../../runs/run-in-foreground.js'
+import type { RunResult } from '../../runs/run-result.js'
+import type { Database } from '../database.js'
+import { openAdapter } from './database.js'
+import { isPrismaClient, type PrismaClientLike } from './driver-adapter.js'
+import { delegateName } from './mapped-model.js'
+import { prismaModels, type Scalars } from './model-tokens.js'
+import { factoryOf } from './prisma.js'
+import type { PrismaRegistry } from './registry.js'
+
+export interface BulkUpdateOptions<R> {
+  /** Fields of a unique constraint that rows are found by, where it is not the primary key. */
+  readonly key?: readonly (keyof R & string)[]
+  /** What happens when a row is not there: `error`, the default, writes nothing; `skip` updates the others. */
+  readonly missing?: 'error' | 'skip'
+}
+
+/** What a model's method finds in `this`. */
+interface ModelContext {
+  readonly $name: string
+  readonly $parent: PrismaClientLike
+}
+
+/**
+ * An extension of the client.
+ *
+ *   const prisma = new PrismaClient({ adapter }).$extends(rowshift({ registry }))
+ *   await prisma.$backfill(citySlug)
+ *   await prisma.city.bulkUpdate([{ id: 1, slug: 'oslo' }, { id: 2, slug: 'bergen' }])
+ *
+ * Both work on connections of their own, so neither takes part in a `$transaction`.
+ */
+export function rowshift({ registry }: { readonly registry: PrismaRegistry }) {
+  return {
+    name: 'rowshift',
+    client: {
+      /** Runs a backfill to its end: a new run, or the active one from its checkpoint. @throws RowshiftError */
+      async $backfill(
+        definition: Backfill,
+        options: Pick<ForegroundOptions, 'stop' | 'onProgress' | 'pace'> = {},
+      ): Promise<RunResult> {
+        return withDatabase(this as unknown as PrismaClientLike, registry, (database) =>
+          runInForeground({ database, definition: definitionOf(definition), ...options }),
+        )
+      },
+    },
+    model: {
+      $allModels: {
+        /**
+         * Updates rows with different values for each, by their keys: one statement. A field that is undefined is left as it is, and
+         * `@updatedAt` with it.
+         * @throws RowshiftError ROW_NOT_FOUND, INVALID_VALUE, COLUMN_NOT_FOUND, KEY_NOT_UNIQUE, ROW_REFUSED, DATABASE_ERROR, DATABASE_UNAVAILABLE,
+         * INVALID_USAGE inside a `$transaction`
+         */
+        async bulkUpdate<T>(
+          this: T,
+          rows: readonly Partial<Scalars<T>>[],
+          { key, missing = 'error' }: BulkUpdateOptions<Scalars<T>> = {},
+        ): Promise<BulkUpdateResult> {
+          const { $name, $parent } = this as unknown as ModelContext
+          const token = (prismaModels() as Record<string, unknown>)[delegateName($name)]
+          return withDatabase($parent, registry, (database) =>
+            bulkUpdate(database, undefined, {
+              mapping: database.mapping(token),
+              rows: rows as readonly object[],
+              key,
+              missing,
+            }),
+          )
+        },
+      },
+    },
+  }
+}
+
+async function withDatabase<T>(
+  client: PrismaClientLike,
+  registry: PrismaRegistry,
+  task: (database: Database) => Promise<T>,
+): Promise<T> {
+  // The client of a transaction is one without these.
+  if (!isPrismaClient(client)) {
+    throw new RowshiftError('INVALID_USAGE', {
+      message:
+        "this is called inside `$transaction`, whose connection is the client's alone: it would wait for the rows that the transaction has locked. Call it before or after.",
+    })
+  }
+  const database = await openAdapter(factoryOf(client), registry)
+  try {
+    return await task(database)
+  } finally {
+    await database.close()
+  }
+}

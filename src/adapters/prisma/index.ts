@@ -1,0 +1,6 @@
+export { type BulkUpdateOptions, rowshift } from './extension.js'
+export type { ModelTokens } from './model-tokens.js'
+export { prismaModels } from './model-tokens.js'
+export { type PrismaConnection, type PrismaOptions, type PrismaSource, prisma } from './prisma.js'
+export type { PrismaRegistry, RegistryField, RegistryModel } from './registry.js'
+export { stateTables } from './state-table-names.js'

@@ -1,0 +1,184 @@
+import type { Database, MappedTable, Session } from '../adapters/database.js'
+import type { Dialect, TablePlan, UpdateRow } from '../dialects/dialect.js'
+import type { Script } from '../dialects/script.js'
+import { type ColumnInfo, type TableInfo, tableText } from '../dialects/table.js'
+import type { ErrorCode } from '../errors/codes.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
+import { enclosedConnections, ownConnections } from './connections.js'
+import { batchLimits } from './limits.js'
+import { withFaultsMended } from './mend.js'
+import { type Decision, keep, ownTransactions, reading, savepoints } from './transaction.js'
+
+/** Different values for different rows, each found by its key. */
+export interface BulkUpdate {
+  readonly mapping: MappedTable
+  /** By property. A property that is undefined is left as it is. */
+  readonly rows: readonly object[]
+  /** The properties that rows are found by, which must be unique; undefined = the primary key. */
+  readonly key: readonly string[] | undefined
+  /** What becomes of the call when a row is not there: `error` writes nothing, `skip` writes the others. */
+  readonly missing: 'error' | 'skip'
+}
+
+export interface BulkUpdateResult {
+  /** Rows that were found and have the values now. */
+  readonly updated: number
+  /** Positions of the rows that were not found. */
+  readonly missing: readonly number[]
+}
+
+/** Rows that have values for the same columns: one statement writes them. */
+interface Group {
+  readonly columns: readonly ColumnInfo[]
+  readonly rows: UpdateRow[]
+  /** Where each row was among those given. */
+  readonly positions: number[]
+}
+
+const never = new AbortController().signal
+
+/**
+ * Updates rows by their keys in one transaction: one statement for all rows that set the same columns.
+ * @param enclosing the session of a transaction that is open and takes the update in; undefined = a connection of its own
+ * @throws RowshiftError ROW_NOT_FOUND, INVALID_VALUE, COLUMN_NOT_FOUND, COLUMN_NOT_WRITABLE, KEY_NOT_UNIQUE, KEY_WRITTEN, ROW_REFUSED,
+ * DATABASE_ERROR, DATABASE_UNAVAILABLE
+ */
+export async function bulkUpdate(
+  database: Database,
+  enclosing: Session | undefined,
+  update: BulkUpdate,
+): Promise<BulkUpdateResult> {
+  if (update.rows.length === 0) return { updated: 0, missing: [] }
+  const { dialect } = database
+  const connections = enclosing ? await enclosedConnections(database, enclosing) : ownConnections(database)
+  const scope = enclosing ? savepoints(dialect) : ownTransactions(dialect, batchLimits)
+  const place = { dialect, connections, scope, abort: never }
+  const doing = `updating rows of ${tableText(update.mapping.table)}`
+  try {
+    return await withFaultsMended(place, { doing }, async (session) => {
+      const info = await session.run(reading(dialect, scope, dialect.introspect(update.mapping.table)))
+      const keyed = withKey(info, update)
+      const groups = groupsOf(keyed, update)
+      return session.run(scope.wrap(writeAll(dialect, keyed, groups, update)))
+    })
+  } finally {
+    await connections.release()
+  }
+}
+
+function* writeAll(
+  dialect: Dialect,
+  info: TableInfo,
+  groups: readonly Group[],
+  update: BulkUpdate,
+): Script<Decision<BulkUpdateResult>> {
+  const plan: TablePlan = { info, read: [], where: undefined, endsWithWrite: false }
+  const missing: number[] = []
+  for (const { columns, rows, positions } of groups) {
+    // Locked first, because not every database can say which rows an update has left out.
+    const found = new Set(yield* dialect.lockGuarded(plan, rows))
+    missing.push(...positions.filter((_, i) => !found.has(i)))
+    const present = rows.filter((_, i) => found.has(i))
+    if (present.length > 0) yield* dialect.updateRows(plan, columns, present)
+  }
+  missing.sort((a, b) => a - b)
+  if (missing.length > 0 && update.missing === 'error') throw notFound(update, missing)
+  return keep({ updated: update.rows.length - missing.length, missing })
+}
+
+function notFound({ mapping, rows }: BulkUpdate, missing: readonly number[]): RowshiftError {
+  const table = tableText(mapping.table)
+  return new RowshiftError('ROW_NOT_FOUND', {
+    message: `${missing.length} of ${rows.length} rows are not in "${table}", the first of them at position ${missing[0]}. Nothing was written. Leave them out, or pass \`missing: 'skip'\` to update the others.`,
+    details: { table, missing: missing.slice(0, 100) },
+  })
+}
+
+function fail(code: ErrorCode, { mapping }: BulkUpdate, message: string): never {
+  const table = tableText(mapping.table)
+  throw new RowshiftError(code, { message: `updating rows of "${table}": ${message}`, details: { table } })
+}
+
+function columnOf(info: TableInfo, update: BulkUpdate, property: string): ColumnInfo {
+  const { columns } = update.mapping
+  const column = info.columns.get(columns.get(property)?.column ?? '')
+  return (
+    column ??
+    fail('COLUMN_NOT_FOUND', update, `there is no column for "${property}". It has: ${[...columns.keys()].join(', ')}.`)
+  )
+}
+
+/** The table with the columns that rows are found by as its key. */
+function withKey(info: TableInfo, update: BulkUpdate): TableInfo {
+  if (!update.key) return info
+  const key = update.key.map((property) => columnOf(info, update, property))
+  const names = new Set(key.map(({ name }) => name))
+  const isUnique = info.uniqueIndexes.some(
+    (index) => index.length === names.size && index.every((name) => names.has(name)),
+  )
+  if (!isUnique)
+    fail(
+      'KEY_NOT_UNIQUE',
+      update,
+      `${update.key.join(', ')} are not the columns of a unique index, so one entry could be many rows.`,
+    )
+  return { ...info, key }
+}
+
+function groupsOf(info: TableInfo, update: BulkUpdate): readonly Group[] {
+  const properties = new Map([...update.mapping.columns].map(([property, { column }]) => [column, property]))
+  const keys = info.key.map(
+    ({ name }) => properties.get(name) ?? fail('COLUMN_NOT_FOUND', update, `the key column "${name}" has no property.`),
+  )
+  const seen = new Map<string, number>()
+  const groups = new Map<string, Group>()
+  for (const [position, row] of update.rows.entries()) {
+    const given = Object.entries(row).filter(([, value]) => value !== undefined)
+    const values = new Map(given)
+    const key = keys.map((property) => {
+      const text = encoded(info, update, property, values.get(property), position)
+      return text ?? fail('INVALID_VALUE', update, `row ${position} has no "${property}", which it is found by.`)
+    })
+    const earlier = seen.get(JSON.stringify(key))
+    if (earlier !== undefined) fail('INVALID_VALUE', update, `rows ${earlier} and ${position} have the same key.`)
+    seen.set(JSON.stringify(key), position)
+    const set = given
+      .map(([property]) => property)
+      .filter((property) => !keys.includes(property))
+      .sort()
+    if (set.length === 0) fail('INVALID_VALUE', update, `row ${position} has nothing but its key.`)
+    const group = groups.get(set.join('\0')) ?? {
+      columns: set.map((property) => writable(info, update, property)),
+      rows: [],
+      positions: [],
+    }
+    groups.set(set.join('\0'), group)
+    group.rows.push([...key, ...set.map((property) => encoded(info, update, property, values.get(property), position))])
+    group.positions.push(position)
+  }
+  return [...groups.values()]
+}
+
+function writable(info: TableInfo, update: BulkUpdate, property: string): ColumnInfo {
+  const column = columnOf(info, update, property)
+  return column.isGenerated ? fail('COLUMN_NOT_WRITABLE', update, `"${property}" is computed by the database.`) : column
+}
+
+function encoded(
+  info: TableInfo,
+  update: BulkUpdate,
+  property: string,
+  value: unknown,
+  position: number,
+): string | null {
+  const column = columnOf(info, update, property)
+  try {
+    return update.mapping.columns.get(property)!.encode(value, column)
+  } catch (error) {
+    return fail(
+      'INVALID_VALUE',
+      update,
+      `"${property}" of row ${position} is no value for ${column.type}: ${(error as Error).message}.`,
+    )
+  }
+}

@@ -1,0 +1,192 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Database, DatabaseSource, Session } from '../adapters/database.js'
+import { ownConnections } from '../backfill/connections.js'
+import { writeKey } from '../backfill/cursor.js'
+import type { Backfill } from '../backfill/definition/define-backfill.js'
+import { definitionOf } from '../backfill/definition/definition.js'
+import { readLastKey, readPage } from '../backfill/keyset-reader.js'
+import { batchLimits } from '../backfill/limits.js'
+import { withFaultsMended } from '../backfill/mend.js'
+import { type PreparedChange, prepareBackfill } from '../backfill/prepare-backfill.js'
+import { ownTransactions, reading, type Scope } from '../backfill/transaction.js'
+import { describeError } from '../cli/describe-error.js'
+import { loadConfig, loadFoundDefinitions, unknownBackfill } from '../cli/load-config.js'
+import type { Key, TablePlan } from '../dialects/dialect.js'
+import type { RunRow } from '../dialects/state-statements.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
+import { openState } from '../runs/open-state.js'
+import { controlRun } from '../runs/run-control.js'
+import { runInForeground } from '../runs/run-in-foreground.js'
+import { isActive, type RunStatus } from '../runs/run-status.js'
+import { startRun } from '../runs/start-run.js'
+import { type BackfillWorker, createWorker } from '../runs/worker.js'
+import type { CrashCalls, CrashMessage, CrashRequest, CrashTask, TableContents, TableFacts } from './crash-calls.js'
+
+/*
+ * A process of a crash test, started by `crashTest`: a worker, or the one that looks after run and table and is not killed.
+ *
+ *   crash-process.js '{"backfill":"city.slug"}'
+ */
+
+/** Rows a statement reads of the table. */
+const rowsPerPage = 5_000
+
+const openAttempts = 5
+const openPauseMs = 200
+
+const never = new AbortController().signal
+
+async function open(task: CrashTask): Promise<CrashCalls> {
+  const project = await loadConfig(task)
+  const found = await loadFoundDefinitions(project)
+  const backfill = found.find((one) => one.backfill.name === task.backfill)?.backfill
+  if (!backfill)
+    throw unknownBackfill(project, new Map(found.map((one) => [one.backfill.name, undefined as never])), task.backfill)
+  const { database: source, pace = {} } = project.config
+  const database = await openAmongCuts(source)
+  const definition = definitionOf(backfill)
+  let worker: BackfillWorker | undefined
+
+  const prepared = () => visit(database, (session, scope) => prepareIn(database, session, scope, backfill))
+  const latest = () =>
+    visit(database, async (session, scope): Promise<RunRow | undefined> => {
+      await openState(database, session, scope)
+      return session.run(
+        reading(database.dialect, scope, database.dialect.state.latestRun(database.stateNames, definition.name)),
+      )
+    })
+  const clear = async () => {
+    const run = await latest()
+    if (run && isActive(run.status as RunStatus)) await controlRun(database, definition.name, 'cancel')
+  }
+
+  return {
+    facts: async () => factsOf(database, await prepared(), task.counter),
+    contents: () =>
+      visit(database, async (session, scope) =>
+        readContents(database, session, scope, await prepareIn(database, session, scope, backfill)),
+      ),
+    clear,
+    async schedule() {
+      await visit(database, async (session, scope) => {
+        await openState(database, session, scope)
+        await startRun(database, session, scope, await prepareIn(database, session, scope, backfill))
+      })
+    },
+    async finish() {
+      const run = await latest()
+      // Without a `where` a further run would do every row once more.
+      if (run?.status === 'completed' && definition.where === undefined) return 'completed'
+      if (run?.status === 'paused') await controlRun(database, definition.name, 'resume')
+      const result = await runInForeground({ database, definition, acceptsChanged: true })
+      return result.status
+    },
+    ready: async () => undefined,
+    async work() {
+      worker = createWorker({
+        // Kept open for the next time.
+        database: { kind: 'database-source', open: async () => ({ ...database, close: async () => undefined }) },
+        backfills: [backfill],
+        pace,
+        onEvent(event) {
+          if (event.type === 'ended') send({ event: 'ended', status: event.result.status })
+          else if ((event.type === 'declined' || event.type === 'stopped') && !event.error.retryable)
+            send({ event: 'stopped', error: describeError(event.error) })
+        },
+      })
+      await worker.start()
+    },
+    async leave() {
+      await worker?.stop()
+      worker = undefined
+    },
+  }
+}
+
+/** Connections are cut while a database is being opened, too: a worker would be started again by whoever looks after it. */
+async function openAmongCuts(source: DatabaseSource): Promise<Database> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await source.open()
+    } catch (error) {
+      if (attempt === openAttempts) throw error
+      await sleep(openPauseMs)
+    }
+  }
+}
+
+async function visit<T>(database: Database, task: (session: Session, scope: Scope) => Promise<T>): Promise<T> {
+  const { dialect } = database
+  const connections = ownConnections(database)
+  const scope = ownTransactions(dialect, batchLimits)
+  try {
+    const place = { dialect, connections, scope, abort: never }
+    return await withFaultsMended(place, { doing: 'looking after a crash test' }, (session) => task(session, scope))
+  } finally {
+    await connections.release()
+  }
+}
+
+function prepareIn(database: Database, session: Session, scope: Scope, backfill: Backfill): Promise<PreparedChange> {
+  return session.run(reading(database.dialect, scope, prepareBackfill(database, definitionOf(backfill))))
+}
+
+function factsOf(database: Database, prepared: PreparedChange, counter: string | undefined): TableFacts {
+  const { definition, info, work } = prepared
+  const byProperty =
+    definition.work.form === 'sql' && work.form === 'sql'
+      ? new Map([...definition.work.set.keys()].map((property, i) => [property, work.set[i]![0].name]))
+      : new Map(work.form === 'transform' ? work.write.map((bound) => [bound.property, bound.column.name]) : [])
+  if (counter !== undefined && !byProperty.has(counter)) {
+    throw new RowshiftError('CRASH_TEST_UNUSABLE', {
+      message: `\`counter\` names "${counter}", which backfill "${definition.name}" does not write. It writes: ${[...byProperty.keys()].join(', ')}.`,
+      details: { backfill: definition.name, column: counter },
+    })
+  }
+  return {
+    columns: [...info.columns.keys()],
+    written: [...byProperty.values()],
+    counter: counter === undefined ? undefined : byProperty.get(counter),
+    locksWholeDatabase: database.dialect.locksWholeDatabase,
+  }
+}
+
+/** All rows, whether they match `where` or not. */
+async function readContents(
+  { dialect }: Database,
+  session: Session,
+  scope: Scope,
+  { info }: PreparedChange,
+): Promise<TableContents> {
+  const plan: TablePlan = { info, read: [...info.columns.values()], where: undefined, endsWithWrite: false }
+  const contents: (readonly [string, readonly (string | null)[]])[] = []
+  const upTo = await session.run(reading(dialect, scope, readLastKey(dialect, plan, 'plain')))
+  for (let after: Key | undefined; upTo; ) {
+    const range = { after, upTo, limit: rowsPerPage }
+    const page = await session.run(reading(dialect, scope, readPage(dialect, plan, range, 'plain')))
+    for (const { key, tokens } of page.rows) contents.push([writeKey(key), tokens])
+    if (page.isLast) break
+    after = page.last
+  }
+  return contents
+}
+
+function send(message: CrashMessage): void {
+  process.send?.(message)
+}
+
+/** A call that fails is answered with its error; a process whose test is gone goes too. */
+function main(task: CrashTask): void {
+  const opened = open(task)
+  opened.catch(() => undefined)
+  process.once('disconnect', () => process.exit())
+  process.on('message', async ({ id, call }: CrashRequest) => {
+    try {
+      send({ id, answer: await (await opened)[call]() })
+    } catch (error) {
+      send({ id, error: describeError(error) })
+    }
+  })
+}
+
+main(JSON.parse(process.argv[2]!) as CrashTask)

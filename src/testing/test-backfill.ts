@@ -1,0 +1,95 @@
+import { AssertionError } from 'node:assert'
+import { inspect, isDeepStrictEqual } from 'node:util'
+import type { Backfill, ChangesOf, RowOf } from '../backfill/definition/define-backfill.js'
+import { definitionOf, type TransformWork } from '../backfill/definition/definition.js'
+import { type Validator, validatorOf } from '../backfill/validate.js'
+import { RowshiftError } from '../errors/rowshift-error.js'
+
+/** A row, and what a definition's `transform` makes of it. */
+export interface TransformCase<B extends Backfill> {
+  /** What `transform` is given: every selected column. */
+  readonly row: RowOf<B>
+  /** What it must return; undefined = it leaves the row as it is. */
+  readonly expect: ChangesOf<B> | undefined
+  /** The row's key as texts, which `transform` finds in its context. Default `['1']`. */
+  readonly key?: readonly string[]
+}
+
+/**
+ * Tries a definition's `transform` on rows, without a database. Every case is tried, and all that differ are told at once. As in
+ * a run, a column that is not declared in `write` is refused, and so are a declared one that is missing and values that `validate`
+ * does not allow.
+ *
+ *   await testBackfill(citySlug, [{ row: { name: 'São Tomé' }, expect: { slug: 'sao-tome' } }])
+ *
+ * @throws AssertionError of node:assert, which test runners show with its `actual` and `expected`
+ * @throws RowshiftError INVALID_DEFINITION for a definition whose rows never leave the database
+ */
+export async function testBackfill<B extends Backfill>(
+  backfill: B,
+  cases: readonly TransformCase<NoInfer<B>>[],
+): Promise<void> {
+  const { work, name } = definitionOf(backfill)
+  if (work.form !== 'transform') {
+    throw new RowshiftError('INVALID_DEFINITION', {
+      message: `backfill "${name}" is computed by the database, so there is no \`transform\` to try. Try it on a database: \`crashTest\`, or \`rowshift run ${name} --dry-run\`.`,
+      details: { backfill: name },
+    })
+  }
+  if (cases.length === 0) throw new AssertionError({ message: `testBackfill("${name}") was given no cases` })
+  const validator = validatorOf(name, work)
+  const actual: unknown[] = []
+  const differences: string[] = []
+  for (const [i, one] of cases.entries()) {
+    const outcome = await outcomeOf(work, one, validator)
+    actual.push(outcome.value)
+    const fault = outcome.fault ?? differenceOf(outcome.value, one.expect)
+    if (fault !== undefined) differences.push(`case ${i + 1} of ${cases.length}, ${inspect(one.row)}: ${fault}`)
+  }
+  if (differences.length === 0) return
+  throw new AssertionError({
+    message: `transform of backfill "${name}":\n${differences.map((text) => `  ${text}`).join('\n')}`,
+    actual,
+    expected: cases.map((one) => one.expect),
+    operator: 'testBackfill',
+  })
+}
+
+interface Outcome {
+  readonly value: unknown
+  /** What a run would refuse, whatever was expected. */
+  readonly fault?: string
+}
+
+async function outcomeOf(
+  work: TransformWork,
+  one: TransformCase<Backfill>,
+  validator: Validator | undefined,
+): Promise<Outcome> {
+  const { key = ['1'] } = one
+  let value: unknown
+  try {
+    value = await work.transform(one.row as never, { key, signal: new AbortController().signal })
+  } catch (error) {
+    return { value: error, fault: `it threw ${inspect(error)}` }
+  }
+  if (value === undefined) return { value }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { value, fault: `it returned ${inspect(value)}: neither new values nor undefined` }
+  const returned = value as Readonly<Record<string, unknown>>
+  const undeclared = Object.keys(returned).filter((property) => !work.write.has(property))
+  if (undeclared.length > 0) return { value, fault: `it returned ${list(undeclared)}, not declared in \`write\`` }
+  const missing = [...work.write.keys()].filter((property) => returned[property] === undefined)
+  if (missing.length > 0) return { value, fault: `it did not return ${list(missing)}, declared in \`write\`` }
+  const invalid = await validator?.(one.row as never, returned)
+  return invalid === undefined
+    ? { value }
+    : { value, fault: `it returned what \`validate\` does not allow: ${invalid}` }
+}
+
+const list = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')
+
+function differenceOf(actual: unknown, expected: unknown): string | undefined {
+  if (isDeepStrictEqual(actual, expected)) return undefined
+  return `expected ${inspect(expected)}, it returned ${inspect(actual)}`
+}

@@ -1,0 +1,200 @@
+import { AssertionError } from 'node:assert'
+import { cp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { defineBackfill } from '../../src/index.js'
+import type * as Testing from '../../src/testing/index.js'
+import type { CrashReport } from '../../src/testing/index.js'
+import { createCities } from '../support/city-table.js'
+import { beforeAllCompilePackage, CliProject, configText } from '../support/cli-project.js'
+import { crashCities } from '../support/crash-cities.js'
+import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+
+/* The crash-test kit as applications use it: the compiled package, a config file, processes of their own. */
+
+beforeAllCompilePackage()
+
+const app = join(__dirname, 'app')
+
+async function createProject(): Promise<CliProject> {
+  const files = await readdir(app)
+  const texts = await Promise.all(files.map(async (file) => [file, await readFile(join(app, file), 'utf8')] as const))
+  return CliProject.createEmpty(Object.fromEntries(texts))
+}
+
+/** `rowshift/testing` as the project has installed it. */
+function testingIn({ folder }: CliProject): typeof Testing {
+  return createRequire(join(folder, 'app.js'))('rowshift/testing')
+}
+
+/** Gives the project a copy of rowshift of its own, in which one text of a file is another. */
+async function breakRowshift({ folder }: CliProject, file: string, text: string, broken: string): Promise<void> {
+  const link = join(folder, 'node_modules/rowshift')
+  const whole = await realpath(link)
+  await rm(link)
+  await cp(join(whole, 'dist'), join(link, 'dist'), { recursive: true })
+  await cp(join(whole, 'package.json'), join(link, 'package.json'))
+  await symlink(join(whole, 'node_modules'), join(link, 'node_modules'))
+  const path = join(link, 'dist', file)
+  const source = await readFile(path, 'utf8')
+  expect(source.split(text).length, `${text} in ${file}`).toBe(2)
+  await writeFile(
+    path,
+    source.replace(text, () => broken),
+  )
+}
+
+/** What a crash test reports, whether it passes or not. */
+async function reportOf(running: Promise<CrashReport>): Promise<CrashReport> {
+  try {
+    return await running
+  } catch (error) {
+    if (error instanceof AssertionError) return error.actual as CrashReport
+    throw error
+  }
+}
+
+/** Processes that are killed and started again take long on a busy machine. */
+const patientMs = 180_000
+
+/** A smaller `npm run crash`. */
+testEachDatabase(
+  'crashTest finds no row amiss after workers were killed among live writers',
+  async (database) => {
+    const project = await createProject()
+    const { crashTest } = testingIn(project)
+    const config = join(project.folder, 'rowshift.config.ts')
+    const report = await crashCities('citySlug', { crashTest, config, database, kills: 2, rows: 300 })
+    expect(report).toMatchObject({ mismatched: 0, doubleApplied: 0, lostWrites: 0, unaccounted: 0, differences: [] })
+    expect(report.kills).toBe(2)
+    expect(report.writes).toBeGreaterThan(0)
+  },
+  patientMs,
+)
+
+testOn(
+  ['sqlite'],
+  'crashTest finds rows that are migrated twice when the fence lets everybody pass',
+  async (database) => {
+    const project = await createProject()
+    await breakRowshift(
+      project,
+      'dialects/state/shards.js',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source of a template
+      '\n          and claim = ${hold.claim} and seq = ${hold.seq}${isWithin}`',
+      '`',
+    )
+    const { crashTest } = testingIn(project)
+    const config = join(project.folder, 'rowshift.config.ts')
+    const error: unknown = await crashCities('stopVisits', { crashTest, config, database, kills: 1, rows: 600 }).catch(
+      (thrown: unknown) => thrown,
+    )
+    expect(error).toBeInstanceOf(AssertionError)
+    const { actual, message } = error as AssertionError
+    const { doubleApplied, differences } = actual as CrashReport
+    expect(doubleApplied).toBeGreaterThan(0)
+    expect(differences[0]).toEqual({
+      fault: 'doubleApplied',
+      key: [expect.stringMatching(/^\d+$/)],
+      columns: ['visits'],
+    })
+    expect(message).toMatch(
+      /^backfill "stop\.visits" does not survive a crash: doubleApplied \d+ of \d+ rows, the first with key \["\d+"\] \(visits\)\. Seed \d+\.$/,
+    )
+  },
+  patientMs,
+)
+
+testOn(
+  ['sqlite'],
+  'crashTest finds writes of the application that are lost without a guard',
+  async (database) => {
+    const project = await createBusyCities(database)
+    const guard = '(0, texts_js_1.isAsRead)(column, columnOf(info, column), row[info.key.length + i] ?? null)'
+    await breakRowshift(project, 'dialects/sqlite/rows.js', guard, `(0, sql_js_1.sql) \`(\${${guard}} or true)\``)
+    const report = await reportOf(crashBusyCities(project, database))
+    expect(report).toMatchObject({ kills: 1 })
+    expect(report.lostWrites).toBeGreaterThan(0)
+  },
+  patientMs,
+)
+
+/** A slow transform, so that writes of the application meet rows between their read and their write. */
+const busyCities = `import { setTimeout as sleep } from 'node:timers/promises'
+import { defineBackfill } from 'rowshift'
+
+export const citySlug = defineBackfill({
+  name: 'city.slug',
+  table: 'city',
+  select: { name: 'text', touched: 'integer' },
+  write: { slug: 'text', touched: 'integer' },
+  where: { slug: null },
+  batchRows: 30,
+  async transform(row) {
+    await sleep(200)
+    return { slug: row.name, touched: row.touched + 1 }
+  },
+})
+`
+
+const citySlug = defineBackfill({
+  name: 'city.slug',
+  table: 'city',
+  select: { name: 'text', touched: 'integer' },
+  write: { slug: 'text', touched: 'integer' },
+  where: { slug: null },
+  transform: () => undefined,
+})
+
+async function createBusyCities(database: TestDatabase): Promise<CliProject> {
+  return CliProject.create(database, { 'rowshift.config.ts': configText, 'backfills/city-slug.ts': busyCities })
+}
+
+async function crashBusyCities(
+  project: CliProject,
+  database: TestDatabase,
+  options: Partial<Testing.CrashTestOptions<typeof citySlug>> = {},
+): Promise<CrashReport> {
+  const dataSource = await database.connect()
+  return testingIn(project).crashTest({
+    backfill: citySlug,
+    config: join(project.folder, 'rowshift.config.ts'),
+    counter: 'touched',
+    kills: 1,
+    workers: 2,
+    async prepare() {
+      await dataSource.query('drop table if exists city')
+      await createCities(dataSource, database.name, 150)
+    },
+    writers: [(n) => dataSource.query(`update city set touched = touched + 1000 where id = ${1 + (n % 150)}`)],
+    ...options,
+  })
+}
+
+testOn(
+  ['sqlite'],
+  'crashTest says why it cannot tell anything',
+  async (database) => {
+    const project = await createBusyCities(database)
+    const dataSource = await database.connect()
+    const why = (options: Partial<Testing.CrashTestOptions<typeof citySlug>>) =>
+      crashBusyCities(project, database, options).then(
+        () => 'nothing',
+        (error: Error) => error.message,
+      )
+    await createCities(dataSource, database.name, 2)
+    let made = 0
+    expect(await why({ prepare: () => dataSource.query(`update city set name = 'City ${++made}' where id = 2`) })).toBe(
+      'CRASH_TEST_UNUSABLE: backfill "city.slug": `prepare` has made other rows than before: key ["2"] (name). Name columns that may differ (times, random values) in `ignore`.',
+    )
+    expect(await why({ prepare: () => dataSource.query('delete from city') })).toContain('`prepare` has made no rows')
+    expect(await why({ kills: 0 })).toContain('`kills` must be a whole number from 1 on')
+    expect(await why({ workers: 1.5 })).toContain('`workers` must be a whole number from 1 on')
+    expect(await why({ counter: 'visits' as never })).toContain('"visits", which backfill "city.slug" does not write')
+    expect(await why({ prepare: () => Promise.reject(new Error('no such table')) })).toBe('no such table')
+    const unknown = defineBackfill.sql({ name: 'city.slugs', table: 'city', set: { slug: 'x' } })
+    expect(await why({ backfill: unknown as never })).toMatch(/^UNKNOWN_BACKFILL: /)
+  },
+  patientMs,
+)

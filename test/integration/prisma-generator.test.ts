@@ -1,0 +1,143 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { loadModule } from '../../src/adapters/load-module.js'
+import { beforeAllCompilePackage } from '../support/cli-project.js'
+import { PrismaProject, testPrisma } from '../support/prisma/prisma-project.js'
+
+beforeAllCompilePackage()
+
+const generator = (output: string) => `generator rowshift {
+  provider = "rowshift-prisma"
+  output   = "${output}"
+}
+`
+
+const models = `${generator('../src/registry.ts')}
+/// Where people live.
+/// @schemaVersion 2.0.0
+model City {
+  country   String   @db.Char(2)
+  number    Int
+  name      String   @map("title") @db.VarChar(150)
+  nickname  String?  @unique
+  kind      Kind     @default(TOWN)
+  tags      String[]
+  token     String   @default(uuid())
+  changedAt DateTime @updatedAt @map("changed_at") @db.Timestamptz(3)
+  mayor     Mayor?
+
+  @@id([country, number])
+  @@unique([name, kind])
+  @@map("cities")
+  @@schema("geo")
+}
+
+model Mayor {
+  id          BigInt @id @default(autoincrement())
+  cityCountry String @db.Char(2)
+  cityNumber  Int
+  city        City   @relation(fields: [cityCountry, cityNumber], references: [country, number])
+
+  @@unique([cityCountry, cityNumber])
+  @@schema("public")
+}
+
+enum Kind {
+  TOWN
+  VILLAGE @map("village")
+
+  @@schema("geo")
+}
+`
+
+testPrisma(['postgres'], 'the generator of Prisma 7 emits what the schema says of tables', async (database) => {
+  const project = await PrismaProject.create(database, models, { schemas: ['public', 'geo'] })
+  expect(await project.prisma('generate')).toMatchObject({ code: 0 })
+
+  const field = { isNullable: false, isList: false, fillsItself: false }
+  const { registry } = await loadModule(join(project.folder, 'src/registry.ts'))
+  expect(registry).toEqual({
+    format: 1,
+    provider: 'postgresql',
+    models: {
+      City: {
+        table: 'cities',
+        schema: 'geo',
+        version: '2.0.0',
+        key: ['country', 'number'],
+        uniques: [['nickname'], ['name', 'kind']],
+        fields: {
+          country: { ...field, column: 'country', type: 'String', nativeType: ['Char', '2'] },
+          number: { ...field, column: 'number', type: 'Int' },
+          name: { ...field, column: 'title', type: 'String', nativeType: ['VarChar', '150'] },
+          nickname: { ...field, column: 'nickname', type: 'String', isNullable: true },
+          kind: { ...field, column: 'kind', type: 'Kind', fillsItself: true },
+          tags: { ...field, column: 'tags', type: 'String', isList: true },
+          token: { ...field, column: 'token', type: 'String' },
+          changedAt: {
+            ...field,
+            column: 'changed_at',
+            type: 'DateTime',
+            nativeType: ['Timestamptz', '3'],
+          },
+        },
+      },
+      Mayor: {
+        table: 'Mayor',
+        schema: 'public',
+        version: null,
+        key: ['id'],
+        uniques: [['cityCountry', 'cityNumber']],
+        fields: {
+          id: { ...field, column: 'id', type: 'BigInt', fillsItself: true },
+          cityCountry: { ...field, column: 'cityCountry', type: 'String', nativeType: ['Char', '2'] },
+          cityNumber: { ...field, column: 'cityNumber', type: 'Int' },
+        },
+      },
+    },
+    enums: { Kind: { TOWN: 'TOWN', VILLAGE: 'village' } },
+  })
+})
+
+const city = (comment: string, output = '../registry.json') => `${generator(output)}
+${comment}
+model City {
+  id   Int    @id
+  name String
+}
+`
+
+testPrisma(['sqlite'], 'the generator of Prisma 6 emits the same', async (database) => {
+  const project = await PrismaProject.create(database, city('/// @schemaVersion 1.2.0'), { version: 6 })
+  expect(await project.prisma('generate')).toMatchObject({ code: 0 })
+  const field = { isNullable: false, isList: false, fillsItself: false }
+  expect(JSON.parse(await readFile(join(project.folder, 'registry.json'), 'utf8'))).toEqual({
+    format: 1,
+    provider: 'sqlite',
+    models: {
+      City: {
+        table: 'City',
+        schema: null,
+        version: '1.2.0',
+        key: ['id'],
+        uniques: [],
+        fields: {
+          id: { ...field, column: 'id', type: 'Int' },
+          name: { ...field, column: 'name', type: 'String' },
+        },
+      },
+    },
+    enums: {},
+  })
+})
+
+testPrisma(['sqlite'], 'the generator says which model has no proper version, and writes nothing', async (database) => {
+  const project = await PrismaProject.create(database, city('/// @schemaVersion 2.0'))
+  const { code, stderr } = await project.prisma('generate')
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringContaining('VERSION_INVALID: model City has the version "2.0"'),
+  })
+  await expect(readFile(join(project.folder, 'registry.json'))).rejects.toThrow('ENOENT')
+})

@@ -1,0 +1,160 @@
+import type { DataSource, EntityManager } from 'typeorm'
+import { defineBackfill, sql } from '../../src/index.js'
+import type { CrashReport, crashTest, Writer } from '../../src/testing/index.js'
+import { defineAll } from '../crash/app/definitions.js'
+import { bySql } from './by-sql.js'
+import type { TestDatabase } from './test-database.js'
+
+/* Crash tests of the application in `test/crash/app`. */
+
+export const crashed = defineAll({ defineBackfill, sql })
+
+export type CrashedName = keyof typeof crashed
+
+export interface CrashCitiesOptions {
+  /** That of the compiled package. */
+  readonly crashTest: typeof crashTest
+  /** The application's config file. */
+  readonly config: string
+  readonly database: TestDatabase
+  readonly kills: number
+  readonly rows?: number
+  readonly seed?: number | undefined
+}
+
+/** Crashes one of the application's backfills among live writers. @throws AssertionError as `crashTest` does */
+export async function crashCities(which: CrashedName, options: CrashCitiesOptions): Promise<CrashReport> {
+  const { database, rows = 1_500, kills, seed, config } = options
+  const dataSource = await database.connect()
+  // SQLite has one writer at a time.
+  const streams = database.name === 'sqlite' ? 1 : 2
+  const shared = {
+    config,
+    kills,
+    env: { CRASH_DATA_SOURCE: JSON.stringify(database.dataSourceOptions()) },
+    ...(seed !== undefined && { seed }),
+    ...(database.name !== 'sqlite' && {
+      server: { ...database.server, env: (port: number) => ({ CRASH_PORT: `${port}` }) },
+    }),
+  }
+  if (which === 'citySlug') {
+    await createCity(dataSource, database)
+    return options.crashTest({
+      ...shared,
+      backfill: crashed.citySlug,
+      counter: 'touched',
+      prepare: () => refill(dataSource, 'city', rows),
+      writers: streamsOf(streams, rows, (manager, n, id) => writeCity(manager, n, id, rows)),
+    })
+  }
+  await createStop(dataSource)
+  return options.crashTest({
+    ...shared,
+    backfill: crashed.stopVisits,
+    counter: 'visits',
+    prepare: () => refill(dataSource, 'stop', rows),
+    writers: streamsOf(streams, rows, writeStop),
+  })
+
+  function streamsOf(
+    count: number,
+    most: number,
+    write: (manager: EntityManager, n: number, id: (salt: number) => number) => Promise<void>,
+  ): Writer[] {
+    return Array.from(
+      { length: count },
+      (_, stream): Writer =>
+        (n) =>
+          dataSource.transaction((manager) => write(manager, n, (salt) => ownId(n + salt, stream, count, most))),
+    )
+  }
+}
+
+/** Between two ids there is room for rows of the application. */
+const idStep = 4
+
+/** One of a stream's rows, of which no other stream writes any. */
+function ownId(n: number, stream: number, streams: number, rows: number): number {
+  const own = Math.imul(n, 0x9e3779b1) >>> 0
+  return idStep * (1 + streams * (own % Math.floor(rows / streams)) + stream)
+}
+
+async function createCity(dataSource: DataSource, { name }: TestDatabase): Promise<void> {
+  const text = bySql(name, { sqlite: 'text', postgres: 'text', mariadb: 'varchar(200)' })
+  await dataSource.query(
+    `create table city (id bigint not null primary key, name ${text} not null, slug ${text}, touched integer not null default 0, visits integer not null default 0)`,
+  )
+}
+
+async function createStop(dataSource: DataSource): Promise<void> {
+  await dataSource.query(
+    'create table stop (id bigint not null primary key, name varchar(20) not null, visits integer not null default 0)',
+  )
+}
+
+async function refill(dataSource: DataSource, table: string, rows: number): Promise<void> {
+  await dataSource.query(`delete from ${table}`)
+  for (let first = 1; first <= rows; first += 500) {
+    const ids = Array.from({ length: Math.min(500, rows - first + 1) }, (_, i) => idStep * (first + i))
+    await dataSource.query(
+      `insert into ${table} (id, name) values ${ids.map((id) => `(${id}, 'Place ${id}')`).join(', ')}`,
+    )
+  }
+}
+
+async function writeStop(manager: EntityManager, n: number, id: (salt: number) => number): Promise<void> {
+  const where = `where id = ${id(0)}`
+  if (n % 10 === 0) await manager.query(`delete from stop ${where}`)
+  else if (n % 2 === 0) await manager.query(`update stop set name = 'New ${n}' ${where}`)
+  else await manager.query(`update stop set visits = visits + 1000 ${where}`)
+}
+
+/** Writes of code that knows both columns, and some of code that does not: rows it inserts wait for the backfill. */
+async function writeCity(
+  manager: EntityManager,
+  n: number,
+  idAt: (salt: number) => number,
+  rows: number,
+): Promise<void> {
+  const [id, other] = [idAt(0), idAt(rows)]
+  const rename = (row: number, name: string) =>
+    manager.query(
+      `update city set slug = case when slug is null then null else 'slug of ${name}' end, name = '${name}' where id = ${row}`,
+    )
+  const insert = async (row: number, name: string) => {
+    await manager.query(`delete from city where id = ${row}`)
+    await manager.query(`insert into city (id, name) values (${row}, '${name}')`)
+  }
+  switch (n % 10) {
+    case 0:
+    case 1:
+      await rename(id, `New ${n}`)
+      break
+    case 2:
+      // As if it had been migrated: the counter says so too.
+      await manager.query(`update city set slug = 'own ${n}', touched = 500 where id = ${id}`)
+      break
+    case 3:
+    case 4:
+      await manager.query(`update city set visits = visits + 1 where id = ${id}`)
+      break
+    case 5:
+      await manager.query(`update city set touched = touched + 1000 where id = ${id}`)
+      break
+    case 6:
+      // Two rows in one transaction, in no order that anybody else keeps to.
+      await manager.query(`update city set visits = visits + 1 where id = ${id}`)
+      await rename(other, `Two ${n}`)
+      break
+    case 7:
+      await manager.query(`delete from city where id = ${id}`)
+      break
+    case 8:
+      // Another row under the same key.
+      await insert(id, `Again ${n}`)
+      break
+    default:
+      // Ahead of the cursors or behind them.
+      await insert(id + 1 + (n % 3), `Old code ${n}`)
+  }
+}

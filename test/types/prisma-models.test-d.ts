@@ -1,0 +1,114 @@
+import { type PrismaRegistry, prismaModels, rowshift } from '../../src/adapters/prisma/index.js'
+import { type ChangesOf, defineBackfill, type RowOf } from '../../src/backfill/definition/define-backfill.js'
+import type { Equal, Expect } from './expect.js'
+import type { PrismaClient as Client6, Prisma as Prisma6 } from './generated/prisma-6/client/index.js'
+import type { PrismaClient as Client7, Prisma as Prisma7 } from './generated/prisma-7/client/client.js'
+
+const seven = prismaModels<Client7>()
+const six = prismaModels<Client6>()
+
+export const citySlug7 = defineBackfill({
+  name: 'city.slug',
+  table: seven.city,
+  select: { name: true, countryId: true, founded: true, people: true },
+  write: { slug: true, kind: true },
+  where: { slug: null, kind: ['TOWN'] },
+  transform: (row) => ({ slug: row.name.toLowerCase(), kind: 'VILLAGE' }),
+})
+
+export const citySlug6 = defineBackfill({
+  name: 'city.slug',
+  table: six.city,
+  select: { name: true, countryId: true, founded: true, people: true },
+  write: { slug: true, kind: true },
+  where: { slug: null, kind: ['TOWN'] },
+  transform: (row) => ({ slug: row.name.toLowerCase(), kind: 'VILLAGE' }),
+})
+
+interface Row {
+  name: string
+  countryId: number
+  founded: Date
+  people: bigint
+}
+
+interface Changes {
+  slug: string | null
+  kind: 'TOWN' | 'VILLAGE'
+}
+
+export type Tokens = [
+  Expect<Equal<keyof typeof seven, 'city' | 'country'>>,
+  Expect<Equal<keyof typeof six, 'city' | 'country'>>,
+  Expect<Equal<RowOf<typeof citySlug7>, Row>>,
+  Expect<Equal<RowOf<typeof citySlug6>, Row>>,
+  Expect<Equal<ChangesOf<typeof citySlug7>, Changes>>,
+  Expect<Equal<ChangesOf<typeof citySlug6>, Changes>>,
+]
+
+/** What only the client has a type for comes as the client has it. */
+export const typed = defineBackfill({
+  name: 'city.area',
+  table: seven.city,
+  select: { location: true, area: true },
+  write: { name: true },
+  where: { name: '' },
+  transform: (row) => {
+    type _Given = [
+      Expect<Equal<typeof row.location, Prisma7.JsonValue>>,
+      Expect<Equal<typeof row.area, Prisma7.Decimal>>,
+    ]
+    return { name: row.area.toFixed(2) }
+  },
+})
+
+export const typed6 = defineBackfill({
+  name: 'city.area',
+  table: six.city,
+  select: { location: true },
+  write: { name: true },
+  where: { name: '' },
+  transform: (row) => {
+    type _Given = Expect<Equal<typeof row.location, Prisma6.JsonValue>>
+    return { name: String(row.location) }
+  },
+})
+
+export const relation = defineBackfill({
+  name: 'relation',
+  table: seven.city,
+  // @ts-expect-error a relation is no column
+  select: { country: true },
+  write: { slug: true },
+  where: { slug: null },
+  transform: () => ({ slug: '' }),
+})
+
+// @ts-expect-error the client has no such model
+void seven.town
+
+declare const client7: Client7
+declare const client6: Client6
+declare const registry: PrismaRegistry
+
+/** Rows of an extended client's models, by the types of each client. */
+export async function bulkUpdates() {
+  const seven = client7.$extends(rowshift({ registry }))
+  const six = client6.$extends(rowshift({ registry }))
+  await seven.$backfill(citySlug7)
+  await six.$backfill(citySlug6)
+  await seven.city.bulkUpdate([
+    { id: 1, slug: 'oslo' },
+    { id: 2, slug: null, people: 7n },
+  ])
+  await six.city.bulkUpdate([{ id: 1, slug: 'oslo' }], { missing: 'skip' })
+  await seven.country.bulkUpdate([{ name: 'Norge', id: 47 }], { key: ['name'] })
+  // @ts-expect-error no such field
+  await seven.city.bulkUpdate([{ id: 1, slugg: 'oslo' }])
+  // @ts-expect-error a text is no number
+  await six.city.bulkUpdate([{ id: '1', slug: 'oslo' }])
+  // @ts-expect-error a relation is no column
+  await seven.country.bulkUpdate([{ id: 1, cities: [] }])
+  // @ts-expect-error no such field
+  await seven.country.bulkUpdate([{ id: 1, name: 'x' }], { key: ['title'] })
+}
