@@ -1,5 +1,4 @@
 export type { Database, DatabaseSource } from './adapters/database.js'
-export type { AssertionOutcome } from './backfill/assertions.js'
 export type {
   After,
   AssertionContext,
@@ -46,7 +45,8 @@ export {
 } from './backfill/definition/define-backfill.js'
 export { toBeWritten } from './backfill/definition/to-be-written.js'
 export type { Progress } from './backfill/progress.js'
-export type { Recomputed, Verification } from './backfill/verify.js'
+export type { AssertionOutcome } from './backfill/verify/assertions.js'
+export type { Recomputed, Verification } from './backfill/verify/verify.js'
 export { type Config, type DataSourceConfig, type DataSourcesConfig, defineConfig } from './config.js'
 export { type Sql, sql } from './dialects/sql.js'
 export type { ErrorCode } from './errors/codes.js'

@@ -4,10 +4,10 @@ import type { Script } from '../dialects/script.js'
 import { type ColumnInfo, type TableInfo, tableText } from '../dialects/table.js'
 import type { ErrorCode } from '../errors/codes.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
-import { enclosedConnections, ownConnections } from './connections.js'
-import { batchLimits } from './limits.js'
-import { withFaultsMended } from './mend.js'
-import { type Decision, keep, ownTransactions, reading, savepoints } from './transaction.js'
+import { enclosedConnections, ownConnections } from './connection/connections.js'
+import { batchLimits } from './connection/limits.js'
+import { withFaultsMended } from './connection/mend.js'
+import { type Decision, keep, ownTransactions, reading, savepoints } from './connection/transaction.js'
 
 /** Different values for different rows, each found by its key. */
 export interface BulkUpdate {

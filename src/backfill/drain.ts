@@ -1,12 +1,12 @@
 import type { Script } from '../dialects/script.js'
 import type { NewFailure, Note } from '../dialects/state-statements.js'
-import type { BatchOutcome } from './bulk-writer.js'
-import { newBatchId } from './checkpoint.js'
-import { commit } from './commit-batch.js'
-import { settleConflicts } from './conflicts.js'
-import { withFaultsMended } from './mend.js'
+import type { BatchOutcome } from './batch/bulk-writer.js'
+import { newBatchId } from './batch/checkpoint.js'
+import { commit } from './batch/commit-batch.js'
+import { settleConflicts } from './batch/conflicts.js'
+import { withFaultsMended } from './connection/mend.js'
+import { type Decision, keep, reading, undo } from './connection/transaction.js'
 import { nameOf, type ShardContext } from './shard-context.js'
-import { type Decision, keep, reading, undo } from './transaction.js'
 
 /** Notes taken up in one batch: as many as conflicts are settled in one. */
 const notesPerBatch = 500

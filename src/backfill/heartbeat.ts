@@ -1,6 +1,6 @@
 import type { Session } from '../adapters/database.js'
-import type { ShardHold } from './checkpoint.js'
-import type { Connections } from './connections.js'
+import type { ShardHold } from './batch/checkpoint.js'
+import type { Connections } from './connection/connections.js'
 
 /** Beats a lease survives: two may be lost. */
 const beatsPerLease = 3

@@ -13,7 +13,7 @@ import { definitionFingerprint, transformFingerprint } from './definition/defini
 import { undoSuffix } from './definition/reverse-of.js'
 import { parseTableName } from './definition/table-name.js'
 import { requireParts } from './definition/to-be-written.js'
-import { type Validator, validatorOf } from './validate.js'
+import { type Validator, validatorOf } from './transform/validate.js'
 
 /** A column of a definition, tied to the table: how its values come and go. */
 export interface BoundColumn {

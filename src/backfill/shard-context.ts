@@ -1,12 +1,12 @@
 import type { Dialect, Key } from '../dialects/dialect.js'
 import type { ShardRow, StateNames } from '../dialects/state-statements.js'
-import type { ShardHold } from './checkpoint.js'
-import type { Connections } from './connections.js'
-import type { FailureLimit } from './failure-limit.js'
+import type { ShardHold } from './batch/checkpoint.js'
+import type { FailureLimit } from './batch/failure-limit.js'
+import type { Connections } from './connection/connections.js'
+import type { Scope } from './connection/transaction.js'
 import type { Pace } from './pacing.js'
 import type { PreparedBackfill } from './prepare-backfill.js'
-import type { WrittenSample } from './recompute.js'
-import type { Scope } from './transaction.js'
+import type { WrittenSample } from './verify/recompute.js'
 
 /** Everything one worker needs to take one shard from its cursor to its end. */
 export interface ShardContext {

@@ -1,7 +1,7 @@
 import { shareDone } from '../backfill/progress.js'
 import type { ShardRow } from '../dialects/state-statements.js'
-import { shareOfRange } from '../runs/middle-key.js'
 import { progressOf, type RunReport } from '../runs/read-status.js'
+import { shareOfRange } from '../runs/shards/middle-key.js'
 
 /** A key range of a run as `rowshift status` tells it. */
 export interface ShardEntry {

@@ -1,4 +1,4 @@
-import type { VersionReport } from '../runs/version-status.js'
+import type { VersionReport } from '../runs/versions/version-status.js'
 import { columns } from './format.js'
 
 /** A table's versions as `rowshift status --json` tells them. */

@@ -1,6 +1,6 @@
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel'
 import type { Database, Session } from '../adapters/database.js'
-import { databaseError } from '../backfill/retry.js'
+import { databaseError } from '../backfill/connection/retry.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 
 /** A statement that lasts longer is better given up: others wait for it. */

@@ -1,45 +1,37 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Database, Session } from '../adapters/database.js'
-import type { Connections } from '../backfill/connections.js'
-import type { FailureLimit } from '../backfill/failure-limit.js'
+import type { Session } from '../adapters/database.js'
+import type { FailureLimit } from '../backfill/batch/failure-limit.js'
+import { type Decision, kept, reading } from '../backfill/connection/transaction.js'
 import { startHeartbeat } from '../backfill/heartbeat.js'
-import { withFaultsMended } from '../backfill/mend.js'
 import { Pace } from '../backfill/pacing.js'
+import { countMatching } from '../backfill/pages/walk-keys.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
-import { WrittenSample } from '../backfill/recompute.js'
 import { runShard, type ShardOutcome } from '../backfill/run-backfill.js'
 import type { Admission } from '../backfill/shard-context.js'
-import { type Decision, keep, kept, reading, type Scope, undo } from '../backfill/transaction.js'
-import { KeySample, type Verification, verifyTable } from '../backfill/verify.js'
-import { countMatching } from '../backfill/walk-keys.js'
+import { WrittenSample } from '../backfill/verify/recompute.js'
+import { KeySample, type Verification, verifyTable } from '../backfill/verify/verify.js'
 import type { Script } from '../dialects/script.js'
-import type { Counters, RunRow, ShardRow } from '../dialects/state-statements.js'
-import type { ErrorCode } from '../errors/codes.js'
-import { RowshiftError } from '../errors/rowshift-error.js'
-import { type Claim, type Claimed, claimShard, workerName } from './claim.js'
-import { drainRun } from './drain-run.js'
+import type { RunRow } from '../dialects/state-statements.js'
 import { concludeRun, endPass } from './finish-run.js'
-import { requireFollowed } from './follow.js'
-import { moveRun } from './move-run.js'
+import { drainRun } from './follow/drain-run.js'
+import { requireFollowed } from './follow/follow.js'
+import { failRun, leave, postpone, stopWith } from './leave-run.js'
+import { resultOf } from './read-result.js'
+import { inRetry, inTransaction, primaryOf, type RunAtWork, shardsOf } from './run-books.js'
 import { RunProgress } from './run-progress.js'
-import type { RunCounts, RunResult } from './run-result.js'
-import { isClaimable, type RunStatus } from './run-status.js'
+import type { RunResult } from './run-result.js'
+import type { RunStatus } from './run-status.js'
 import { requireSameCode } from './same-code.js'
-import { findCut, stealShard } from './steal.js'
+import { type Claim, type Claimed, claimShard, workerName } from './shards/claim.js'
+import { findCut, stealShard } from './shards/steal.js'
 import { defaultTargetMs } from './throttle/pace-options.js'
-import type { Primary } from './throttle/throttle.js'
 import type { Throttles, Waiting } from './throttle/throttles.js'
 
 /** How often a worker without a shard looks whether one has become free. */
 const busyPollMs = 200
 
-export interface ExecuteOptions {
-  readonly database: Database
-  readonly prepared: PreparedBackfill
-  readonly connections: Connections
-  readonly scope: Scope
-  readonly run: RunRow
+export interface ExecuteOptions extends RunAtWork {
   /** Statuses beyond the claimable ones that the caller may start from: `failed`, when asked for by name. */
   readonly from: readonly RunStatus[]
   /** Whether code that has changed since the run was last worked on may go on with it. */
@@ -56,8 +48,6 @@ export interface ExecuteOptions {
   readonly onWait?: ((waiting: Waiting | undefined) => void) | undefined
   /** Aborted: finish the batch in hand, leave the run resumable. */
   readonly stop: AbortSignal
-  /** Aborted: give up the batch in hand too. */
-  readonly abort: AbortSignal
   /** A shard was free because its holder, named, let the lease run out. */
   readonly onTakeOver?: ((worker: string) => void) | undefined
   readonly onProgress: (progress: Progress) => void
@@ -252,41 +242,6 @@ async function work(
   }
 }
 
-/** A run that met an error is left resumable if no row is to blame, and failed if one is. */
-async function stopWith(options: ExecuteOptions, claim: Claimed, error: unknown): Promise<void> {
-  const code: ErrorCode = error instanceof RowshiftError ? error.code : 'DATABASE_ERROR'
-  const isRowsFault = code === 'ROW_REFUSED' || code === 'WHERE_STILL_TRUE' || code === 'UNIQUE_EXHAUSTED'
-  const why = { code, reason: error instanceof Error ? error.message : String(error) }
-  const end = () => (isRowsFault ? fail(options, why) : interrupt(options, claim, why))
-  // The database may be out of reach; then the lease runs out and the run is resumable all the same.
-  await inTransaction(options, () => options.scope.wrap(end())).catch(() => undefined)
-}
-
-/** Gives the shard back and says how the run stands. */
-async function leave(options: ExecuteOptions, claim?: Claimed): Promise<RunResult> {
-  await inTransaction(options, () => options.scope.wrap(interrupt(options, claim)))
-  return resultOf(options)
-}
-
-async function failRun(options: ExecuteOptions, code: ErrorCode, reason: string): Promise<RunResult> {
-  await inTransaction(options, () => options.scope.wrap(fail(options, { code, reason })))
-  return resultOf(options)
-}
-
-interface Reason {
-  readonly code: ErrorCode
-  readonly reason: string
-}
-
-/** The primary as throttles ask it. */
-function primaryOf(options: ExecuteOptions): Primary {
-  const { database, scope } = options
-  return {
-    ask: (script) => inTransaction(options, () => reading(database.dialect, scope, script)),
-    change: (script) => inTransaction(options, () => scope.wrap(kept(script))),
-  }
-}
-
 const unlimited: Admission = { admit: async () => true, refund: () => undefined, mostRows: Number.POSITIVE_INFINITY }
 
 function admissionOf(options: ExecuteOptions): Admission {
@@ -300,49 +255,6 @@ function admissionOf(options: ExecuteOptions): Admission {
       return throttles.mostRows
     },
   }
-}
-
-/** Says in the run's row why it waits and until when; `over` = there is nothing to wait for any more. */
-function* postpone(
-  { database, run: { id } }: ExecuteOptions,
-  waiting: Waiting,
-  from: readonly RunStatus[],
-): Script<Decision<'waiting' | 'over'>> {
-  const { dialect, stateNames } = database
-  const run = yield* dialect.state.lockRun(stateNames, id)
-  const status = run?.status as RunStatus | undefined
-  if (!run || !status || !(isClaimable(status) || from.includes(status))) return undo('over')
-  // Others may have other throttles, and be at work.
-  if (status === 'running' && isWorkedOn(yield* dialect.state.shards(stateNames, id))) return undo('waiting')
-  yield* moveRun(database, run, 'postponed', {
-    code: 'THROTTLED',
-    reason: waiting.reason,
-    postponedMs: waiting.forMs,
-  })
-  return keep('waiting')
-}
-
-const isWorkedOn = (shards: readonly ShardRow[]): boolean =>
-  shards.some((shard) => shard.status === 'open' && shard.claim !== undefined && shard.isLeased)
-
-/** Gives the shard back. A run that others go on with is not interrupted. */
-function* interrupt({ database, run: { id } }: ExecuteOptions, claim?: Claimed, why?: Reason) {
-  const { dialect, stateNames } = database
-  const run = yield* dialect.state.lockRun(stateNames, id)
-  if (claim) yield* claim.hold.release()
-  const shards = yield* dialect.state.shards(stateNames, id)
-  // Nobody may be left to look again at a run that is postponed; who is will say so when it looks.
-  const isLeft = run?.status === 'postponed' || (run?.status === 'running' && !isWorkedOn(shards))
-  if (run && isLeft) yield* moveRun(database, run, 'interrupted', why)
-  return keep(undefined)
-}
-
-function* fail({ database, run: { id } }: ExecuteOptions, why: Reason) {
-  const { dialect, stateNames } = database
-  const run = yield* dialect.state.lockRun(stateNames, id)
-  yield dialect.state.dropClaims(stateNames, id)
-  if (run?.status === 'running') yield* moveRun(database, run, 'failed', why)
-  return keep(undefined)
 }
 
 async function verifyRun(
@@ -374,69 +286,4 @@ async function sampleOfAll(options: ExecuteOptions, session: Session, met: MetKe
     },
   })
   return sample
-}
-
-function shardsOf({ database, run }: ExecuteOptions): Script<readonly ShardRow[]> {
-  return database.dialect.state.shards(database.stateNames, run.id)
-}
-
-function inTransaction<T>(options: ExecuteOptions, script: () => Script<T>): Promise<T> {
-  return inRetry(options, (session) => session.run(script()))
-}
-
-/** The run's own bookkeeping: safe to do twice, because every step of it checks where the run stands. */
-function inRetry<T>(options: ExecuteOptions, task: (session: Session) => Promise<T>): Promise<T> {
-  const { database, scope, connections, abort, prepared } = options
-  const doing = `keeping the books of backfill "${prepared.definition.name}"`
-  return withFaultsMended({ dialect: database.dialect, scope, connections, abort }, { doing }, task)
-}
-
-/** The run as its tables have it. */
-async function resultOf(options: ExecuteOptions): Promise<RunResult> {
-  const { database, prepared, scope } = options
-  const { dialect, stateNames } = database
-  const read = function* () {
-    const run = yield* dialect.state.lockRun(stateNames, options.run.id)
-    const shards = yield* dialect.state.shards(stateNames, options.run.id)
-    const failures = yield* dialect.state.countFailures(stateNames, options.run.id)
-    return { run, shards, failures }
-  }
-  const { run, shards, failures } = await inRetry(options, (session) => session.run(reading(dialect, scope, read())))
-  if (!run)
-    throw new RowshiftError('RUN_NOT_FOUND', {
-      message: `run ${options.run.id} of "${prepared.definition.name}" is gone.`,
-    })
-  const sum = (name: keyof Counters) => shards.reduce((total, shard) => total + shard.counters[name], 0)
-  const counts: RunCounts = {
-    scanned: sum('scanned'),
-    written: sum('written'),
-    unchanged: sum('unchanged'),
-    left: sum('passLeft'),
-    skipped: sum('skipped'),
-    conflicts: sum('conflicts'),
-    failures: failures.failed,
-  }
-  const outcome = { backfill: run.name, runId: run.id, counts }
-  switch (run.status as RunStatus) {
-    case 'completed':
-    case 'undone':
-      return {
-        ...outcome,
-        status: 'completed',
-        coverage: prepared.follow ? 'followed' : prepared.plan.endsWithWrite ? 'every-match' : 'keys-once',
-        verification: JSON.parse(run.verification ?? 'null') as Verification,
-      }
-    case 'failed':
-      return { ...outcome, status: 'failed', code: run.reasonCode as ErrorCode, reason: run.reason ?? '' }
-    case 'paused':
-      return {
-        ...outcome,
-        status: 'unfinished',
-        reason: run.reasonCode === 'WRITERS_STILL_OLD' ? 'writers-still-old' : 'paused',
-      }
-    case 'cancelled':
-      return { ...outcome, status: 'unfinished', reason: 'cancelled' }
-    default:
-      return { ...outcome, status: 'unfinished', reason: 'interrupted' }
-  }
 }

@@ -1,14 +1,14 @@
 import type { Database, Session } from '../adapters/database.js'
-import { batchLimits } from '../backfill/limits.js'
+import { batchLimits } from '../backfill/connection/limits.js'
+import { reading, type Scope } from '../backfill/connection/transaction.js'
+import { countMatching } from '../backfill/pages/walk-keys.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import { shareDone } from '../backfill/progress.js'
-import { reading, type Scope } from '../backfill/transaction.js'
-import type { Verification } from '../backfill/verify.js'
-import { countMatching } from '../backfill/walk-keys.js'
+import type { Verification } from '../backfill/verify/verify.js'
 import type { RunRow, ShardRow } from '../dialects/state-statements.js'
 import { tableText } from '../dialects/table.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
-import { fakedCode } from './fake-run.js'
+import { fakedCode } from './control/fake-run.js'
 
 /**
  * Checks that the latest run is completed and verified, and again itself that no row matches: rows may have come since. In a

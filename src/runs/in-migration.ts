@@ -1,25 +1,30 @@
 import type { Database, Session } from '../adapters/database.js'
-import { borrowedConnections, type Connections, enclosedConnections, ownConnections } from '../backfill/connections.js'
+import { limitInMigration } from '../backfill/batch/failure-limit.js'
+import {
+  borrowedConnections,
+  type Connections,
+  enclosedConnections,
+  ownConnections,
+} from '../backfill/connection/connections.js'
+import { batchLimits, firstConnectionMs } from '../backfill/connection/limits.js'
+import { type Workplace, withFaultsMended } from '../backfill/connection/mend.js'
+import { databaseError } from '../backfill/connection/retry.js'
+import { ownTransactions, reading, type Scope, savepoints } from '../backfill/connection/transaction.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import { undoSuffix } from '../backfill/definition/reverse-of.js'
-import { limitInMigration } from '../backfill/failure-limit.js'
-import { batchLimits, firstConnectionMs } from '../backfill/limits.js'
-import { type Workplace, withFaultsMended } from '../backfill/mend.js'
 import { type PreparedBackfill, prepareBackfill } from '../backfill/prepare-backfill.js'
-import { databaseError } from '../backfill/retry.js'
-import { ownTransactions, reading, type Scope, savepoints } from '../backfill/transaction.js'
 import type { Dialect } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
+import { retryFailedRows } from './control/run-control.js'
 import { executeRun } from './execute-run.js'
 import { completeEmpty } from './finish-run.js'
-import { requireFollowedGate } from './followed-gate.js'
+import { requireFollowedGate } from './follow/followed-gate.js'
 import { requireOpenGate } from './gate.js'
 import { openState, requireVersion } from './open-state.js'
-import { retryFailedRows } from './run-control.js'
 import type { RunResult } from './run-result.js'
 import { type StartedRun, startRun } from './start-run.js'
-import { chooseUndo, endFollowForUndo, markUndone, prepareUndo, stopForUndo } from './undo.js'
+import { chooseUndo, endFollowForUndo, markUndone, prepareUndo, stopForUndo } from './undo/undo.js'
 
 /*
  * What migrations call. Inside an ORM's migration anything but success throws, or the ORM would record it as done.

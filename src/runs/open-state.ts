@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database, Session } from '../adapters/database.js'
-import { keep, type Scope, undo } from '../backfill/transaction.js'
+import { keep, type Scope, undo } from '../backfill/connection/transaction.js'
 import { stateVersion } from '../dialects/state-statements.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 

@@ -1,10 +1,10 @@
 import type { Database } from '../adapters/database.js'
+import { reading } from '../backfill/connection/transaction.js'
 import type { Progress } from '../backfill/progress.js'
-import { reading } from '../backfill/transaction.js'
 import type { Script } from '../dialects/script.js'
 import type { Counters, FailureCount, FailureRow, RunRow, ShardRow } from '../dialects/state-statements.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
-import { withSession } from './run-control.js'
+import { withSession } from './control/run-control.js'
 
 /** A run as `rowshift status` shows it. */
 export interface RunReport {

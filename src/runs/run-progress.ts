@@ -1,7 +1,7 @@
 import type { Progress } from '../backfill/progress.js'
 import type { BatchReport } from '../backfill/shard-context.js'
 import type { Counters, ShardRow } from '../dialects/state-statements.js'
-import type { Claimed } from './claim.js'
+import type { Claimed } from './shards/claim.js'
 
 /** How far a run is: the shard in hand as it goes on, those of others as they were seen last. */
 export class RunProgress {

@@ -1,4 +1,4 @@
-import type { Verification } from '../backfill/verify.js'
+import type { Verification } from '../backfill/verify/verify.js'
 import type { ErrorCode } from '../errors/codes.js'
 
 /** True counts of a run, over all its passes and workers. */

@@ -1,16 +1,16 @@
 import type { Database, Session } from '../adapters/database.js'
-import { askAssertions, describeUnheld, prepareAssertions } from '../backfill/assertions.js'
-import { readKey, writeKey } from '../backfill/cursor.js'
-import { readLastKey } from '../backfill/keyset-reader.js'
-import { leaseMs } from '../backfill/limits.js'
-import { requireRangePages } from '../backfill/page-range.js'
+import { leaseMs } from '../backfill/connection/limits.js'
+import { keep, reading, readModeIn, type Scope } from '../backfill/connection/transaction.js'
+import { readKey, writeKey } from '../backfill/pages/cursor.js'
+import { readLastKey } from '../backfill/pages/keyset-reader.js'
+import { requireRangePages } from '../backfill/pages/page-range.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
-import { keep, reading, readModeIn, type Scope } from '../backfill/transaction.js'
+import { askAssertions, describeUnheld, prepareAssertions } from '../backfill/verify/assertions.js'
 import type { Script } from '../dialects/script.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { tableText } from '../dialects/table.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
-import { installFollow, installFollowBeside } from './follow.js'
+import { installFollow, installFollowBeside } from './follow/follow.js'
 
 /** The active run of a definition, and whether this call made it. */
 export interface StartedRun {

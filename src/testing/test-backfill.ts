@@ -2,7 +2,7 @@ import { AssertionError } from 'node:assert'
 import { inspect, isDeepStrictEqual } from 'node:util'
 import type { Backfill, ChangesOf, RowOf } from '../backfill/definition/define-backfill.js'
 import { definitionOf, type TransformWork } from '../backfill/definition/definition.js'
-import { type Validator, validatorOf } from '../backfill/validate.js'
+import { type Validator, validatorOf } from '../backfill/transform/validate.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 
 /** A row, and what a definition's `transform` makes of it. */

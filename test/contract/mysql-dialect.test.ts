@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { batchLimits } from '../../src/backfill/limits.js'
+import { batchLimits } from '../../src/backfill/connection/limits.js'
 import type { TransactionLimits } from '../../src/dialects/dialect.js'
 import { mysql } from '../../src/dialects/mysql/index.js'
 import type { Cell, Script } from '../../src/dialects/script.js'

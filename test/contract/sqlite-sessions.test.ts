@@ -10,7 +10,7 @@ import {
   openSharedSqliteSession,
   openSqliteSession,
 } from '../../src/adapters/typeorm/sqlite-session.js'
-import { batchLimits } from '../../src/backfill/limits.js'
+import { batchLimits } from '../../src/backfill/connection/limits.js'
 import type { Script } from '../../src/dialects/script.js'
 import { sqlite } from '../../src/dialects/sqlite/index.js'
 import { codeOf, errorOf, rowsOf, type SqliteDriverName, type SqliteTest, testSqlite } from './sqlite-sessions.js'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
-import { undoInForeground } from '../../src/runs/undo-in-foreground.js'
+import { undoInForeground } from '../../src/runs/undo/undo-in-foreground.js'
 import { portTo, runBackfill } from '../support/backfills.js'
 import { runChild } from '../support/child.js'
 import { countWhere, createCities } from '../support/city-table.js'

@@ -1,7 +1,7 @@
 import type { QueryRunner } from 'typeorm'
 import { expect, onTestFinished } from 'vitest'
 import { defineBackfill } from '../../src/index.js'
-import { controlRun } from '../../src/runs/run-control.js'
+import { controlRun } from '../../src/runs/control/run-control.js'
 import { portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countedSlug, createCountedCities, readCounted } from '../support/counted-cities.js'

@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from 'vitest'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { defineBackfill } from '../../src/index.js'
-import { undoInForeground } from '../../src/runs/undo-in-foreground.js'
+import { undoInForeground } from '../../src/runs/undo/undo-in-foreground.js'
 import { portTo, runBackfill } from '../support/backfills.js'
 import { TestDatabase, testOn } from '../support/databases.js'
 import type { StatementHooks } from '../support/observed-database.js'

@@ -28,8 +28,8 @@ import {
   withSchemaVersion,
 } from '../../src/adapters/typeorm/index.js'
 import { defineBackfill, SchemaVersion } from '../../src/index.js'
-import { readRecordedVersions } from '../../src/runs/recorded-versions.js'
-import { readVersions } from '../../src/runs/version-status.js'
+import { readRecordedVersions } from '../../src/runs/versions/recorded-versions.js'
+import { readVersions } from '../../src/runs/versions/version-status.js'
 import { codeOf, portTo, withQueryRunner } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'

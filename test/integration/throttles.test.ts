@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm'
 import { expect } from 'vitest'
 import { createWorker, type WorkerEvent } from '../../src/index.js'
-import { controlRun } from '../../src/runs/run-control.js'
+import { controlRun } from '../../src/runs/control/run-control.js'
 import type { PaceOptions } from '../../src/runs/throttle/pace-options.js'
 import { portTo, runBackfill } from '../support/backfills.js'
 import { countWhere } from '../support/city-table.js'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { cutPage, type TransformedPage } from '../../src/backfill/cut-page.js'
+import { cutPage, type TransformedPage } from '../../src/backfill/pages/cut-page.js'
 import type { BoundColumn } from '../../src/backfill/prepare-backfill.js'
-import type { RowFailure, UpdateSet } from '../../src/backfill/transform.js'
+import type { RowFailure, UpdateSet } from '../../src/backfill/transform/transform.js'
 
 /*
  * Nine keys in the order of a database that ignores case, of which: c does not match, A and E are left, b, D and g have both columns

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Rate, shareDone } from '../../src/backfill/progress.js'
-import { KeySample } from '../../src/backfill/verify.js'
+import { KeySample } from '../../src/backfill/verify/verify.js'
 
 test('the share done is a number from 0 to below 1, whatever the estimate', () => {
   fc.assert(

@@ -7,8 +7,8 @@ import {
   scheduleInMigration,
   undoInMigration,
 } from '../../runs/in-migration.js'
-import { recordVersionInMigration } from '../../runs/recorded-versions.js'
 import type { RunResult } from '../../runs/run-result.js'
+import { recordVersionInMigration } from '../../runs/versions/recorded-versions.js'
 import { requireVersion, type SemVer } from '../../schema-version/semver.js'
 import type { Database, Session } from '../database.js'
 import { whileAwaited } from './awaited.js'

@@ -1,6 +1,6 @@
 import { isSql } from '../../dialects/sql.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
-import type { FailureLimit } from '../failure-limit.js'
+import type { FailureLimit } from '../batch/failure-limit.js'
 import { checkFunction, checkInteger, isRecord } from './check-values.js'
 import { checkSqlVerify, checkVerify } from './check-verify.js'
 import { checkWhere, copyOf, type Declarations, scalarProblem } from './check-where.js'

@@ -1,6 +1,6 @@
 import type { Sql } from '../../dialects/sql.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
-import type { FailureLimit } from '../failure-limit.js'
+import type { FailureLimit } from '../batch/failure-limit.js'
 import type { AssertionContext, RowContext, Scalar, WhereRecord } from './backfill-options.js'
 import type { ParsedColumn } from './columns.js'
 import type { Backfill } from './define-backfill.js'

@@ -1,4 +1,4 @@
-import { type ControlAction, controlRun } from '../../runs/run-control.js'
+import { type ControlAction, controlRun } from '../../runs/control/run-control.js'
 import type { CommandSpec } from '../command.js'
 import { asRowshiftError } from '../describe-error.js'
 import { exitCodes } from '../exit-codes.js'

@@ -11,7 +11,7 @@ import { defaultBackfillsFolder, type Generated, generate as generateFiles } fro
 import { readProjectStyle } from '../../generate/project-style.js'
 import type { VersionHistory } from '../../generate/table-plan.js'
 import { readStatus } from '../../runs/read-status.js'
-import { readRecordedVersions } from '../../runs/recorded-versions.js'
+import { readRecordedVersions } from '../../runs/versions/recorded-versions.js'
 import { columnsOf } from '../../schema-version/shape.js'
 import { historyOf } from '../../schema-version/version-history.js'
 import { askRenames } from '../ask-rename.js'

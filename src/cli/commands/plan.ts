@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { type PlannedColumn, type PlanReport, planRun } from '../../runs/plan-run.js'
+import { type PlannedColumn, type PlanReport, planRun } from '../../runs/plan/plan-run.js'
 import type { CommandSpec } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { bytes, columns, count, counted, duration, key, rate } from '../format.js'

@@ -1,7 +1,7 @@
 import type { Database } from '../../adapters/database.js'
 import type { BackfillDefinition } from '../../backfill/definition/definition.js'
+import { type ReplayReport, replayFailures } from '../../runs/control/replay.js'
 import { readStatus } from '../../runs/read-status.js'
-import { type ReplayReport, replayFailures } from '../../runs/replay.js'
 import type { CommandSpec } from '../command.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { count, counted } from '../format.js'

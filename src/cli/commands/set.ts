@@ -1,6 +1,6 @@
 import { didYouMean } from '../../backfill/definition/nearest.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
-import { type PaceChange, setPace } from '../../runs/set-pace.js'
+import { type PaceChange, setPace } from '../../runs/control/set-pace.js'
 import type { CommandSpec } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { loadConfig, withDatabase } from '../load-config.js'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../../adapters/database.js'
 import { type RunReport, readStatus } from '../../runs/read-status.js'
-import { readVersions } from '../../runs/version-status.js'
+import { readVersions } from '../../runs/versions/version-status.js'
 import type { CommandSpec } from '../command.js'
 import { clock, columns, count, counted, duration, percent, rate } from '../format.js'
 import { isUndo } from '../go-on.js'

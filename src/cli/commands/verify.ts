@@ -1,4 +1,4 @@
-import { describeVerification, type Verification } from '../../backfill/verify.js'
+import { describeVerification, type Verification } from '../../backfill/verify/verify.js'
 import { type StoredVerification, verifyNow } from '../../runs/verify-run.js'
 import type { CommandSpec } from '../command.js'
 import { exitCodes } from '../exit-codes.js'

@@ -1,0 +1,220 @@
+import type { Dialect, Key, UpdateOutcome, UpdateRow } from '../../dialects/dialect.js'
+import type { Script } from '../../dialects/script.js'
+import type { NewFailure, StateNames } from '../../dialects/state-statements.js'
+import { tableText } from '../../dialects/table.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
+import { type Decision, keep, readModeIn, type Scope, undo } from '../connection/transaction.js'
+import { writeKey } from '../pages/cursor.js'
+import { type PageRow, rereadRows } from '../pages/keyset-reader.js'
+import type { PreparedBackfill, PreparedSql } from '../prepare-backfill.js'
+import type { RowFailure, UpdateSet } from '../transform/transform.js'
+import type { Advance, ShardHold } from './checkpoint.js'
+import { journalBytesOf, noteImages, requireJournalRoom } from './journal.js'
+
+export interface Batch {
+  readonly id: string
+  readonly advance: Advance
+  readonly sets: readonly UpdateSet[]
+  readonly failures: readonly RowFailure[]
+  /** Rows that the database has refused once, to be tried again. */
+  readonly refused?: readonly RowFailure[]
+  /** Earlier attempts at these rows, by key: their entries are replaced or removed. */
+  readonly retried: ReadonlyMap<string, number>
+  /** Rows to be looked at in the same transaction, once they are written. */
+  readonly sampled?: readonly Key[]
+}
+
+export type BatchOutcome =
+  | { readonly status: 'fenced' }
+  | {
+      readonly status: 'written'
+      readonly written: number
+      readonly skipped: number
+      readonly conflicts: number
+      readonly failures: number
+      /** Rows that were noted to be tried again, because the database has refused them. */
+      readonly refused: number
+      /** The rows of `sampled` that were written, as the batch leaves them. */
+      readonly sampled?: readonly PageRow[]
+    }
+
+/** What the writer of a run's batches stands on. */
+export interface WriterContext {
+  readonly dialect: Dialect
+  readonly names: StateNames
+  readonly prepared: PreparedBackfill
+  readonly hold: ShardHold
+  readonly scope: Scope
+}
+
+/**
+ * One batch, one transaction: fence, guarded updates, failures and conflicts. Either all of it is committed or nothing.
+ *
+ * Where the database cannot say which rows it left out, the transaction is rolled back and made anew with the rows whose
+ * guard holds locked first: rare, and cheaper than a savepoint in every batch.
+ */
+export function* writeBatch(context: WriterContext, batch: Batch): Script<BatchOutcome> {
+  const first = yield* context.scope.wrap(attempt(context, batch, false))
+  return first === 'unknown' ? yield* writeCarefully(context, batch) : first
+}
+
+function* writeCarefully(context: WriterContext, batch: Batch): Script<BatchOutcome> {
+  const outcome = yield* context.scope.wrap(attempt(context, batch, true))
+  if (outcome === 'unknown') throw new Error('rows that were locked first could not be told apart')
+  return outcome
+}
+
+function* attempt(
+  context: WriterContext,
+  batch: Batch,
+  isCareful: boolean,
+): Script<Decision<BatchOutcome | 'unknown'>> {
+  const { hold } = context
+  const expected = batch.sets.reduce((sum, set) => sum + set.rows.length, 0)
+  const journalBytes = journalBytesOf(context.prepared, batch.sets)
+  const add = { ...batch.advance.add, written: expected, passWritten: expected, journalBytes }
+  if (!(yield* hold.fence(batch.id, { ...batch.advance, add }))) return undo({ status: 'fenced' })
+  yield* requireJournalRoom(context)
+
+  const unwritten: Key[] = []
+  for (const set of batch.sets) {
+    const missed = yield* updateSet(context, set, isCareful)
+    if (missed === 'unknown') return undo('unknown')
+    yield* noteImages(context, set, missed)
+    for (const position of missed) unwritten.push(keyOf(context, set.rows[position]!))
+  }
+  const { conflicts, skipped } = yield* sortOut(context, unwritten)
+  const sampled = yield* readSampled(context, batch.sampled ?? [], unwritten)
+  yield* noteFailures(context, batch, conflicts)
+  if (unwritten.length > 0) {
+    yield* hold.count({
+      written: -unwritten.length,
+      passWritten: -unwritten.length,
+      skipped,
+      // Further attempts at a row are the same conflict.
+      conflicts: batch.advance.cursor ? conflicts.length : 0,
+    })
+  }
+  return keep({
+    status: 'written',
+    written: expected - unwritten.length,
+    skipped,
+    conflicts: conflicts.length,
+    failures: batch.failures.length,
+    refused: batch.refused?.length ?? 0,
+    sampled,
+  })
+}
+
+/** Writes one set; returns the positions of the rows that were not. */
+function* updateSet(context: WriterContext, set: UpdateSet, isCareful: boolean): Script<readonly number[] | 'unknown'> {
+  const { dialect, prepared } = context
+  const columns = set.columns.map((bound) => bound.column)
+  let rows: readonly UpdateRow[] = set.rows
+  let missed: number[] = []
+  if (isCareful) {
+    const guarded = new Set(yield* dialect.lockGuarded(prepared.plan, set.rows))
+    rows = set.rows.filter((_, i) => guarded.has(i))
+    missed = set.rows.flatMap((_, i) => (guarded.has(i) ? [] : [i]))
+    if (rows.length === 0) return missed
+  }
+  const outcome: UpdateOutcome = yield* dialect.updateRows(prepared.plan, columns, rows)
+  refuseStillMatching(prepared, outcome.stillMatching)
+  // Locked rows were written even where the driver counts only those whose bytes changed.
+  if (isCareful) return missed
+  return outcome.unwritten
+}
+
+export function refuseStillMatching(prepared: PreparedBackfill, key: Key | undefined): void {
+  if (key === undefined) return
+  throw new RowshiftError('WHERE_STILL_TRUE', {
+    message: `backfill "${prepared.definition.name}": the row with key ${writeKey(key)} still matches \`where\` after it was written, so it would be migrated again and again. Let \`where\` name what the change makes true. Nothing of this batch was kept.`,
+    details: { backfill: prepared.definition.name, table: tableText(prepared.info.table), key },
+  })
+}
+
+/** Rows that were not written are gone, migrated by somebody else, or changed under us. */
+function* sortOut(
+  { dialect, prepared, scope }: WriterContext,
+  keys: readonly Key[],
+): Script<{ readonly conflicts: readonly Key[]; readonly skipped: number }> {
+  if (keys.length === 0) return { conflicts: [], skipped: 0 }
+  const found = yield* rereadRows(dialect, prepared.plan, keys, readModeIn(scope))
+  const conflicts = found.matching.map((row) => row.key)
+  return { conflicts, skipped: keys.length - conflicts.length }
+}
+
+function* readSampled(
+  { dialect, prepared, scope }: WriterContext,
+  keys: readonly Key[],
+  unwritten: readonly Key[],
+): Script<readonly PageRow[]> {
+  const missed = new Set(unwritten.map(writeKey))
+  const written = keys.filter((key) => !missed.has(writeKey(key)))
+  if (written.length === 0) return []
+  const plan = { ...prepared.plan, where: undefined }
+  return (yield* rereadRows(dialect, plan, written, readModeIn(scope))).matching
+}
+
+/** A conflict lives in the table, never only in memory: a process that dies now leaves it to the next. */
+function* noteFailures(context: WriterContext, batch: Batch, conflicts: readonly Key[]): Script<void> {
+  const { dialect, names, hold } = context
+  const attemptsOf = (key: string) => (batch.retried.get(key) ?? 0) + 1
+  const entries: NewFailure[] = [
+    ...batch.failures.map(
+      (failure): NewFailure => ({
+        ...failure,
+        shard: hold.shard,
+        state: 'failed',
+        attempts: attemptsOf(failure.key),
+      }),
+    ),
+    ...(batch.refused ?? []).map(
+      (refusal): NewFailure => ({
+        ...refusal,
+        shard: hold.shard,
+        state: 'conflict',
+        attempts: attemptsOf(refusal.key),
+      }),
+    ),
+    ...conflicts.map(
+      (key): NewFailure => ({
+        key: writeKey(key),
+        shard: hold.shard,
+        state: 'conflict',
+        code: 'CONFLICT',
+        step: 'write',
+        message: 'changed between read and write',
+        attempts: attemptsOf(writeKey(key)),
+      }),
+    ),
+  ]
+  const stillListed = new Set(entries.map((entry) => entry.key))
+  const settled = [...batch.retried.keys()].filter((key) => !stillListed.has(key))
+  if (settled.length > 0) yield* dialect.state.deleteFailures(names, hold.runId, settled)
+  if (entries.length > 0) yield* dialect.state.putFailures(names, hold.runId, entries)
+}
+
+function keyOf(context: WriterContext, row: UpdateRow): Key {
+  return row.slice(0, context.prepared.info.key.length) as string[]
+}
+
+/** The same transaction for values that the database computes: rows never leave it. */
+export function* writeRange(
+  context: WriterContext,
+  work: PreparedSql,
+  range: { readonly after: Key | undefined; readonly upTo: Key },
+  batch: { readonly id: string; readonly scanned: number; readonly upTo: Key },
+): Script<BatchOutcome> {
+  const { dialect, prepared, hold, scope } = context
+  function* body(): Script<Decision<BatchOutcome>> {
+    const { id, scanned, upTo } = batch
+    const advance = { cursor: range.upTo, upTo, add: { scanned, passScanned: scanned } }
+    if (!(yield* hold.fence(id, advance))) return undo({ status: 'fenced' })
+    const { written, stillMatching } = yield* dialect.updateRange(prepared.plan, work.set, range)
+    refuseStillMatching(prepared, stillMatching)
+    yield* hold.count({ written, passWritten: written })
+    return keep({ status: 'written', written, skipped: 0, conflicts: 0, failures: 0, refused: 0 })
+  }
+  return yield* scope.wrap(body())
+}

@@ -1,0 +1,256 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Key } from '../../dialects/dialect.js'
+import type { Script } from '../../dialects/script.js'
+import type { FailureRow } from '../../dialects/state-statements.js'
+import { batchLimits, conflictAttempts, lockedTransformMs, unlockedAttempts } from '../connection/limits.js'
+import { withFaultsMended } from '../connection/mend.js'
+import { refusalOf } from '../connection/retry.js'
+import {
+  begin,
+  CommitInDoubt,
+  type Decision,
+  endWith,
+  keep,
+  reading,
+  readModeIn,
+  savepoints,
+  undo,
+} from '../connection/transaction.js'
+import { readKey, writeKey } from '../pages/cursor.js'
+import { type PageRow, rereadRows } from '../pages/keyset-reader.js'
+import type { PreparedTransform } from '../prepare-backfill.js'
+import { nameOf, type ShardContext } from '../shard-context.js'
+import { type Changes, transformRowNow, transformRows } from '../transform/transform.js'
+import { allotFree } from './allot-free.js'
+import { type Batch, type BatchOutcome, writeBatch } from './bulk-writer.js'
+import { newBatchId } from './checkpoint.js'
+import { type CommitOutcome, commit, commitBatch } from './commit-batch.js'
+import { hasFailedTooOften } from './failure-limit.js'
+import { isRowRefused, type Portions, writeByHalves } from './isolate.js'
+import { UniqueValues } from './unique-values.js'
+
+/** Conflicts settled in one batch. */
+const conflictsPerBatch = 500
+
+/**
+ * Rows that changed between read and write are read again as they are now, transformed again and written by the same guarded
+ * step; a row that keeps changing is locked for its last attempt. A shard is not done while one remains.
+ */
+export async function settleConflicts(
+  given: ShardContext,
+): Promise<'settled' | 'claim-lost' | 'stopped' | 'rows-failed'> {
+  const { work, follow } = given.prepared
+  // A row that is followed is computed anew though it was migrated before, and matches `where` no more.
+  const context = follow ? { ...given, prepared: { ...given.prepared, plan: follow.plan } } : given
+  // SQL that computes its values from the row as it is has nothing to conflict with; what is restored is written or listed.
+  if (work.form !== 'transform') return 'settled'
+  for (let round = 0; ; round++) {
+    const entries = await listConflicts(context)
+    if (entries.length === 0) return 'settled'
+    if (context.stop.aborted) return 'stopped'
+    const isLast = entries.every((entry) => entry.attempts >= conflictAttempts)
+    const outcome = isLast
+      ? await settleAlone(context, work, entries[0]!)
+      : await settleTogether(context, work, entries)
+    if (outcome === 'aborted') return 'stopped'
+    if (outcome.status === 'fenced') return 'claim-lost'
+    // What was not written yet is listed still; rows behind the cursor stay this worker's.
+    if (outcome.status === 'cut') continue
+    if (outcome.failures > 0 && (await hasFailedTooOften(context))) return 'rows-failed'
+    // The writers that got in between are given a moment.
+    if (outcome.conflicts > 0) await sleep(5 * 2 ** Math.min(round, 5))
+  }
+}
+
+async function listConflicts(context: ShardContext): Promise<readonly FailureRow[]> {
+  const { dialect, names, hold } = context
+  const page = { state: 'conflict', shard: hold.shard, limit: conflictsPerBatch } as const
+  return withFaultsMended(context, { doing: `listing conflicts of ${nameOf(context)}` }, (session) =>
+    session.run(reading(dialect, context.scope, dialect.state.failures(names, hold.runId, page))),
+  )
+}
+
+type Outcome = CommitOutcome | 'aborted'
+
+async function settleTogether(
+  context: ShardContext,
+  work: PreparedTransform,
+  entries: readonly FailureRow[],
+): Promise<Outcome> {
+  const { dialect, prepared, scope } = context
+  const keys = entries.map((entry) => readKey(entry.key))
+  const mode = readModeIn(scope)
+  const doing = `reading changed rows of ${nameOf(context)}`
+  const found = await withFaultsMended(context, { doing }, (session) =>
+    session.run(reading(dialect, scope, rereadRows(dialect, prepared.plan, keys, mode))),
+  )
+  const changes = await transformAgain(context, work, found.matching)
+  if (context.abort.aborted) return 'aborted'
+  const skipped = keys.length - found.matching.length
+  try {
+    return await commitBatch(context, batchOf(context, changes, entries, skipped))
+  } catch (error) {
+    if (!isRowRefused(error)) throw error
+    const portions = portionsOfConflicts(context, changes, entries, skipped)
+    // A batch of conflicts is small, so what is noted can wait for the next round.
+    const outcome = await writeByHalves<never>(context, portions, error, async () => 'settled')
+    return outcome.status === 'ended' ? 'aborted' : outcome
+  }
+}
+
+/** The first part takes with it what is not written. */
+function portionsOfConflicts(
+  context: ShardContext,
+  changes: Changes,
+  entries: readonly FailureRow[],
+  skipped: number,
+): Portions {
+  const width = context.prepared.info.key.length
+  const rows = changes.sets.flatMap((set) =>
+    set.rows.map((row) => ({ set, row, key: row.slice(0, width) as string[] })),
+  )
+  const places = new Map(rows.map(({ key }, i) => [writeKey(key), i]))
+  const refusedBefore = new Set(entries.filter(({ code }) => code === 'ROW_REFUSED').map(({ key }) => key))
+  return {
+    rows: rows.map(({ key }) => key),
+    isRetried: (key) => refusedBefore.has(writeKey(key)),
+    batchOf(from, to) {
+      const isFirst = from === 0
+      const part = rows.slice(from, to)
+      const own = entries.filter(({ key }) => {
+        const place = places.get(key)
+        return place === undefined ? isFirst : place >= from && place < to
+      })
+      const sets = changes.sets.map((set) => ({
+        ...set,
+        rows: part.filter((item) => item.set === set).map(({ row }) => row),
+      }))
+      const rest = { left: isFirst ? changes.left : 0, failures: isFirst ? changes.failures : [] }
+      const written = sets.filter((set) => set.rows.length > 0)
+      return batchOf(context, { ...rest, sets: written }, own, isFirst ? skipped : 0)
+    },
+  }
+}
+
+async function transformAgain(
+  context: ShardContext,
+  work: PreparedTransform,
+  rows: readonly PageRow[],
+): Promise<Changes> {
+  const changes = await transformRows(work, rows, context.abort)
+  return allotFree(context, new UniqueValues(context.dialect, context.prepared, work), changes)
+}
+
+function batchOf(context: ShardContext, changes: Changes, entries: readonly FailureRow[], skipped: number): Batch {
+  const hasWhere = context.prepared.plan.endsWithWrite
+  return {
+    id: newBatchId(),
+    advance: {
+      cursor: undefined,
+      add: { skipped, passLeft: hasWhere ? changes.left : 0, unchanged: hasWhere ? 0 : changes.left },
+    },
+    sets: changes.sets,
+    failures: changes.failures,
+    retried: new Map(entries.map((entry) => [entry.key, entry.attempts])),
+  }
+}
+
+/** A row that the database refuses at its last attempt is a failure. */
+async function settleAlone(context: ShardContext, work: PreparedTransform, entry: FailureRow): Promise<Outcome> {
+  try {
+    return await settleLocked(context, work, entry)
+  } catch (error) {
+    if (!isRowRefused(error)) throw error
+    const failure = { key: entry.key, step: 'write' as const, ...refusalOf(context.dialect, error.cause) }
+    return commitBatch(context, {
+      ...batchOf(context, { sets: [], left: 0, failures: [] }, [entry], 0),
+      failures: [failure],
+    })
+  }
+}
+
+/**
+ * The last attempt: the row is locked while its transform runs, so that nothing can change it. The only moment at which a lock
+ * is held during user code, and bounded in time.
+ */
+async function settleLocked(context: ShardContext, work: PreparedTransform, entry: FailureRow): Promise<Outcome> {
+  const session = await context.connections.writer()
+  const { dialect, prepared, scope } = context
+  const key = readKey(entry.key)
+  // Where other code shares the connection or the lock, or a transaction encloses it, the transaction is one script.
+  const isAlone = !session.isShared && !scope.isEnclosing && !dialect.locksWholeDatabase
+  if (!isAlone) return settleAtOnce(context, work, entry, key)
+
+  const id = newBatchId()
+  const limits = { ...batchLimits, idleTimeoutMs: 2 * lockedTransformMs }
+  return commit(context, id, async (locking) => {
+    await locking.run(begin(dialect, limits))
+    const write = async (batch: Batch) =>
+      locking.run(endWith(dialect, decided(writeBatch({ ...context, scope: savepoints(dialect) }, { ...batch, id }))))
+    try {
+      const found = await locking.run(rereadRows(dialect, prepared.plan, [key], 'current'))
+      const changes = await withinTime(transformRows(work, found.matching, context.abort))
+      if (context.abort.aborted) {
+        await locking.run(dialect.rollback())
+        return { status: 'fenced' }
+      }
+      if (changes === 'too-slow') return await write(givingUp(context, entry))
+      const free = await locking.run(new UniqueValues(dialect, prepared, work).allot(changes, 'current'))
+      return await write(batchOf(context, free, [entry], 1 - found.matching.length))
+    } catch (error) {
+      // `endWith` has rolled back after an error of its own; a second ROLLBACK finds nothing to do.
+      if (!(error instanceof CommitInDoubt)) await locking.run(dialect.rollback()).catch(() => undefined)
+      throw error
+    }
+  })
+}
+
+function* decided(script: Script<BatchOutcome>): Script<Decision<BatchOutcome>> {
+  const outcome = yield* script
+  return outcome.status === 'fenced' ? undo(outcome) : keep(outcome)
+}
+
+/** A synchronous transform can have no writer come between; an asynchronous one is given further attempts without a lock. */
+async function settleAtOnce(
+  context: ShardContext,
+  work: PreparedTransform,
+  entry: FailureRow,
+  key: Key,
+): Promise<Outcome> {
+  const { dialect, prepared, scope } = context
+  const id = newBatchId()
+  let isPostponed = false
+  function* body(): Script<Decision<BatchOutcome>> {
+    const found = yield* rereadRows(dialect, prepared.plan, [key], 'current')
+    const row = found.matching[0]
+    const changes = row ? transformRowNow(work, row, context.abort) : { sets: [], left: 0, failures: [] }
+    isPostponed = changes === undefined && entry.attempts < unlockedAttempts
+    if (isPostponed) return undo({ status: 'fenced' })
+    const free = changes && (yield* new UniqueValues(dialect, prepared, work).allot(changes, 'current'))
+    const batch = free ? batchOf(context, free, [entry], row ? 0 : 1) : givingUp(context, entry)
+    return yield* decided(writeBatch({ ...context, scope: savepoints(dialect) }, { ...batch, id }))
+  }
+  const outcome = await commit(context, id, (session) => session.run(scope.wrap(body())))
+  return isPostponed ? settleTogether(context, work, [entry]) : outcome
+}
+
+/** A row that could not be had: listed as a failure, with the number of attempts. */
+function givingUp(context: ShardContext, entry: FailureRow): Batch {
+  const message = `kept changing through ${entry.attempts} attempts, and its transform took too long to hold a lock for`
+  return {
+    ...batchOf(context, { sets: [], left: 0, failures: [] }, [entry], 0),
+    failures: [{ key: entry.key, code: 'CONFLICT', step: 'write', message }],
+  }
+}
+
+async function withinTime(changes: Promise<Changes>): Promise<Changes | 'too-slow'> {
+  const timer = new AbortController()
+  const timeout = sleep(lockedTransformMs, 'too-slow' as const, { signal: timer.signal }).catch(
+    () => 'too-slow' as const,
+  )
+  try {
+    return await Promise.race([changes, timeout])
+  } finally {
+    timer.abort()
+  }
+}

@@ -1,0 +1,186 @@
+import type { Database } from '../../adapters/database.js'
+import { journalBytesOf } from '../../backfill/batch/journal.js'
+import { reading } from '../../backfill/connection/transaction.js'
+import type { BackfillDefinition } from '../../backfill/definition/definition.js'
+import { usualRows } from '../../backfill/pacing.js'
+import { requireRangePages } from '../../backfill/pages/page-range.js'
+import type { PreparedChange } from '../../backfill/prepare-backfill.js'
+import type { Explanation, UpdateRow, WriteEffects } from '../../dialects/dialect.js'
+import type { Script } from '../../dialects/script.js'
+import type { Statement } from '../../dialects/sql.js'
+import { type ColumnInfo, tableText } from '../../dialects/table.js'
+import { withSession } from '../control/run-control.js'
+import { countFirst, type MatchCount, openPreview, type Preview, type PreviewPlace, previewPage } from './preview.js'
+import { type SampleRow, sampleOf } from './preview-sample.js'
+
+export interface PlannedColumn {
+  readonly name: string
+  readonly type: string
+}
+
+export interface PlannedQuery {
+  readonly purpose: 'page' | 'write'
+  readonly sql: string
+  readonly explain: readonly string[]
+  readonly isByIndex: boolean
+}
+
+/** What a run would do, as far as it can be known before it. */
+export interface PlanReport {
+  readonly backfill: string
+  readonly database: string
+  readonly table: string
+  readonly rows: {
+    /** Of the table, by statistics or counted. */
+    readonly estimated: number
+    readonly matching: number
+    /** False: estimated by the share of the first keys. */
+    readonly isCounted: boolean
+    readonly keysLooked: number
+  }
+  readonly key: { readonly columns: readonly PlannedColumn[]; readonly index: string }
+  readonly reads: readonly PlannedColumn[]
+  readonly writes: readonly PlannedColumn[]
+  readonly queries: readonly PlannedQuery[]
+  readonly effects: Pick<WriteEffects, 'indexes' | 'triggers' | 'foreignKeys'>
+  /** True where a batch keeps all other writers out of the database; else it locks the rows it writes, until its commit. */
+  readonly locksWholeDatabase: boolean
+  readonly time: {
+    readonly seconds: number
+    /** What was measured: reading and transforming a page, or a batch that was rolled back. */
+    readonly measured: 'read-and-transform' | 'batch-rolled-back' | 'reading-keys'
+    readonly rowsPerSecond: number | null
+  }
+  /** About as many bytes; null = no statistics to tell by. */
+  readonly volume: {
+    readonly logBytes: number | null
+    /** By the rows tried; null = no journal is kept. */
+    readonly journalBytes: number | null
+  }
+  /** How a run could be taken back. */
+  readonly undo: 'journal' | 'reverse' | 'not-needed' | 'irreversible'
+  readonly sample: readonly SampleRow[]
+}
+
+/** Rows whose reading and transforming is measured: enough for a rate, and few calls of a transform that asks a service. */
+const measuredRows = 500
+
+/**
+ * Looks at a definition and its table, and writes nothing, not even the state tables. The contents of rows are in `sample` and
+ * nowhere else.
+ * @throws RowshiftError PAGE_NOT_A_RANGE, and what the checks of the definition throw
+ */
+export function planRun(
+  database: Database,
+  definition: BackfillDefinition,
+  options: { readonly sampleRows: number },
+): Promise<PlanReport> {
+  return withSession(database, { doing: `planning backfill "${definition.name}"` }, async (session, scope) => {
+    const { dialect } = database
+    const place = await openPreview(database, session, scope, definition)
+    const { info, plan, work } = place.prepared
+    const run = <T>(script: Script<T>) => session.run(reading(dialect, scope, script))
+    const estimated = await run(dialect.estimateRows(info.table))
+    const found = await countFirst(place)
+    const written = work.form === 'sql' ? work.set.map(([column]) => column) : work.write.map(({ column }) => column)
+    const effects = await run(dialect.writeEffects(info, written))
+    const range = found.range
+    const queries = range ? await run(explainAll(place, range.upTo, written)) : []
+    const limit = Math.max(options.sampleRows, Math.min(definition.batchRows ?? measuredRows, measuredRows))
+    const preview = range
+      ? await previewPage(place, { ...range, limit }, { isTried: false, signal: new AbortController().signal })
+      : undefined
+
+    const total = found.isWhole ? found.looked : Math.max(estimated, found.looked)
+    const matching = found.isWhole ? found.matching : Math.round((found.matching / found.looked) * total)
+    const { logBytesPerRow, ...ofWrites } = effects
+    return {
+      backfill: definition.name,
+      database: database.label,
+      table: tableText(info.table),
+      rows: { estimated: total, matching, isCounted: found.isWhole, keysLooked: found.looked },
+      key: { columns: info.key.map(planned), index: info.keyIndex },
+      reads: plan.read.map(planned),
+      writes: written.map(planned),
+      queries,
+      effects: ofWrites,
+      locksWholeDatabase: dialect.locksWholeDatabase,
+      time: timeOf(place.prepared, found, preview, total, matching),
+      volume: {
+        logBytes: logBytesPerRow === undefined ? null : Math.round(logBytesPerRow * matching),
+        journalBytes: definition.journal ? Math.round(journalBytesARow(place.prepared, preview) * matching) : null,
+      },
+      undo: wayBack(definition),
+      sample: preview ? sampleOf(place.prepared, preview, options.sampleRows) : [],
+    }
+  })
+}
+
+function wayBack({ journal, reverse }: BackfillDefinition): PlanReport['undo'] {
+  if (journal) return 'journal'
+  if (reverse === undefined) return 'irreversible'
+  return reverse === 'not-needed' ? reverse : 'reverse'
+}
+
+/** What an entry has besides the contents: ids, the names of the columns, the index. */
+const entryBytes = 80
+
+function journalBytesARow(prepared: PreparedChange, preview: Preview | undefined): number {
+  const rows = preview?.rows.length ?? 0
+  return rows === 0 ? 0 : entryBytes + journalBytesOf(prepared, preview?.changes?.sets ?? []) / rows
+}
+
+const planned = ({ name, type }: ColumnInfo): PlannedColumn => ({ name, type })
+
+function* explainAll(
+  { database, prepared }: PreviewPlace,
+  upTo: readonly string[],
+  written: readonly ColumnInfo[],
+): Script<readonly PlannedQuery[]> {
+  const { dialect } = database
+  const { plan } = prepared
+  const rangeFound = yield* requireRangePages(dialect, plan, upTo)
+  const page = dialect.readPage(plan, { after: upTo, upTo, limit: prepared.definition.batchRows ?? usualRows }, 'plain')
+  // Explained by a key alone: what is written does not decide how its row is found.
+  const row: UpdateRow = [...upTo, ...plan.read.map(() => null), ...written.map(() => null)]
+  const write =
+    prepared.work.form === 'sql'
+      ? firstOf(dialect.updateRange(plan, prepared.work.set, { after: upTo, upTo }), 'update-range')
+      : firstOf(dialect.updateRows(plan, written, [row]), 'update-rows')
+  const query = (purpose: PlannedQuery['purpose'], { text }: Statement, { lines, isByIndex }: Explanation) => ({
+    purpose,
+    sql: text,
+    explain: lines,
+    isByIndex,
+  })
+  const queries = [query('page', page, rangeFound)]
+  if (write) queries.push(query('write', write, yield* dialect.explain(prepared.info, write)))
+  return queries
+}
+
+/** The statement a script would send with this label, as long as nothing that comes before it is asked for. */
+function firstOf(script: Script<unknown>, label: string): Statement | undefined {
+  for (let step = script.next(); !step.done; step = script.next({ rows: [], affected: 0 })) {
+    if (step.value.label === label) return step.value
+  }
+  return undefined
+}
+
+function timeOf(
+  { work }: PreparedChange,
+  found: MatchCount,
+  preview: Preview | undefined,
+  total: number,
+  matching: number,
+): PlanReport['time'] {
+  const secondsAKey = found.looked > 0 ? found.seconds / found.looked : 0
+  if (!preview || preview.rows.length === 0) {
+    return { seconds: total * secondsAKey, measured: 'reading-keys', rowsPerSecond: null }
+  }
+  const secondsARow = preview.seconds / preview.rows.length
+  return {
+    seconds: matching * secondsARow + (total - matching) * secondsAKey,
+    measured: work.form === 'sql' ? 'batch-rolled-back' : 'read-and-transform',
+    rowsPerSecond: 1 / secondsARow,
+  }
+}
