@@ -10,6 +10,8 @@ export interface StatementHooks {
   failed?(statement: Statement, error: unknown): void
   /** SQL that is run on the same connection at this point, before anything else can happen on it. */
   inject?(statement: Statement, when: 'before' | 'after'): string | undefined
+  /** A script has ended, rolled back if it failed: nothing further happens on its connection until this has. */
+  ended?(error: unknown): Promise<void> | undefined
 }
 
 /** A database whose statements a test sees, and may stop with an error or a signal. */
@@ -18,7 +20,20 @@ export function observe(database: Database, hooks: StatementHooks): Database {
 }
 
 export function observeSession(session: Session, hooks: StatementHooks): Session {
-  return { ...session, run: (script) => session.run(observed(script, hooks)) }
+  return {
+    ...session,
+    async run(script) {
+      let failure: unknown
+      try {
+        return await session.run(observed(script, hooks))
+      } catch (error) {
+        failure = error
+        throw error
+      } finally {
+        await hooks.ended?.(failure)
+      }
+    },
+  }
 }
 
 function* observed<T>(script: Script<T>, hooks: StatementHooks): Script<T> {
