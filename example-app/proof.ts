@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import type { City } from './src/city.js'
 import { geohash } from './src/geohash.js'
 import { searchName, slugify } from './src/text.js'
 import type { ApplicationWrite } from './story/application.js'
+import type { City } from './story/cities.js'
 import type { SourceCity } from './story/import-cities.js'
 
 /*

@@ -1,9 +1,8 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { IsNull, MoreThanOrEqual, type Repository } from 'typeorm'
-import type { City } from '../src/city.js'
 import { geohash } from '../src/geohash.js'
 import { searchName } from '../src/text.js'
+import type { Cities } from './cities.js'
 
 /** What somebody changed while the backfill was at work. */
 export interface ApplicationWrite {
@@ -16,7 +15,7 @@ export interface ApplicationWrite {
 const pauseMs = 20
 
 /**
- * The application goes on, through TypeORM, while its table is migrated. It writes to the very cities that the worker is about
+ * The application goes on, through its ORM, while its table is migrated. It writes to the very cities that the worker is about
  * to read or write, where an update is most easily lost.
  */
 export class Application {
@@ -28,7 +27,7 @@ export class Application {
   #isStopped = false
   #working: Promise<void> = Promise.resolve()
 
-  constructor(private readonly cities: Repository<City>) {}
+  constructor(private readonly cities: Cities) {}
 
   start(): void {
     this.#working = this.#work()
@@ -64,28 +63,26 @@ export class Application {
 
   /** One of the next cities to be migrated. */
   async #nearTheWorker(): Promise<number> {
-    const where = { id: MoreThanOrEqual(this.#place), searchName: IsNull() }
-    const [next] = await this.cities.find({ where, order: { id: 'ASC' }, take: 1 })
-    if (next) this.#place = next.id
+    this.#place = (await this.cities.nextToMigrate(this.#place)) ?? this.#place
     return this.#place + randomInt(1000)
   }
 
   /** A census: a column that no backfill knows. */
   async #count(id: number): Promise<void> {
     const population = randomInt(10_000_000)
-    const { affected } = await this.cities.update(id, { population })
-    if (affected) this.writes.push({ id, column: 'population', value: population })
+    const isDone = await this.cities.update(id, { population })
+    if (isDone) this.writes.push({ id, column: 'population', value: population })
   }
 
   /** A new address: a column that an earlier backfill has filled. */
   async #move(id: number, slug: string): Promise<void> {
-    const { affected } = await this.cities.update(id, { slug })
-    if (affected) this.writes.push({ id, column: 'slug', value: slug })
+    const isDone = await this.cities.update(id, { slug })
+    if (isDone) this.writes.push({ id, column: 'slug', value: slug })
   }
 
   /** A new name, by version 3.0.0, which fills the new columns itself. */
   async #rename(id: number, name: string): Promise<void> {
-    const city = await this.cities.findOneBy({ id })
+    const city = await this.cities.find(id)
     if (!city) return
     await this.cities.update(id, {
       name,
@@ -97,7 +94,7 @@ export class Application {
 
   /** A new name, by an instance of the version before that still runs. It knows no search name: the backfill must see the new name. */
   async #renameTheOldWay(id: number, name: string): Promise<void> {
-    const { affected } = await this.cities.update({ id, searchName: IsNull() }, { name })
-    if (affected) this.writes.push({ id, column: 'name', value: name })
+    const isDone = await this.cities.renameUnmigrated(id, name)
+    if (isDone) this.writes.push({ id, column: 'name', value: name })
   }
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DataSource } from 'typeorm'
 import { connection } from '../src/connection.js'
@@ -61,7 +61,7 @@ async function administer(serverUrl: string, statement: string): Promise<void> {
 
 /** Starts the server that the tests start. It stops when its standard input ends, however this process goes away. */
 async function startServer(name: string): Promise<{ readonly url: string; stop(): Promise<void> }> {
-  const repository = join(__dirname, '../../..')
+  const repository = dirname(require.resolve('rowshift/package.json'))
   const script = join(repository, 'test/support/servers', `${name}.ts`)
   const server = spawn(process.execPath, ['-r', join(repository, 'scripts/register-typescript.cjs'), script], {
     stdio: ['pipe', 'pipe', 'inherit'],

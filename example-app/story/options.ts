@@ -10,7 +10,7 @@ export interface Options {
   readonly isJson: boolean
 }
 
-const usage = `npm run example -- [options]
+const usageOf = (command: string) => `${command} -- [options]
   --database sqlite         a file in a temporary folder (default)
   --database cities.sqlite  a new file, which is kept
   --database postgres       a PostgreSQL 18 that npm has installed
@@ -20,7 +20,8 @@ const usage = `npm run example -- [options]
   --json                    one JSON document on standard output, the story on standard error`
 
 /** The options, or what is wrong with them and how they are used. */
-export function readOptions(args: readonly string[]): Options | string {
+export function readOptions(command: string, args: readonly string[]): Options | string {
+  const usage = usageOf(command)
   try {
     const { values } = parseArgs({
       args: [...args],

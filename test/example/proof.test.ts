@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type Proof, prove } from '../../example-app/proof.js'
-import type { City } from '../../example-app/src/city.js'
 import type { ApplicationWrite } from '../../example-app/story/application.js'
+import type { City } from '../../example-app/story/cities.js'
 
 /*
  * The example's exit code is the proof's `isProven`. Here the proof is shown to fail for every way in which a table can be wrong.

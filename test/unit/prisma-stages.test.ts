@@ -45,7 +45,10 @@ test('between two schemas there are some that rows of both fit, and the names of
   age Int
   slug String @unique
   @@index([title])
+  @@index([slug])
   @@unique([title, slug])
+  @@unique([id, slug])
+  @@unique([slug, age])
   @@map("city")
 }`),
     registry: registry(
@@ -53,6 +56,8 @@ test('between two schemas there are some that rows of both fit, and the names of
         ['title'],
         ['slug'],
         ['title', 'slug'],
+        ['id', 'slug'],
+        ['slug', 'age'],
       ]),
     ),
   }
@@ -70,8 +75,9 @@ test('between two schemas there are some that rows of both fit, and the names of
     'name String @unique',
     'age String?',
     'age__2 Int? @map("age__2")',
-    'slug String?',
+    'slug String? @unique',
     'note String?',
+    '@@unique([id, slug])',
     '@@map("city")',
     '@@index([name, note])',
     '@@index([name])',
@@ -80,7 +86,8 @@ test('between two schemas there are some that rows of both fit, and the names of
     'id Int @id',
     'name String @unique',
     'age__2 Int? @map("age__2")',
-    'slug String?',
+    'slug String? @unique',
+    '@@unique([id, slug])',
     '@@map("city")',
     '@@index([name])',
   ])
@@ -88,7 +95,8 @@ test('between two schemas there are some that rows of both fit, and the names of
     'id Int @id',
     'title String @unique(map: "city_name_key") @map("title")',
     'age Int? @map("age")',
-    'slug String?',
+    'slug String? @unique',
+    '@@unique([id, slug])',
     '@@map("city")',
     '@@index([title], map: "city_name_idx")',
   ])

@@ -117,8 +117,7 @@ function modelAt(
       )
       add(at === 'renamed' ? mapped({ ...source.line, attributes }, field.line.name, field.column) : source.line)
     } else if (added.has(field.column)) {
-      const line = without(field.line, '@unique')
-      add(field.isNullable || field.fillsItself || line.arity === '[]' ? line : { ...line, arity: '?' })
+      add(nullable(field))
     } else if (changed.has(field.column)) {
       const before = oldBy(field.column)!
       const present = renamedLine(before.line, field.line.name, field.column)
@@ -136,9 +135,18 @@ function modelAt(
     ...(at === 'renamed' ? [] : choice.renames.map(({ from }) => oldBy(from)!.line.name)),
     ...kept.map(({ line }) => line.name),
   ])
-  const missing = new Set(
-    [...added].filter((column) => at !== 'renamed' || !renamedTo.has(column)).map((column) => newBy(column)!.line.name),
-  )
+  const fieldsWhere = (test: (column: string) => boolean) =>
+    new Set(newFields.filter(({ column }) => test(column)).map(({ line }) => line.name))
+  const missing = fieldsWhere((column) => at !== 'renamed' && renamedTo.has(column))
+  const fresh = fieldsWhere((column) => added.has(column) && !renamedTo.has(column))
+  const shadowed = fieldsWhere((column) => choice.shadows.some((shadow) => shadow.column === column))
+  const isThere = (names: readonly string[], isUnique: boolean): boolean => {
+    const isAny = (set: ReadonlySet<string>) => names.some((name) => set.has(name))
+    if (isAny(missing)) return false
+    // An empty column can be unique at once, and no row gets a value twice; other indexes are cheaper built when it is filled.
+    if (isAny(fresh)) return isUnique && !isAny(shadowed)
+    return !isUnique || isOldUnique(names)
+  }
   const oldName = new Map(
     at === 'renamed' ? [] : choice.renames.map(({ from, to }) => [newBy(to)!.line.name, oldBy(from)!.line.name]),
   )
@@ -150,7 +158,7 @@ function modelAt(
     if (field) lines.push(writeField(relationAt(field, optional, oldName)))
     else if (!isIndex(line)) lines.push(line)
     else if (at === 'renamed' && fieldsIn(line).some((name) => newNames.has(name))) continue
-    else if (isKeptIndex(line, missing, isOldUnique)) lines.push(line)
+    else if (isThere(fieldsIn(line), line.startsWith('@@unique'))) lines.push(line)
   }
   const gone = new Set(at === 'both' ? [] : goneColumns(change, choice).map((column) => oldBy(column)!.line.name))
   for (const line of oldBlock.lines.filter(isIndex)) {
@@ -173,16 +181,6 @@ function fieldsOf(block: SchemaBlock, model: RegistryModel): readonly Field[] {
 }
 
 const isColumn = (line: string, model: RegistryModel): boolean => (parseField(line)?.name ?? '') in model.fields
-
-function isKeptIndex(
-  line: string,
-  missing: ReadonlySet<string>,
-  isOldUnique: (names: readonly string[]) => boolean,
-): boolean {
-  const names = fieldsIn(line)
-  if (names.some((name) => missing.has(name))) return false
-  return !line.startsWith('@@unique') || isOldUnique(names)
-}
 
 /**
  * A relation may be missing where its column may be NULL. What is done when a row that is referred to goes stays as it will be, or Prisma
