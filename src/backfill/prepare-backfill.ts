@@ -13,6 +13,9 @@ import { definitionFingerprint, transformFingerprint } from './definition/defini
 import { undoSuffix } from './definition/reverse-of.js'
 import { parseTableName } from './definition/table-name.js'
 import { requireParts } from './definition/to-be-written.js'
+import { byPage } from './transform/by-page.js'
+import { byRow } from './transform/by-row.js'
+import type { Computation } from './transform/computation.js'
 import { type Validator, validatorOf } from './transform/validate.js'
 
 /** A column of a definition, tied to the table: how its values come and go. */
@@ -32,6 +35,9 @@ export interface BoundColumn {
 
 export interface PreparedTransform {
   readonly form: 'transform'
+  /** The name of the definition, for messages. */
+  readonly backfill: string
+  readonly computation: Computation
   readonly select: readonly BoundColumn[]
   readonly write: readonly BoundColumn[]
   readonly work: TransformWork
@@ -137,7 +143,7 @@ export function* prepareRestore(
 
 /** @throws RowshiftError NOT_WRITTEN for a generated definition that was not filled in */
 export function requireWritten({ name, where, reverse, work }: BackfillDefinition): void {
-  requireParts(name, [where?.condition, work.form === 'transform' ? work.transform : undefined, reverse])
+  requireParts(name, [where?.condition, work.form === 'transform' ? work.transform.call : undefined, reverse])
 }
 
 interface Binder {
@@ -294,7 +300,9 @@ function bindTransform(binder: Binder, name: string, work: TransformWork, read: 
       )
     }
   }
-  return { form: 'transform', select, write, work, validator: validatorOf(name, work) }
+  const { transform } = work
+  const computation = transform.per === 'row' ? byRow(transform.call) : byPage(transform.call)
+  return { form: 'transform', backfill: name, computation, select, write, work, validator: validatorOf(name, work) }
 }
 
 function bindSql(binder: Binder, work: SqlWork): PreparedSql {

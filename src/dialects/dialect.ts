@@ -151,6 +151,12 @@ export interface Dialect extends SqlSpelling {
   savepoint(name: string): Script<void>
   releaseSavepoint(name: string): Script<void>
   rollbackToSavepoint(name: string): Script<void>
+  /**
+   * Begins what reads only, on behalf of the user: a write is refused, or taken back by `endReadOnly` where an enclosing transaction
+   * leaves no other way (MySQL).
+   */
+  beginReadOnly(limits: TransactionLimits, isEnclosed: boolean): Script<void>
+  endReadOnly(isEnclosed: boolean): Script<void>
   /** Asks the server, not the driver's flag. */
   isInTransaction(): Script<boolean>
   /** Whether a savepoint of this name exists in the current transaction. Leaves the transaction usable. */
@@ -211,6 +217,10 @@ export interface Dialect extends SqlSpelling {
     values: readonly { readonly key: Key; readonly text: string }[],
     mode?: ReadMode,
   ): Script<readonly number[]>
+  /** A column of a query's answer, as if a table had it, so that its values travel like those of a table. */
+  answerColumn(name: string, kind: ColumnKind): ColumnInfo
+  /** Named columns of what a query of the user finds, as tokens, of the first `limit` rows in no order. */
+  readAnswer(query: Sql, columns: readonly ColumnInfo[], limit: number): Statement
   /** How a statement about the table would be carried out. It is not run, and takes no locks. */
   explain(info: TableInfo, statement: Statement): Script<Explanation>
   writeEffects(info: TableInfo, written: readonly ColumnInfo[]): Script<WriteEffects>

@@ -79,6 +79,9 @@ export const errorCodes = {
 
   // What a batch can meet.
   TRANSFORM_FAILED: 'the transform threw for a row',
+  PAGE_LENGTH: 'the transform of a page returned another number of entries than it was given rows',
+  PAGE_FAILED: 'the transform of a page failed for every row that was tried, so none is to blame',
+  QUERY_REFUSED: 'what a transform asks the database is nothing that it may ask',
   INVALID_VALUE: 'the transform returned a value that the column cannot hold',
   VALIDATION_FAILED: 'the transform returned what the class of `validate` does not allow',
   UNREADABLE_VALUE: 'a stored value cannot be represented in the declared type',

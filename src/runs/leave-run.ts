@@ -11,10 +11,18 @@ import { isClaimable, type RunStatus } from './run-status.js'
 import type { Claimed } from './shards/claim.js'
 import type { Waiting } from './throttle/throttles.js'
 
+/** Errors that come again until somebody has mended the rows or the definition. */
+const faultsOfRows: ReadonlySet<ErrorCode> = new Set([
+  'ROW_REFUSED',
+  'WHERE_STILL_TRUE',
+  'UNIQUE_EXHAUSTED',
+  'PAGE_LENGTH',
+])
+
 /** A run that met an error is left resumable if no row is to blame, and failed if one is. */
 export async function stopWith(options: RunAtWork, claim: Claimed, error: unknown): Promise<void> {
   const code: ErrorCode = error instanceof RowshiftError ? error.code : 'DATABASE_ERROR'
-  const isRowsFault = code === 'ROW_REFUSED' || code === 'WHERE_STILL_TRUE' || code === 'UNIQUE_EXHAUSTED'
+  const isRowsFault = faultsOfRows.has(code)
   const why = { code, reason: error instanceof Error ? error.message : String(error) }
   const end = () => (isRowsFault ? fail(options, why) : interrupt(options, claim, why))
   // The database may be out of reach; then the lease runs out and the run is resumable all the same.

@@ -1,6 +1,6 @@
 export type { FastCheck } from './arbitrary-record.js'
 export type { Difference, Fault } from './compare-tables.js'
 export { type CrashReport, type CrashTestOptions, crashTest } from './crash-test.js'
-export { type TransformCase, testBackfill } from './test-backfill.js'
+export { type TransformCase, type TransformSurroundings, testBackfill } from './test-backfill.js'
 export { testUpgrade, type UpgradeCase, type UpgradeProperties } from './test-upgrade.js'
 export type { Writer } from './writers.js'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 
 const ask = `
-  const { validatorOf } = require('./dist/backfill/validate.js')
+  const { validatorOf } = require('./dist/backfill/transform/validate.js')
   const work = { write: new Map([['slug', 'mapped']]) }
   const without = validatorOf('city.slug', work)
   try { validatorOf('city.slug', { ...work, validate: class {} }) }

@@ -26,6 +26,27 @@ export const citySlugInSql = defineBackfill.sql({
   reverse: { set: { slug: null } },
 })
 
+// The same with one query a page.
+export const cityCountry = defineBackfill.page({
+  name: 'city.country',
+  table: 'city',
+  select: { country_code: 'text' },
+  write: { country_id: 'integer' },
+  where: { country_id: null },
+  transform: async (rows, { query }) => {
+    const codes = rows.map((row) => row.country_code)
+    const found = await query(
+      { id: 'integer', code: 'text' },
+      sql`select id, code from country where code in (${codes})`,
+    )
+    const ids = new Map(found.map(({ id, code }) => [code, id]))
+    return rows.map((row) => {
+      const country_id = ids.get(row.country_code)
+      return country_id === undefined ? undefined : { country_id }
+    })
+  },
+})
+
 // Split a column.
 export const userName = defineBackfill({
   name: 'user.split-name',

@@ -11,7 +11,15 @@ import { sql } from '../../src/dialects/sql.js'
 import { defineVersions } from '../../src/schema-version/define-versions.js'
 import { SchemaVersion } from '../../src/schema-version/schema-version.js'
 import type { Equal, Expect } from './expect.js'
-import type { citySlug, citySlugInSql, postStatus, SettingsV1, SettingsV2, userEmail } from './five-jobs.test-d.js'
+import type {
+  cityCountry,
+  citySlug,
+  citySlugInSql,
+  postStatus,
+  SettingsV1,
+  SettingsV2,
+  userEmail,
+} from './five-jobs.test-d.js'
 
 export type Words = [
   Expect<Equal<ValueOf<'integer'>, number>>,
@@ -34,6 +42,8 @@ export type Definitions = [
   Expect<Equal<RowOf<typeof citySlugInSql>, never>>,
   Expect<Equal<RowOf<typeof postStatus>, { status: 'NEW' | 'OLD' | null; settings: SettingsV1 | SettingsV2 }>>,
   Expect<Equal<ChangesOf<typeof postStatus>, { status: 'draft' | 'archived'; settings: SettingsV2 }>>,
+  Expect<Equal<RowOf<typeof cityCountry>, { country_code: string }>>,
+  Expect<Equal<ChangesOf<typeof cityCountry>, { country_id: number }>>,
   // An optional property is a nullable column: read as null, never as undefined.
   Expect<Equal<RowOf<typeof userEmail>, { email: string; bio: string | null }>>,
   Expect<Equal<ChangesOf<typeof userEmail>, { email: string; kind: 'person' | 'robot' }>>,
@@ -41,6 +51,27 @@ export type Definitions = [
   Expect<typeof citySlug extends Backfill ? true : false>,
   Expect<typeof citySlugInSql extends Backfill ? true : false>,
 ]
+
+/** What a function over a page is given, and what it finds. */
+export const givenPage = defineBackfill.page({
+  name: 'given a page',
+  table: 'post',
+  select: { id: 'integer', status: ['NEW', 'OLD'] },
+  write: { status: ['draft'], score: 'double?' },
+  where: { status: ['NEW', 'OLD'] },
+  transform: async (rows, { keys, signal, query }) => {
+    const found = await query({ id: 'bigint', kind: ['a', null], at: 'timestamp?' }, sql`select id, kind, at from t`)
+    type _Given = [
+      Expect<Equal<typeof rows, readonly { id: number; status: 'NEW' | 'OLD' }[]>>,
+      Expect<Equal<typeof keys, readonly (readonly string[])[]>>,
+      Expect<Equal<typeof signal, AbortSignal>>,
+      Expect<Equal<typeof found, readonly { id: bigint; kind: 'a' | null; at: Date | null }[]>>,
+    ]
+    return rows.map(({ id }) =>
+      found.some((one) => one.id === BigInt(id)) ? { status: 'draft', score: id } : undefined,
+    )
+  },
+})
 
 /** What each function is given. */
 export const given = defineBackfill({

@@ -49,6 +49,17 @@ export const trueForTable = defineBackfill({
   transform: () => ({ slug: 'x' }),
 })
 
+export const pageForgets = defineBackfill.page({
+  name: 'a field that an entry of a page lacks',
+  table: 'city',
+  select: { name: 'text' },
+  write: { slug: 'text', rank: 'integer' },
+  // error: Type '{ slug: string; }[]' is not assignable to type 'Promise<readonly ({ slug: string; rank: number; } | undefined)[]> | readonly ({ slug: string; rank: number; } | undefined)[]'.
+  // Type '{ slug: string; }[]' is not assignable to type 'readonly ({ slug: string; rank: number; } | undefined)[]'.
+  // Property 'rank' is missing in type '{ slug: string; }' but required in type '{ slug: string; rank: number; }'.
+  transform: (rows) => rows.map((row) => ({ slug: slugify(row.name) })),
+})
+
 export const unknownType = defineBackfill({
   name: 'an unknown type',
   table: 'city',

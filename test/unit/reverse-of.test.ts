@@ -52,7 +52,7 @@ describe('a function', () => {
           ['settings', { kind: 'json', isNullable: true }],
           ['title', { kind: 'text', isNullable: false }],
         ]),
-        transform: reverse,
+        transform: { per: 'row', call: reverse },
         unique: new Map(),
         isPartial: true,
       },

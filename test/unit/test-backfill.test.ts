@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert'
 import { expect, test } from 'vitest'
-import { defineBackfill } from '../../src/index.js'
+import { defineBackfill, sql } from '../../src/index.js'
 import { testBackfill } from '../../src/testing/index.js'
 import { codeOf } from '../support/backfills.js'
 
@@ -77,4 +77,39 @@ test('testBackfill fails without a case, and refuses a definition that has no tr
   expect((await failureOf(testBackfill(citySlug, []))).message).toContain('no cases')
   const inSql = defineBackfill.sql({ name: 'city.slug', table: 'city', set: { slug: 'x' } })
   expect(await codeOf(testBackfill(inSql, []))).toBe('INVALID_DEFINITION')
+})
+
+const cityCountry = defineBackfill.page({
+  name: 'city.country',
+  table: 'city',
+  select: { code: 'text' },
+  write: { country_id: 'integer' },
+  where: { country_id: null },
+  transform: async (rows, { query, keys }) => {
+    const found = await query({ id: 'integer', code: 'text' }, sql`select id, code from country`)
+    const ids = new Map(found.map(({ id, code }) => [code, id]))
+    const entries = rows.map(({ code }, i) => ({ country_id: ids.get(code) ?? Number(keys[i]![0]) }))
+    return entries.filter(({ country_id }) => country_id !== 99)
+  },
+})
+
+test('testBackfill gives a page all cases at once, and answers what it asks', async () => {
+  let asked = 0
+  const surroundings = {
+    query: () => {
+      asked++
+      return [{ id: 7, code: 'no' }]
+    },
+  }
+  const cases = [
+    { row: { code: 'no' }, expect: { country_id: 7 } },
+    { row: { code: 'se' }, key: ['42'], expect: { country_id: 42 } },
+  ]
+  await testBackfill(cityCountry, cases, surroundings)
+  expect(asked).toBe(1)
+  const wrong = await failureOf(testBackfill(cityCountry, [cases[0]!, { ...cases[1]!, key: ['5'] }], surroundings))
+  expect(wrong.message).toMatch(/case 2 of 2.*expected \{ country_id: 42 \}, it returned \{ country_id: 5 \}/)
+  const short = await failureOf(testBackfill(cityCountry, [cases[0]!, { ...cases[1]!, key: ['99'] }], surroundings))
+  expect(short.message).toContain('returned 1 entries for 2 rows')
+  expect((await failureOf(testBackfill(cityCountry, cases))).message).toMatch(/case 1 of 2.*third argument/)
 })

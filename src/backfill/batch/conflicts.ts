@@ -20,6 +20,7 @@ import { readKey, writeKey } from '../pages/cursor.js'
 import { type PageRow, rereadRows } from '../pages/keyset-reader.js'
 import type { PreparedTransform } from '../prepare-backfill.js'
 import { nameOf, type ShardContext } from '../shard-context.js'
+import { asksOf } from '../transform/asks.js'
 import { type Changes, transformRowNow, transformRows } from '../transform/transform.js'
 import { allotFree } from './allot-free.js'
 import { type Batch, type BatchOutcome, writeBatch } from './bulk-writer.js'
@@ -137,7 +138,7 @@ async function transformAgain(
   work: PreparedTransform,
   rows: readonly PageRow[],
 ): Promise<Changes> {
-  const changes = await transformRows(work, rows, context.abort)
+  const changes = await transformRows(work, rows, asksOf(context, work.backfill))
   return allotFree(context, new UniqueValues(context.dialect, context.prepared, work), changes)
 }
 
@@ -177,9 +178,11 @@ async function settleLocked(context: ShardContext, work: PreparedTransform, entr
   const session = await context.connections.writer()
   const { dialect, prepared, scope } = context
   const key = readKey(entry.key)
-  // Where other code shares the connection or the lock, or a transaction encloses it, the transaction is one script.
+  // Where other code shares the connection or the lock, a transaction encloses it, or what the transform asks would have to be
+  // answered on it, the transaction is one script.
   const isAlone = !session.isShared && !scope.isEnclosing && !dialect.locksWholeDatabase
-  if (!isAlone) return settleAtOnce(context, work, entry, key)
+  const mayWait = !work.computation.asks || (await context.connections.reader()) !== session
+  if (!isAlone || !mayWait) return settleAtOnce(context, work, entry, key)
 
   const id = newBatchId()
   const limits = { ...batchLimits, idleTimeoutMs: 2 * lockedTransformMs }
@@ -189,7 +192,7 @@ async function settleLocked(context: ShardContext, work: PreparedTransform, entr
       locking.run(endWith(dialect, decided(writeBatch({ ...context, scope: savepoints(dialect) }, { ...batch, id }))))
     try {
       const found = await locking.run(rereadRows(dialect, prepared.plan, [key], 'current'))
-      const changes = await withinTime(transformRows(work, found.matching, context.abort))
+      const changes = await withinTime(transformRows(work, found.matching, asksOf(context, work.backfill)))
       if (context.abort.aborted) {
         await locking.run(dialect.rollback())
         return { status: 'fenced' }

@@ -3,6 +3,7 @@ import { type Workplace, withFaultsMended } from '../connection/mend.js'
 import { reading, readModeIn } from '../connection/transaction.js'
 import { readLastKey, readPage } from '../pages/keyset-reader.js'
 import type { PreparedBackfill } from '../prepare-backfill.js'
+import { asksOf } from '../transform/asks.js'
 import { type Changes, transformRows } from '../transform/transform.js'
 
 /** Rows transformed at a time. */
@@ -14,7 +15,7 @@ const rowsPerPage = 1_000
  */
 export async function findStale(place: Workplace, { definition, follow, work }: PreparedBackfill) {
   if (!follow || work.form !== 'transform') return undefined
-  const { dialect, scope, abort } = place
+  const { dialect, scope } = place
   const { plan } = follow
   const mode = readModeIn(scope)
   const doing = `comparing the rows of backfill "${definition.name}" with what they should be`
@@ -32,7 +33,7 @@ export async function findStale(place: Workplace, { definition, follow, work }: 
     const page = await withFaultsMended(place, { doing }, (session) =>
       session.run(reading(dialect, scope, readPage(dialect, plan, range, mode))),
     )
-    const stale = staleIn(await transformRows(work, page.rows, abort))
+    const stale = staleIn(await transformRows(work, page.rows, asksOf(place, work.backfill)))
     if (stale || page.isLast) return stale
     after = page.last
   }

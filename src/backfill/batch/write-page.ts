@@ -9,6 +9,7 @@ import { cutPage, type TransformedPage } from '../pages/cut-page.js'
 import type { Page } from '../pages/keyset-reader.js'
 import type { PreparedTransform } from '../prepare-backfill.js'
 import { nameOf, type ShardContext } from '../shard-context.js'
+import { asksOf } from '../transform/asks.js'
 import { transformRows } from '../transform/transform.js'
 import { allotFree } from './allot-free.js'
 import type { Batch, BatchOutcome } from './bulk-writer.js'
@@ -67,7 +68,7 @@ export async function writePage(
   read: PageToWrite,
 ): Promise<PageOutcome> {
   const page = await withoutFailed(context, read.page)
-  let current: TransformedPage = { page, changes: await transformRows(work, page.rows, context.abort) }
+  let current: TransformedPage = { page, changes: await transformRows(work, page.rows, asksOf(context, work.backfill)) }
   await read.paced
   if (context.abort.aborted) return { status: 'aborted' }
   const scannedBefore = read.scanned - page.keys.length

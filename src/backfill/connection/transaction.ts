@@ -1,5 +1,6 @@
 import type { Dialect, ReadMode, TransactionLimits } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
+import { batchLimits } from './limits.js'
 
 /** How a transaction's body ends: `keep` commits, `undo` rolls back; both return a value. */
 export interface Decision<T> {
@@ -110,6 +111,23 @@ function* rollBack(rollback: Script<void>, because: unknown): Script<void> {
 export function* reading<T>(dialect: Dialect, scope: Scope, script: Script<T>): Script<T> {
   if (scope.isEnclosing || !dialect.readsNeedTransaction) return yield* script
   return yield* scope.wrap(undone(script))
+}
+
+/**
+ * A script of the user's that must not write: in a short transaction that reads only, ended by a rollback, or under a savepoint of the
+ * one that encloses it.
+ */
+export function* readingOnly<T>(dialect: Dialect, { isEnclosing }: Scope, script: Script<T>): Script<T> {
+  yield* dialect.beginReadOnly(batchLimits, isEnclosing)
+  let value: T
+  try {
+    value = yield* script
+  } catch (error) {
+    yield* rollBack(dialect.endReadOnly(isEnclosing), error)
+    throw error
+  }
+  yield* dialect.endReadOnly(isEnclosing)
+  return value
 }
 
 function* undone<T>(script: Script<T>): Script<Decision<T>> {

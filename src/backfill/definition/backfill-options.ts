@@ -1,5 +1,5 @@
 import type { Sql } from '../../dialects/sql.js'
-import type { Cell, ColumnName, EmbeddedPath, IsColumn, PropertyOf, Row, Source } from './columns.js'
+import type { Cell, ColumnName, Columns, EmbeddedPath, IsColumn, PropertyOf, Row, Source } from './columns.js'
 
 /** A value that every database can compare and store as a constant. */
 export type Scalar = string | number | bigint | boolean | Date | Uint8Array
@@ -70,12 +70,40 @@ export interface RowContext {
   readonly signal: AbortSignal
 }
 
+/** Asks the database in the midst of a transform: see {@link PageContext}. */
+export type Query = <const C extends Columns>(columns: C, query: Sql) => Promise<readonly Row<unknown, C>[]>
+
+/** What a function over a page is told besides the rows. */
+export interface PageContext {
+  /** The keys of the rows as exact text, one entry a key column. */
+  readonly keys: readonly (readonly string[])[]
+  /** Aborted when the run is interrupted or loses its lease. */
+  readonly signal: AbortSignal
+  /**
+   * Asks the database: the columns with their types, then the SQL, which selects them by these names.
+   *
+   *   const countries = await query({ id: 'integer', code: 'text' }, sql`select id, code from country where code in (${codes})`)
+   *
+   * It reads only, what is committed, in no order unless the SQL has a limit of its own; at most 100,000 rows, for at most a minute.
+   * A lost connection or a busy database is tried again, and never counts against the rows.
+   *
+   * @throws RowshiftError QUERY_REFUSED, DATABASE_ERROR, DATABASE_UNAVAILABLE, ROW_REFUSED, UNREADABLE_VALUE
+   */
+  readonly query: Query
+}
+
 /*
  * The function types are conditional types on purpose: the compiler then fixes S and W before it looks at a body, so that
  * `{ status: 'draft' }` keeps its literal type, in synchronous and in async functions.
  */
 type Transform<E, S, W> = [S, W] extends [infer A, infer B]
   ? (row: Row<E, A>, context: RowContext) => Changed<Row<E, B>>
+  : never
+type PageTransform<E, S, W> = [S, W] extends [infer A, infer B]
+  ? (
+      rows: readonly Row<E, A>[],
+      context: PageContext,
+    ) => readonly (Row<E, B> | undefined)[] | Promise<readonly (Row<E, B> | undefined)[]>
   : never
 type Reverse<E, S, W> = [S, W] extends [infer A, infer B]
   ? (row: After<E, A, B>, context: RowContext) => Changed<Before<E, A, B>>
@@ -154,8 +182,8 @@ interface CommonOptions<E> {
   readonly delayMs?: number
 }
 
-/** What `defineBackfill` takes: rows are read, changed by a function, and written back. */
-export interface BackfillOptions<E, S, W> extends CommonOptions<E> {
+/** What `defineBackfill` and `defineBackfill.page` have in common: rows are read, changed by a function, and written back. */
+export interface ChangeOptions<E, S, W> extends CommonOptions<E> {
   /**
    * Columns read: all that `transform` sees. When somebody changes one of them in a row meanwhile, that row is read and
    * transformed again.
@@ -168,8 +196,6 @@ export interface BackfillOptions<E, S, W> extends CommonOptions<E> {
    * both selected and written.
    */
   readonly where?: Where<Known<E, S, W>>
-  /** The new values of one row, at once or as a promise. `undefined` leaves the row as it is. Must not have side effects. */
-  readonly transform: Transform<E, S, W>
   /**
    * Written columns with a unique index whose value may be taken: called with 2, 3, ... until one is free:
    * `` { slug: (slug, n) => `${slug}-${n}` } ``.
@@ -217,6 +243,22 @@ export interface BackfillOptions<E, S, W> extends CommonOptions<E> {
      */
     readonly recompute?: boolean
   }
+}
+
+/** What `defineBackfill` takes. */
+export interface BackfillOptions<E, S, W> extends ChangeOptions<E, S, W> {
+  /** The new values of one row, at once or as a promise. `undefined` leaves the row as it is. Must not have side effects. */
+  readonly transform: Transform<E, S, W>
+}
+
+/** What `defineBackfill.page` takes. */
+export interface PageBackfillOptions<E, S, W> extends ChangeOptions<E, S, W> {
+  /**
+   * The new values of all rows of a page, at once or as a promise: an entry a row, in the order of the rows; `undefined` leaves a row
+   * as it is. One query or one outside call does for all of them. May be called again with fewer of the rows, down to one: when it
+   * throws, when somebody changed a row meanwhile, when a run is resumed. Must not have side effects.
+   */
+  readonly transform: PageTransform<E, S, W>
 }
 
 /** What `defineBackfill.sql` takes: the database computes the new values, rows never leave it. */

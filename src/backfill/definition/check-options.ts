@@ -8,9 +8,11 @@ import { type Column, columnProblem, parseColumn } from './columns.js'
 import type {
   BackfillDefinition,
   DeclaredColumn,
+  PageFunction,
   RowFunction,
   SetValue,
   SqlWork,
+  Transform,
   TransformWork,
   UniqueFunction,
   ValidatedClass,
@@ -82,6 +84,22 @@ const mostBatchRows = 100_000
 
 /** Turns the options of `defineBackfill` into a definition. @throws RowshiftError INVALID_DEFINITION, IN_PLACE_NEEDS_WHERE, FOLLOW_IN_PLACE */
 export function checkRowOptions(input: unknown): BackfillDefinition {
+  return checkChange(input, (options, refuse) => ({
+    per: 'row',
+    call: checkRowFunction('transform', options.transform, refuse),
+  }))
+}
+
+/** The same for `defineBackfill.page`. */
+export function checkPageOptions(input: unknown): BackfillDefinition {
+  const wanted = 'a function of the rows that returns an entry for each of them'
+  return checkChange(input, (options, refuse) => ({
+    per: 'page',
+    call: checkReturning<PageFunction>('transform', options.transform, wanted, refuse),
+  }))
+}
+
+function checkChange(input: unknown, transformOf: (options: Options, refuse: Refuse) => Transform): BackfillDefinition {
   const { options, refuse } = open(input)
   if ('set' in options) refuse('set', 'belongs to defineBackfill.sql(). Use either `set` there or `transform` here.')
   checkKnown(options, rowOptions, refuse)
@@ -115,7 +133,7 @@ export function checkRowOptions(input: unknown): BackfillDefinition {
     form: 'transform',
     select,
     write,
-    transform: checkRowFunction('transform', options.transform, refuse),
+    transform: Object.freeze(transformOf(options, refuse)),
     unique: checkUnique(options.unique, write, refuse),
     validate: checkClass(options.validate, refuse),
     isPartial: false,
@@ -332,7 +350,16 @@ function checkClass(value: unknown, refuse: Refuse): ValidatedClass | undefined 
 }
 
 function checkRowFunction(option: string, value: unknown, refuse: Refuse): RowFunction {
-  const checked = checkFunction<RowFunction>(option, value, 'a function of the row that returns its new values', refuse)
+  return checkReturning<RowFunction>(option, value, 'a function of the row that returns its new values', refuse)
+}
+
+function checkReturning<F extends (...args: never) => unknown>(
+  option: string,
+  value: unknown,
+  wanted: string,
+  refuse: Refuse,
+): F {
+  const checked = checkFunction<F>(option, value, wanted, refuse)
   if (!neverReturns(checked)) return checked
   return refuse(
     option,

@@ -1,5 +1,11 @@
-import type { BackfillOptions, CheckedSet, Settable, SqlBackfillOptions } from './backfill-options.js'
-import { checkRowOptions, checkSqlOptions } from './check-options.js'
+import type {
+  BackfillOptions,
+  CheckedSet,
+  PageBackfillOptions,
+  Settable,
+  SqlBackfillOptions,
+} from './backfill-options.js'
+import { checkPageOptions, checkRowOptions, checkSqlOptions } from './check-options.js'
 import type { CheckedSelection, Row, Selection } from './columns.js'
 import { backfillOf } from './definition.js'
 
@@ -37,6 +43,17 @@ export interface DefineBackfill {
   ): Backfill<Row<E, S>, Row<E, W>>
 
   /**
+   * Defines a backfill whose `transform` is given a page of rows, so that one query or one outside call does for all of them. A page
+   * that fails is tried in halves, down to the row that is to blame.
+   *
+   * @throws RowshiftError INVALID_DEFINITION, which names the option and the remedy
+   * @throws RowshiftError IN_PLACE_NEEDS_WHERE when a column is selected and written, and there is no `where`
+   */
+  page<E, const S extends Selection<E> & CheckedSelection<E, S>, const W extends Selection<E> & CheckedSelection<E, W>>(
+    options: PageBackfillOptions<E, S, W>,
+  ): Backfill<Row<E, S>, Row<E, W>>
+
+  /**
    * Defines a backfill that the database computes: one UPDATE a batch, rows never leave it. Not for values that only code
    * can compute.
    *
@@ -48,5 +65,8 @@ export interface DefineBackfill {
 /** Defines a backfill. See {@link DefineBackfill}. */
 export const defineBackfill: DefineBackfill = Object.assign(
   (options: unknown) => backfillOf(checkRowOptions(options)) as Backfill<never, never>,
-  { sql: (options: unknown) => backfillOf(checkSqlOptions(options)) as Backfill<never, never> },
+  {
+    page: (options: unknown) => backfillOf(checkPageOptions(options)) as Backfill<never, never>,
+    sql: (options: unknown) => backfillOf(checkSqlOptions(options)) as Backfill<never, never>,
+  },
 )

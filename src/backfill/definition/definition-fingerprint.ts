@@ -29,6 +29,7 @@ export function definitionFingerprint(definition: BackfillDefinition): string {
           write: describeColumns(work.write),
           unique: [...work.unique.keys()].sort(),
           isPartial: work.isPartial,
+          per: work.transform.per === 'row' ? undefined : work.transform.per,
         }),
   }
   return sha256(canonicalJson(declared))
@@ -41,7 +42,7 @@ export function definitionFingerprint(definition: BackfillDefinition): string {
 export function transformFingerprint({ work }: BackfillDefinition): string | undefined {
   if (work.form === 'sql') return undefined
   const unique = [...work.unique].map(([column, another]) => [column, tokensOf(another)] as const)
-  return sha256(canonicalJson({ transform: tokensOf(work.transform), unique: new Map(unique) }))
+  return sha256(canonicalJson({ transform: tokensOf(work.transform.call), unique: new Map(unique) }))
 }
 
 function tokensOf(callable: unknown): readonly string[] {

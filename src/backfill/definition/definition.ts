@@ -1,7 +1,7 @@
 import type { Sql } from '../../dialects/sql.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import type { FailureLimit } from '../batch/failure-limit.js'
-import type { AssertionContext, RowContext, Scalar, WhereRecord } from './backfill-options.js'
+import type { AssertionContext, PageContext, RowContext, Scalar, WhereRecord } from './backfill-options.js'
 import type { ParsedColumn } from './columns.js'
 import type { Backfill } from './define-backfill.js'
 
@@ -10,6 +10,14 @@ export type UntypedRow = Readonly<Record<string, unknown>>
 
 /** `transform` and `reverse`: the new values, `undefined` to leave the row, or a promise of either. */
 export type RowFunction = (row: UntypedRow, context: RowContext) => unknown
+
+/** `transform` of a page: what `RowFunction` gives, for each of the rows. */
+export type PageFunction = (rows: readonly UntypedRow[], context: PageContext) => unknown
+
+/** What computes the new values: called with a row, or with a page of them. */
+export type Transform =
+  | { readonly per: 'row'; readonly call: RowFunction }
+  | { readonly per: 'page'; readonly call: PageFunction }
 
 /** `unique`: another value for the n-th attempt, n = 2, 3, ... */
 export type UniqueFunction = (value: unknown, n: number) => unknown
@@ -49,7 +57,7 @@ export interface TransformWork {
   readonly select: ReadonlyMap<string, DeclaredColumn>
   /** Columns the function may return. Never empty. */
   readonly write: ReadonlyMap<string, DeclaredColumn>
-  readonly transform: RowFunction
+  readonly transform: Transform
   /** By written column. Empty when no column has to be made unique. */
   readonly unique: ReadonlyMap<string, UniqueFunction>
   /** What the new values are validated as. Undefined = they are not. */

@@ -40,14 +40,14 @@ export function reverseOf(definition: BackfillDefinition): BackfillDefinition | 
   })
 }
 
-function reverseTransform({ select, write }: TransformWork, transform: RowFunction): TransformWork {
+function reverseTransform({ select, write }: TransformWork, reverse: RowFunction): TransformWork {
   const filled = [...write].map(([column, declared]) => [column, widened(declared)] as const)
   return {
     form: 'transform',
     // A column that is in both is read as it was written, and written as it was read.
     select: new Map([...select, ...write]),
     write: new Map([...filled, ...select]),
-    transform,
+    transform: { per: 'row', call: reverse },
     unique: new Map(),
     validate: undefined,
     isPartial: true,

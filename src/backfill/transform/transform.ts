@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Key, UpdateRow } from '../../dialects/dialect.js'
 import type { FailureStep } from '../../dialects/state-statements.js'
 import type { ErrorCode } from '../../errors/codes.js'
-import type { UntypedRow } from '../definition/definition.js'
 import { writeKey } from '../pages/cursor.js'
 import type { PageRow } from '../pages/keyset-reader.js'
 import type { BoundColumn, PreparedTransform } from '../prepare-backfill.js'
+import type { Asks } from './asks.js'
+import { Invalid, Thrown, Unreadable } from './computation.js'
 import { describeThrown } from './describe-thrown.js'
-import type { Validator } from './validate.js'
 
 /** Rows that write the same columns: one statement. */
 export interface UpdateSet {
@@ -33,92 +33,29 @@ export interface Changes {
   readonly failures: readonly RowFailure[]
 }
 
-/** How many promises of an asynchronous transform may be pending at once. */
-const asyncRowsAtOnce = 32
-
 /**
- * Runs the transform over a page, outside any transaction. A synchronous transform costs no promise; rows of an asynchronous
- * one run side by side. A row that throws becomes a failure and takes no other row along. Aborted, it begins no further row: what
- * it returns then is not to be written.
+ * Runs the transform over rows, outside any transaction. A row that fails becomes a failure and takes no other row along. Aborted, it
+ * begins no further row: what it returns then is not to be written.
+ * @throws RowshiftError PAGE_LENGTH, PAGE_FAILED, QUERY_REFUSED, DATABASE_ERROR, DATABASE_UNAVAILABLE
  */
 export async function transformRows(
   prepared: PreparedTransform,
   rows: readonly PageRow[],
-  signal: AbortSignal,
+  asks: Asks,
 ): Promise<Changes> {
+  const outcomes = await prepared.computation.outcomesOf(prepared, rows, asks)
   const collector = createCollector(prepared)
-  const outcomes = new Array<unknown>(rows.length)
-  const pending: Promise<void>[] = []
-  const settle = (i: number, promise: PromiseLike<unknown>) =>
-    Promise.resolve(promise).then(
-      (value) => {
-        outcomes[i] = value
-      },
-      (error: unknown) => {
-        outcomes[i] = new Thrown(error)
-      },
-    )
-  for (let i = 0; i < rows.length && !signal.aborted; i++) {
-    const outcome = callTransform(prepared, rows[i]!, signal)
-    if (!isPromiseLike(outcome)) {
-      outcomes[i] = outcome
-      continue
-    }
-    pending.push(settle(i, outcome))
-    if (pending.length >= asyncRowsAtOnce) await Promise.all(pending.splice(0))
-  }
-  if (pending.length > 0) await Promise.all(pending)
   for (let i = 0; i < rows.length; i++) collector.add(rows[i]!, outcomes[i])
   return collector.changes()
 }
 
-/** The same for a transform that must not give others a turn; `undefined` when it returned a promise. */
+/** The same for a transform that must not give others a turn; `undefined` when it cannot do without. */
 export function transformRowNow(prepared: PreparedTransform, row: PageRow, signal: AbortSignal): Changes | undefined {
-  const outcome = callTransform(prepared, row, signal)
-  if (isPromiseLike(outcome)) {
-    // Its outcome is not used, so its error must not go unhandled.
-    Promise.resolve(outcome).catch(() => undefined)
-    return undefined
-  }
+  const found = prepared.computation.outcomeNow(prepared, row, signal)
+  if (!found) return undefined
   const collector = createCollector(prepared)
-  collector.add(row, outcome)
+  collector.add(row, found.outcome)
   return collector.changes()
-}
-
-class Thrown {
-  constructor(readonly error: unknown) {}
-}
-
-class Unreadable extends Thrown {}
-
-/** New values that are not valid, and why. */
-class Invalid {
-  constructor(readonly fault: string) {}
-}
-
-function callTransform(prepared: PreparedTransform, row: PageRow, signal: AbortSignal): unknown {
-  const values: Record<string, unknown> = {}
-  for (const bound of prepared.select) {
-    try {
-      values[bound.property] = bound.decode(row.tokens[bound.position] ?? null)
-    } catch (error) {
-      return new Unreadable(new TypeError(`"${bound.property}": ${(error as Error).message}`))
-    }
-  }
-  try {
-    const outcome = prepared.work.transform(values, { key: row.key, signal })
-    return prepared.validator ? validated(prepared.validator, values, outcome) : outcome
-  } catch (error) {
-    return new Thrown(error)
-  }
-}
-
-/** What is no set of new values is refused as such, whatever it is validated as. */
-async function validated(validator: Validator, row: UntypedRow, outcome: unknown): Promise<unknown> {
-  const changes = await outcome
-  if (typeof changes !== 'object' || changes === null || Array.isArray(changes)) return changes
-  const fault = await validator(row, changes as UntypedRow)
-  return fault === undefined ? changes : new Invalid(fault)
 }
 
 function createCollector(prepared: PreparedTransform) {
@@ -206,8 +143,4 @@ function isUnchanged(bound: BoundColumn, token: string | null, value: unknown, i
   }
   // Not ===: 0 and -0 are two values, and NaN is one.
   return Object.is(stored, value) || (typeof stored === 'object' && isDeepStrictEqual(stored, value))
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }

@@ -5,6 +5,7 @@ import type { CheckFunction } from '../definition/definition.js'
 import { readKey, writeKey } from '../pages/cursor.js'
 import { type PageRow, rereadRows } from '../pages/keyset-reader.js'
 import type { BoundColumn, PreparedBackfill } from '../prepare-backfill.js'
+import { asksOn } from '../transform/asks.js'
 import { transformRows } from '../transform/transform.js'
 import { type AssertionOutcome, askAssertions, describeUnheld } from './assertions.js'
 import { storedOtherwise, type WrittenSample, withoutChosen } from './recompute.js'
@@ -93,7 +94,8 @@ export function describeVerification({ remaining, checked, refused, recomputed, 
   return reasons.join('; ')
 }
 
-async function recompute({ dialect, scope, session, prepared, signal }: VerifiedPlace, written: WrittenSample) {
+async function recompute(place: VerifiedPlace, written: WrittenSample) {
+  const { dialect, scope, session, prepared } = place
   const { work, plan } = prepared
   if (work.form !== 'transform' || written.keys.length === 0) return { rows: 0, changedSince: 0, different: [] }
   const everyRow = { ...plan, where: undefined }
@@ -101,7 +103,11 @@ async function recompute({ dialect, scope, session, prepared, signal }: Verified
     reading(dialect, scope, rereadRows(dialect, everyRow, written.keys, readModeIn(scope))),
   )
   const rows = written.unchanged(found.matching)
-  const changes = withoutChosen(prepared, work, await transformRows(work, rows, signal))
+  const changes = withoutChosen(
+    prepared,
+    work,
+    await transformRows(work, rows, asksOn(place, work.backfill, place.signal)),
+  )
   const failed = changes.failures.map(({ key }) => readKey(key))
   const others =
     changes.sets.length > 0 ? await session.run(scope.wrap(storedOtherwise(dialect, prepared, changes))) : []

@@ -1,4 +1,5 @@
 import type { Dialect } from '../dialect.js'
+import { answerColumn, readAnswer } from './answers.js'
 import { classifyError } from './classify-error.js'
 import { codec, conditionValue, isDistinct } from './codecs.js'
 import { ddl } from './ddl.js'
@@ -26,6 +27,8 @@ export const mysql: Dialect = {
   catalogueColumns,
   estimateRows,
   codec,
+  answerColumn,
+  readAnswer,
   conditionValue,
   isDistinct,
   // LOCK TABLES would commit the transaction that the lock is to protect, and so does the ALTER TABLE that follows a gate: the

@@ -165,6 +165,19 @@ export function* rollbackToSavepoint(name: string): Script<void> {
   yield plain('rollback-to-savepoint', `rollback to savepoint ${spelling.quote(name)}`)
 }
 
+const readOnlyMark = 'rowshift_read_only'
+
+/** A transaction that has begun cannot be made one that reads only: there, what was written is taken back. */
+export function* beginReadOnly(_limits: TransactionLimits, isEnclosed: boolean): Script<void> {
+  if (isEnclosed) yield* savepoint(readOnlyMark)
+  else yield plain('begin', 'start transaction read only')
+}
+export function* endReadOnly(isEnclosed: boolean): Script<void> {
+  if (!isEnclosed) return yield* rollback()
+  yield* rollbackToSavepoint(readOnlyMark)
+  yield* releaseSavepoint(readOnlyMark)
+}
+
 /** Takes a savepoint away; false = there was none. */
 function* release(name: string): Script<boolean> {
   try {

@@ -1,5 +1,6 @@
 import type { Dialect } from '../dialect.js'
 import { render, sql } from '../sql.js'
+import { answerColumn, readAnswer } from './answers.js'
 import { classifyError } from './classify-error.js'
 import { codec } from './codecs.js'
 import { ddl } from './ddl.js'
@@ -27,6 +28,8 @@ export const postgres: Dialect = {
   catalogueColumns,
   estimateRows,
   codec,
+  answerColumn,
+  readAnswer,
   *lockTable(table, lockTimeoutMs) {
     yield render(sql`select set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`, spelling, 'pin')
     yield render(sql`lock table ${rows.tableSql(table)} in share row exclusive mode`, spelling, 'lock-table')

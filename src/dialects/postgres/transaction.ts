@@ -4,18 +4,25 @@ import type { Script } from '../script.js'
 import { render, type Statement, sql } from '../sql.js'
 import { spelling } from './spelling.js'
 
-/**
- * Pinned in every transaction and never for the session, because a pooler in transaction mode hands the next transaction to
- * another server connection. The first lines decide how values look as text. The last keep a page an index range and a batch
- * a series of key lookups: without statistics, or with stale ones, the planner would sort or hash the whole table for every
- * page. They raise costs and forbid nothing, so a user's subquery on a table without an index still runs.
- */
-const pinned: readonly (readonly [string, string])[] = [
+type Settings = readonly (readonly [string, string])[]
+
+/** What decides how values look as text. */
+const printing: Settings = [
   ['TimeZone', 'UTC'],
   ['DateStyle', 'ISO, MDY'],
   ['IntervalStyle', 'postgres'],
   ['extra_float_digits', '3'],
   ['bytea_output', 'hex'],
+]
+
+/**
+ * Pinned in every transaction and never for the session, because a pooler in transaction mode hands the next transaction to
+ * another server connection. What follows the printing keeps a page an index range and a batch a series of key lookups: without
+ * statistics, or with stale ones, the planner would sort or hash the whole table for every page. It raises costs and forbids
+ * nothing, so a user's subquery on a table without an index still runs.
+ */
+const pinned: Settings = [
+  ...printing,
   ['enable_sort', 'off'],
   ['enable_seqscan', 'off'],
   ['enable_bitmapscan', 'off'],
@@ -28,19 +35,20 @@ const pinned: readonly (readonly [string, string])[] = [
 const plain = (label: string, text: string): Statement => ({ label, text, parameters: [] })
 
 /** select set_config('TimeZone', 'UTC', true), set_config(...): one round trip for all of them. */
-function setLocal(settings: readonly (readonly [string, string])[]): Statement {
+function setLocal(settings: Settings): Statement {
   const calls = settings.map(([name, value]) => sql`set_config(${name}, ${value}, true)`)
   return render(sql`select ${sql.join(calls)}`, spelling, 'pin')
 }
 
+const limited = (limits: TransactionLimits): Settings => [
+  ['lock_timeout', String(limits.lockTimeoutMs)],
+  ['statement_timeout', String(limits.statementTimeoutMs)],
+  ['idle_in_transaction_session_timeout', String(limits.idleTimeoutMs)],
+]
+
 export function* begin(limits: TransactionLimits): Script<void> {
   yield plain('begin', 'begin isolation level read committed')
-  yield setLocal([
-    ...pinned,
-    ['lock_timeout', String(limits.lockTimeoutMs)],
-    ['statement_timeout', String(limits.statementTimeoutMs)],
-    ['idle_in_transaction_session_timeout', String(limits.idleTimeoutMs)],
-  ])
+  yield setLocal([...pinned, ...limited(limits)])
 }
 
 export function* commit(): Script<void> {
@@ -78,6 +86,26 @@ export function* releaseSavepoint(name: string): Script<void> {
 }
 export function* rollbackToSavepoint(name: string): Script<void> {
   yield plain('rollback-to-savepoint', `rollback to savepoint ${spelling.quote(name)}`)
+}
+
+const readOnlyMark = 'rowshift_read_only'
+
+/** The planner is left alone: a query of the user may well be best answered by a hash or a sort. */
+export function* beginReadOnly(limits: TransactionLimits, isEnclosed: boolean): Script<void> {
+  if (isEnclosed) {
+    yield* savepoint(readOnlyMark)
+    yield plain('read-only', 'set transaction read only')
+    return
+  }
+  yield plain('begin', 'begin isolation level read committed read only')
+  yield setLocal([...printing, ...limited(limits)])
+}
+
+/** Rolled back to the savepoint, the transaction may write again. */
+export function* endReadOnly(isEnclosed: boolean): Script<void> {
+  if (!isEnclosed) return yield* rollback()
+  yield* rollbackToSavepoint(readOnlyMark)
+  yield* releaseSavepoint(readOnlyMark)
 }
 
 const sqlStateOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code

@@ -1,4 +1,5 @@
 import type { Dialect } from '../dialect.js'
+import { answerColumn, readAnswer } from './answers.js'
 import { classifyError } from './classify-error.js'
 import { codec } from './codecs.js'
 import { ddl } from './ddl.js'
@@ -26,6 +27,8 @@ export const sqlite: Dialect = {
   catalogueColumns,
   estimateRows,
   codec,
+  answerColumn,
+  readAnswer,
   conditionValue: rows.conditionValue,
   // A transaction that writes keeps all other writers out of the whole file.
   *lockTable() {},

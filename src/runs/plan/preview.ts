@@ -6,6 +6,7 @@ import { type Decision, reading, type Scope, undo } from '../../backfill/connect
 import type { BackfillDefinition } from '../../backfill/definition/definition.js'
 import { type PageRow, readLastKey, readPage, rereadRows } from '../../backfill/pages/keyset-reader.js'
 import { type PreparedChange, type PreparedSql, prepareBackfill } from '../../backfill/prepare-backfill.js'
+import { asksOn } from '../../backfill/transform/asks.js'
 import { type Changes, transformRows } from '../../backfill/transform/transform.js'
 import type { Key, KeyRange, PageRange, TablePlan } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
@@ -113,7 +114,11 @@ export async function previewPage(
     return { ...outcome, changes: undefined, seconds: elapsed() }
   }
   const page = await read(place, readPage(dialect, prepared.plan, range, 'plain'))
-  const changes = await transformRows(work, page.rows, options.signal)
+  const changes = await transformRows(
+    work,
+    page.rows,
+    asksOn({ dialect, session, scope }, work.backfill, options.signal),
+  )
   const free = await read(place, new UniqueValues(dialect, prepared, work).allot(changes, 'plain'))
   const trial = options.isTried ? await session.run(scope.wrap(tryChanges(dialect, prepared, free))) : undefined
   return { scanned: page.keys.length, rows: page.rows, changes: free, after: undefined, trial, seconds: elapsed() }
