@@ -1,34 +1,89 @@
 /*
  * Benchmarks, against the built package:
  *
- *   npm run -s bench -- --only records --json
+ *   npm run bench                                    everything, for half an hour
+ *   npm run -s bench -- --quick --json               a look at it, in a minute and a half
+ *   npm run -s bench -- --only records --json        conversions alone
+ *   npm run bench -- --database postgres --rows 200000 --plot plot.svg
  *
- * A suite is a file here that exports a function giving measures; add it to `suites`.
+ * What each figure means stands in docs/performance.md.
  */
-import { cpus } from 'node:os'
+import { writeFile } from 'node:fs/promises'
+import { cpus, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
-import type { Measure } from './measure.js'
+import type { DatabaseName } from '../test/support/test-database.js'
+import { type Extent, type Figures, measureDatabase } from './databases/suite.js'
+import { plot } from './plot.js'
 import { records } from './records.js'
+import { figuresTable, peersTable, recordsTable } from './tables.js'
 
-const suites: Readonly<Record<string, () => Promise<readonly Measure[]>>> = { records }
+const databases: readonly DatabaseName[] = ['postgres', 'mariadb', 'sqlite']
+const suites = ['databases', 'records'] as const
+
+const whole: Extent = { rows: 1_000_000, fewRows: 20_000, manyRows: 10_000_000, rounds: 3 }
+const quick: Extent = { rows: 60_000, fewRows: 2_000, manyRows: 200_000, rounds: 1 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } })
-  const names = values.only?.split(',') ?? Object.keys(suites)
-  const unknown = names.find((name) => !Object.hasOwn(suites, name))
-  if (unknown !== undefined) throw new Error(`there is no suite "${unknown}": ${Object.keys(suites).join(', ')}`)
-  const report: Record<string, readonly Measure[]> = {}
-  for (const name of names) {
-    report[name] = await suites[name]!()
-    if (!values.json) for (const measure of report[name]) console.log(lineOf(measure))
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      only: { type: 'string', multiple: true, default: [...suites] },
+      database: { type: 'string', multiple: true, default: [...databases] },
+      rows: { type: 'string' },
+      plot: { type: 'string' },
+    },
+  })
+  for (const name of values.only) requireKnown(suites, name, '--only')
+  for (const name of values.database) requireKnown(databases, name, '--database')
+  const extent = extentOf(values.quick ? quick : whole, values.rows)
+  const say = (text: string) => (values.json ? process.stderr : process.stdout).write(`${text}\n`)
+
+  const document: Record<string, unknown> = { machine, extent }
+  if (values.only.includes('records')) {
+    const measures = await records()
+    document.records = measures
+    if (!values.json) say(recordsTable(measures))
   }
-  const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length }
-  if (values.json) console.log(JSON.stringify({ machine, suites: report }, null, 2))
+  if (values.only.includes('databases')) {
+    const all = new Map<DatabaseName, Figures>()
+    for (const name of databases.filter((name) => values.database.includes(name))) {
+      const figures = await measureDatabase(name, extent, (what) => say(`${name}: ${what}`))
+      document[name] = figures
+      all.set(name, figures)
+      if (!values.json) say(peersTable(name, figures))
+    }
+    if (!values.json) say(figuresTable(all))
+    if (values.plot !== undefined) {
+      const bars = [...all].flatMap(([database, { peers }]) => peers.map((score) => ({ database, ...score })))
+      await writeFile(values.plot, await plot(bars))
+    }
+  }
+  if (values.json) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
 }
 
-function lineOf({ name, unit, perSecond, bestPerSecond, perCpuSecond }: Measure): string {
-  const rate = (value: number) => value.toLocaleString('en-US').padStart(12)
-  return `${name.padEnd(52)}${rate(perSecond)} ${unit}/s   best ${rate(bestPerSecond)}   by processor time ${rate(perCpuSecond)}`
+const machine = {
+  node: process.version,
+  system: `${process.platform} ${release()}`,
+  cpu: cpus()[0]?.model ?? 'unknown',
+  cores: cpus().length,
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+}
+
+function requireKnown(known: readonly string[], name: string, option: string): void {
+  if (!known.includes(name)) throw new Error(`${option}: there is no "${name}": ${known.join(', ')}`)
+}
+
+function extentOf(extent: Extent, rows: string | undefined): Extent {
+  if (rows === undefined) return extent
+  const given = Number(rows)
+  if (!Number.isInteger(given) || given < 10_000) throw new Error('--rows: a number, 10000 or more')
+  return {
+    ...extent,
+    rows: given,
+    fewRows: Math.min(extent.fewRows, given),
+    manyRows: Math.max(given, Math.min(extent.manyRows, 10 * given)),
+  }
 }
 
 main().catch((error: unknown) => {

@@ -20,8 +20,13 @@ Module._extensions['.ts'] = (module, filename) => {
     babel: { plugins: [decorateFieldsInStaticBlocks] },
   })
   // jiti compiles `import()` to a call of its own loader, which is not there.
-  module._compile(`const jitiImport = async (id) => require(id);${code}`, filename)
+  module._compile(`const jitiImport = ${importModule};${code}`, filename)
 }
+
+/** A module that awaits at its top level can only be imported, which TypeScript's own files cannot be. */
+const importModule = `async (id) => {
+  try { return require(id) } catch (error) { if (error.code !== 'ERR_REQUIRE_ASYNC_MODULE') throw error; return import(id) }
+}`.replaceAll('\n', ' ')
 
 // TypeScript is imported by the name of the file it will become: `./city.js` for `./city.ts`.
 const resolveFilename = Module._resolveFilename

@@ -1,0 +1,164 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TcpProxy } from '../../src/testing/tcp-proxy.js'
+import { startServer } from '../../test/support/servers/server-process.js'
+import { type DatabaseName, TestDatabase } from '../../test/support/test-database.js'
+import type { Arena, Peer } from './arena.js'
+import { createTemplate } from './city-table.js'
+import { contest, fresh, type Score } from './contest.js'
+import { type Felt, feel } from './neighbours.js'
+import { django, hasDjango } from './peers/django.js'
+import { driverLoop } from './peers/driver-loop.js'
+import { prismaTransaction, prismaUpdate } from './peers/prisma.js'
+import { knex, kysely } from './peers/query-builders.js'
+import { rangedSql, singleUpdate } from './peers/ranged-sql.js'
+import { rowshift, rowshiftPrisma, rowshiftSql } from './peers/rowshift.js'
+import { typeormSave, typeormUpdate } from './peers/typeorm.js'
+import { lastTenth, work } from './workers.js'
+
+/** How much is done. */
+export interface Extent {
+  /** Rows of the table. */
+  readonly rows: number
+  /** Rows for those that would need minutes: their rates are compared. */
+  readonly fewRows: number
+  /** Rows of the long run: its last tenth, its memory. */
+  readonly manyRows: number
+  readonly rounds: number
+}
+
+/** Ratios of rates: 1 = as fast, 30 = thirty times as fast. */
+export interface Figures {
+  readonly vsRangedSql: number
+  readonly vsDriverLoop: number
+  readonly vsTypeormSave: number
+  readonly vsPrisma: number
+  /** Absent where Django is not installed. */
+  readonly vsDjango?: number
+  readonly pushdownVsRangedSql: number
+  readonly throughPrisma: number
+  /** Two workers against one. */
+  readonly twoWorkers: number
+  /** The last tenth of a long run against its first. */
+  readonly lastTenth: number
+  /** Peak memory of a long run, less that of one of 100,000 rows. */
+  readonly rssGrowthMiB: number
+  /** With 2 ms each way to the server, against none. Absent on SQLite, which is in the process. */
+  readonly far?: number
+  /** The 99th percentile of an application's point updates during the run at its default pace, against none. */
+  readonly p99Ratio: number
+  readonly neighbours: {
+    readonly alone: Felt
+    readonly rowshift: Felt
+    readonly rangedSql: Felt
+    readonly oneUpdate: Felt
+  }
+  readonly peers: readonly Score[]
+}
+
+const batchRows = 10_000
+const shortRows = 100_000
+
+const round = (value: number) => Math.round(value * 100) / 100
+
+/** Everything that is measured on one database. @throws if its server cannot be started, or a peer leaves a wrong row. */
+export async function measureDatabase(
+  name: DatabaseName,
+  { rows, fewRows, manyRows, rounds }: Extent,
+  tell: (what: string) => void,
+): Promise<Figures> {
+  const server = name === 'sqlite' ? undefined : await startServer(name, serverOptions[name])
+  if (server && 'unavailable' in server) throw new Error(`${name}: ${server.unavailable}`)
+  const database = await TestDatabase.create(name, server ? server.url : '')
+  try {
+    const dataSource = await database.connect()
+    await createTemplate(dataSource, name, Math.max(rows, manyRows))
+    const arena: Arena = { database, dataSource, rows, batchRows }
+    const few: Arena = { ...arena, rows: fewRows }
+
+    tell('against the limit')
+    const fast = await contest(arena, [rangedSql, rowshift, driverLoop, rowshiftSql, rowshiftPrisma], rounds)
+    const once = await contest(arena, [singleUpdate], 1)
+    tell('against mappers and builders')
+    const slow = await contest(
+      few,
+      [typeormSave, typeormUpdate, prismaUpdate, prismaTransaction, kysely, knex, ...(hasDjango(name) ? [django] : [])],
+      1,
+    )
+    const peers = [...fast, ...once, ...slow]
+    const rateOf = (peer: Peer) => peers.find((score) => score.peer === peer.name)!.rowsPerSecond
+    const ours = rateOf(rowshift)
+
+    tell('one worker and two')
+    const one = await inFresh(arena, () => work(arena, { batchRows }))
+    const two = await inFresh(arena, () => work(arena, { batchRows, count: 2 }))
+
+    tell('a long run')
+    const long = { ...arena, rows: manyRows }
+    const short = { ...arena, rows: Math.min(shortRows, manyRows / 2) }
+    const longRun = await inFresh(long, () => work(long, { batchRows }))
+    const shortRun = await inFresh(short, () => work(short, { batchRows }))
+
+    tell('far away')
+    const far = name === 'sqlite' ? undefined : await farAway(arena)
+
+    tell('beside an application')
+    const alone = await inFresh(arena, () => feel(arena, () => sleep(2_000)))
+    const beside = await inFresh(arena, () => feel(arena, () => work(arena, {})))
+    const besidePeer = (peer: Peer) =>
+      inFresh(arena, async () => {
+        const { run, close } = await peer.prepare(arena)
+        return feel(arena, run).finally(() => close?.())
+      })
+    const neighbours = {
+      alone,
+      rowshift: beside,
+      rangedSql: await besidePeer(rangedSql),
+      oneUpdate: await besidePeer(singleUpdate),
+    }
+
+    return {
+      vsRangedSql: round(ours / rateOf(rangedSql)),
+      vsDriverLoop: round(ours / rateOf(driverLoop)),
+      vsTypeormSave: round(ours / rateOf(typeormSave)),
+      vsPrisma: round(ours / Math.max(rateOf(prismaUpdate), rateOf(prismaTransaction))),
+      ...(hasDjango(name) && { vsDjango: round(ours / rateOf(django)) }),
+      pushdownVsRangedSql: round(rateOf(rowshiftSql) / rateOf(rangedSql)),
+      throughPrisma: round(rateOf(rowshiftPrisma) / ours),
+      twoWorkers: round(one.seconds / two.seconds),
+      lastTenth: round(lastTenth(longRun, manyRows)),
+      rssGrowthMiB: Math.round((longRun.workers[0]!.peakBytes - shortRun.workers[0]!.peakBytes) / 2 ** 20),
+      ...(far !== undefined && { far: round(far) }),
+      p99Ratio: round(beside.p99 / alone.p99),
+      neighbours,
+      peers,
+    }
+  } finally {
+    await database.drop()
+    await server?.stop()
+  }
+}
+
+/** A table of this size fits into memory, as the part of a table that is worked on does anywhere. */
+const serverOptions: Readonly<Record<'postgres' | 'mariadb', readonly string[]>> = {
+  postgres: [],
+  mariadb: ['--innodb-buffer-pool-size=1G', '--innodb-log-file-size=512M'],
+}
+
+async function inFresh<T>(arena: Arena, task: () => Promise<T>): Promise<T> {
+  await fresh(arena)
+  return task()
+}
+
+/** The rate through a proxy that holds what it passes on for 2 ms each way, against the rate through one that does not. */
+async function farAway(arena: Arena): Promise<number> {
+  const proxy = await new TcpProxy(arena.database.server).listen()
+  const way = { host: '127.0.0.1', port: proxy.port }
+  try {
+    const near = await inFresh(arena, () => work(arena, { batchRows, way }))
+    proxy.delayMs = 2
+    const far = await inFresh(arena, () => work(arena, { batchRows, way }))
+    return near.seconds / far.seconds
+  } finally {
+    await proxy.close()
+  }
+}
