@@ -5,7 +5,7 @@ export interface Measure {
   readonly perSecond: number
   /** The best round: what the machine can do when nothing disturbs it. */
   readonly bestPerSecond: number
-  /** The best round by the processor's time in this process: the same on a busy machine. Includes collecting garbage. */
+  /** The best round by the processor's time in this process, threads included: the same on a busy machine. Includes collecting garbage. */
   readonly perCpuSecond: number
   /** What a second counts: `records`, `rows`. */
   readonly unit: string
@@ -13,33 +13,40 @@ export interface Measure {
   readonly count: number
 }
 
-const rounds = 9
+/** Something that is done to `count` things, again and again. */
+export interface Case {
+  readonly name: string
+  readonly unit: string
+  readonly count: number
+  readonly round: () => unknown
+}
 
-/** Does something to `count` things again and again, after a round that is not counted. */
-export async function measure(
-  name: string,
-  { unit, count }: { readonly unit: string; readonly count: number },
-  round: () => unknown,
-): Promise<Measure> {
-  await round()
-  const rates: number[] = []
-  let perCpuSecond = 0
-  for (let i = 0; i < rounds; i++) {
-    const started = performance.now()
-    const cpu = process.cpuUsage()
-    await round()
-    rates.push(count / ((performance.now() - started) / 1000))
-    const { user, system } = process.cpuUsage(cpu)
-    perCpuSecond = Math.max(perCpuSecond, count / ((user + system) / 1e6))
+/** Measures cases side by side: each round does all of them, so that what disturbs the machine disturbs them alike. The first is not counted. */
+export async function measure(cases: readonly Case[], rounds = 9): Promise<readonly Measure[]> {
+  const found = cases.map(() => ({ rates: [] as number[], perCpuSecond: 0 }))
+  for (let i = 0; i <= rounds; i++) {
+    for (const [at, { round, count }] of cases.entries()) {
+      const started = performance.now()
+      const cpu = process.cpuUsage()
+      await round()
+      const seconds = (performance.now() - started) / 1000
+      const { user, system } = process.cpuUsage(cpu)
+      if (i === 0) continue
+      const { rates, perCpuSecond } = found[at]!
+      rates.push(count / seconds)
+      found[at]!.perCpuSecond = Math.max(perCpuSecond, count / ((user + system) / 1e6))
+    }
   }
-  rates.sort((a, b) => a - b)
-  const whole = (rate: number) => Math.round(rate)
-  return {
-    name,
-    unit,
-    count,
-    perSecond: whole(rates[rounds >> 1]!),
-    bestPerSecond: whole(rates.at(-1)!),
-    perCpuSecond: whole(perCpuSecond),
-  }
+  return cases.map(({ name, unit, count }, at) => {
+    const { rates, perCpuSecond } = found[at]!
+    rates.sort((a, b) => a - b)
+    return {
+      name,
+      unit,
+      count,
+      perSecond: Math.round(rates[rounds >> 1]!),
+      bestPerSecond: Math.round(rates.at(-1)!),
+      perCpuSecond: Math.round(perCpuSecond),
+    }
+  })
 }

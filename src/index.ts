@@ -68,6 +68,7 @@ export type {
   ConvertOptions,
   ConvertReport,
   ConvertStreamOptions,
+  InTime,
   OnError,
   ReadableStreamOf,
   RecordFailure,
@@ -92,6 +93,7 @@ export type { Finding } from './schema-version/finding.js'
 export type { FinishOptions, ResultKind } from './schema-version/finish.js'
 export { jsonSchema } from './schema-version/json-schema/json-schema.js'
 export type { JsonSchema } from './schema-version/json-schema/types.js'
+export type { Parallel, ParallelOptions } from './schema-version/parallel/options.js'
 export { SchemaVersion, schemaVersionOf, type VersionDecorator } from './schema-version/schema-version.js'
 export type { SemVer } from './schema-version/semver.js'
 export {

@@ -3,16 +3,13 @@ import { glob } from 'tinyglobby'
 import { loadModule } from '../adapters/load-module.js'
 import { didYouMean } from '../backfill/definition/nearest.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
-import { type History, historyOf } from '../schema-version/version-history.js'
+import { type ExportedVersions, versionsIn } from '../schema-version/versions-in.js'
 
 /** Where versions are looked for, from the working directory. */
 export const defaultVersionFiles = ['versions/*', 'src/versions/*']
 
 /** Versions and the file that exports them. */
-export interface FoundVersions {
-  readonly history: History
-  /** What `defineVersions` returned. */
-  readonly versions: unknown
+export interface FoundVersions extends ExportedVersions {
   readonly file: string
 }
 
@@ -22,12 +19,8 @@ export async function loadVersions(files: readonly string[]): Promise<readonly F
   const paths = await glob([...files], { absolute: true, ignore })
   const found: FoundVersions[] = []
   for (const path of paths.filter((one) => /\.[cm]?[jt]s$/.test(one)).sort()) {
-    const { default: whole, ...named } = await loadModule(path)
-    const values = [...Object.values((whole ?? {}) as object), whole, ...Object.values(named)]
-    for (const value of new Set(values)) {
-      const history = historyOf(value)
-      if (history) found.push({ history, versions: value, file: relative(process.cwd(), path) })
-    }
+    const file = relative(process.cwd(), path)
+    for (const exported of versionsIn(await loadModule(path))) found.push({ ...exported, file })
   }
   if (found.length === 0) {
     throw new RowshiftError('INVALID_USAGE', {

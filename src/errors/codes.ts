@@ -27,6 +27,7 @@ export const errorCodes = {
   RECORD_TOO_DEEP: 'records lie within records without end',
   UNSUPPORTED_SHAPE: 'a shape cannot say itself as JSON Schema',
   FILE_INVALID: 'a file of records cannot be read as what its name says',
+  PARALLEL_UNAVAILABLE: 'threads cannot have the steps or the records of a conversion',
   VALIDATION_UNAVAILABLE: 'what validates a version is not installed, not declared, or cannot be waited for',
 
   // The command line.

@@ -1,4 +1,4 @@
-import type { ConvertManyOptions, ConvertReport, OnError, RecordFailure } from '../schema-version/convert-options.js'
+import type { ConvertReport, ConvertStreamOptions, OnError, RecordFailure } from '../schema-version/convert-options.js'
 import type { Versions } from '../schema-version/define-versions.js'
 import type { ResultKind } from '../schema-version/finish.js'
 import { isClass, isSchema } from '../schema-version/shape.js'
@@ -9,9 +9,9 @@ import { formatOf } from './file-format.js'
 import { readRecords } from './read-records.js'
 import { writeRecords } from './write-records.js'
 
-/** What `convertFile` is told: what `convertAll` is, and the files. */
+/** What `convertFile` is told: what `convertStream` is, and the files. */
 export interface ConvertFileOptions<From, To, E extends OnError = OnError>
-  extends ConvertManyOptions<From, To, ResultKind, E> {
+  extends ConvertStreamOptions<From, To, ResultKind, E> {
   /** `users.jsonl`, `users.csv.gz`: the name tells the format. */
   readonly input: string
   /** Replaced when it is there, at once and as a whole. */

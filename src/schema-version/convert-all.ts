@@ -1,6 +1,8 @@
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { type Conversion, leftOut } from './conversion.js'
 import type { Converter } from './converter.js'
+import type { ConvertedChunk } from './parallel/chunk.js'
+import { settle } from './parallel/settle.js'
 import type { UntypedRow } from './steps.js'
 
 /** Every record of a source at once, in its order. */
@@ -10,6 +12,20 @@ export function convertAll(conversion: Conversion, source: Iterable<UntypedRow>)
     const result = convertSync(conversion, record)
     if (result !== leftOut) records.push(result)
   }
+  return ended(conversion, records)
+}
+
+/** The same where threads take part. */
+export async function convertAllInChunks(
+  conversion: Conversion,
+  chunks: AsyncIterable<ConvertedChunk>,
+): Promise<unknown> {
+  const records: unknown[] = []
+  for await (const chunk of chunks) for (const result of settle(conversion, chunk)) records.push(result)
+  return ended(conversion, records)
+}
+
+function ended(conversion: Conversion, records: readonly unknown[]): unknown {
   conversion.end()
   const { failures, report, options } = conversion
   return options.onError === 'collect' ? { records, failures, report } : records

@@ -2,6 +2,7 @@ import type { EntityClass } from '../backfill/definition/columns.js'
 import type { RowshiftError } from '../errors/rowshift-error.js'
 import type { Finding } from './finding.js'
 import type { FinishOptions, ResultKind } from './finish.js'
+import type { Parallel } from './parallel/options.js'
 import type { ShapeType, ValidatedType } from './shape.js'
 
 /** What a conversion gives for a shape: see {@link ResultKind}. */
@@ -54,6 +55,8 @@ export interface ConvertStreamOptions<From, To, As extends ResultKind = ResultKi
   extends ConvertManyOptions<From, To, As, E> {
   /** Tries a record again when its step or an asynchronous validator threw; what is merely invalid is not tried again. */
   readonly retry?: RetryOptions
+  /** Converts in threads, where that is faster: then the source is read some chunks ahead. */
+  readonly parallel?: Parallel | undefined
 }
 
 export interface RetryOptions {
@@ -109,6 +112,9 @@ export interface ConvertReport {
   readonly seconds: number
   readonly isDone: boolean
 }
+
+/** What `convertAll` gives: later, where it is told `parallel`. */
+export type InTime<P, R> = [P] extends [undefined] ? R : undefined extends P ? R | Promise<R> : Promise<R>
 
 /** What `onError: 'collect'` gives. */
 export interface Collected<R> {

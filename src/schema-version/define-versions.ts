@@ -4,11 +4,13 @@ import type {
   ConvertManyOptions,
   ConvertOptions,
   ConvertStreamOptions,
+  InTime,
   OnError,
   RecordSource,
   ResultOf,
 } from './convert-options.js'
 import type { ResultKind } from './finish.js'
+import type { Parallel } from './parallel/options.js'
 import type { SemVer } from './semver.js'
 import type { FilledKeys, Shape, ShapeType } from './shape.js'
 import type { Back, Onward, StepChanges, StepFunction } from './steps.js'
@@ -78,24 +80,28 @@ export interface Versions<M extends object = object, L = unknown> {
     options: ConvertOptions<From, To, As>,
   ): ResultOf<M[To], As>
   /**
-   * Every record of an array or iterable, in its order, without a promise.
+   * Every record of an array or iterable, in its order; without a promise, unless threads take part.
    *
-   * @throws RowshiftError what `convert` throws, with the record's index and key; see `onError`
+   *   await user.convertAll(records, { from: '1.0.0', parallel: { module: import.meta.url } })
+   *
+   * @throws RowshiftError what `convert` throws, with the record's index and key; see `onError`. PARALLEL_UNAVAILABLE where threads
+   * cannot have the steps or the records
    */
   convertAll<
     const From extends keyof M,
     const To extends keyof M = L & keyof M,
     As extends ResultKind = 'validated',
     E extends OnError = 'throw',
+    P extends Parallel | undefined = undefined,
   >(
     records: Iterable<ShapeType<M[From]>>,
-    options: ConvertManyOptions<From, To, As, E>,
-  ): [E] extends ['collect'] ? Collected<ResultOf<M[To], As>> : ResultOf<M[To], As>[]
+    options: ConvertManyOptions<From, To, As, E> & { readonly parallel?: P },
+  ): InTime<P, [E] extends ['collect'] ? Collected<ResultOf<M[To], As>> : ResultOf<M[To], As>[]>
   /**
    * The records of an iterable or a stream of objects, as they are asked for: memory for one record, and a source that is never ahead
    * of its reader. `pipeline(source, (rows) => user.convertStream(rows, options), target)` and `ReadableStream.from(...)` take it.
    *
-   * @throws RowshiftError at once for the options; what `convertAll` throws while it is read
+   * @throws RowshiftError at once for the options, PARALLEL_UNAVAILABLE too; what `convertAll` throws while it is read
    */
   convertStream<
     const From extends keyof M,

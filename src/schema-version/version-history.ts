@@ -2,11 +2,22 @@ import { compare } from 'semver'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { type CompiledStep, compileStep } from './compile-step.js'
 import { Conversion } from './conversion.js'
-import { asynchronous, convertAll } from './convert-all.js'
-import type { ConvertManyOptions, ConvertOptions, ConvertStreamOptions, RecordSource } from './convert-options.js'
+import { asynchronous, convertAll, convertAllInChunks } from './convert-all.js'
+import type {
+  ConvertManyOptions,
+  ConvertOptions,
+  ConvertStreamOptions,
+  RecordSource,
+  RetryOptions,
+  StampedVersion,
+} from './convert-options.js'
 import { RecordStream } from './convert-stream.js'
 import { Converter } from './converter.js'
 import { type FinishOptions, finisher, type ResultKind } from './finish.js'
+import { ChunkFlow } from './parallel/chunk-flow.js'
+import { classTable } from './parallel/class-table.js'
+import { type Parallel, planParallel } from './parallel/options.js'
+import type { ThreadTask } from './parallel/thread-task.js'
 import { requireVersion } from './semver.js'
 import type { Shape } from './shape.js'
 import { type DefinedStep, reachable, shortestPath, type UntypedRow, type UntypedStep } from './steps.js'
@@ -137,12 +148,34 @@ export class VersionHistory implements History {
     return result
   }
 
-  convertAll(records: Iterable<UntypedRow>, options: ConvertManyOptions<string, string>): unknown {
-    return convertAll(this.#conversion(options), records)
+  convertAll(records: Iterable<UntypedRow>, options: ConvertStreamOptions<string, string>): unknown {
+    const conversion = this.#conversion(options)
+    if (options.parallel === undefined) return convertAll(conversion, records)
+    return convertAllInChunks(conversion, this.#flow(conversion, options.parallel, undefined).chunks(records))
   }
 
   convertStream(source: RecordSource<UntypedRow>, options: ConvertStreamOptions<string, string>): RecordStream {
-    return new RecordStream(this.#conversion(options), source, options.retry)
+    const { parallel, retry } = options
+    const conversion = this.#conversion(options)
+    const flow = parallel === undefined ? undefined : this.#flow(conversion, parallel, retry)
+    return new RecordStream(conversion, source, retry, flow && ((rows) => flow.chunks(rows)))
+  }
+
+  /** A conversion as threads take part in it. */
+  #flow(conversion: Conversion, parallel: Parallel, retry: RetryOptions | undefined): ChunkFlow {
+    const plan = planParallel(parallel, this.name, this)
+    const { from, to = this.latest!, as = 'validated', validator, transformer } = conversion.options
+    const task: ThreadTask = {
+      file: plan.file,
+      name: this.name,
+      versions: this.versions,
+      to,
+      as,
+      finish: { ...(validator && { validator }), ...(transformer && { transformer }) },
+      stamp: typeof from === 'object' ? (from as StampedVersion<string>).key : undefined,
+      retry,
+    }
+    return new ChunkFlow(conversion, plan, task, classTable([...this.#shapes.values()]))
   }
 
   converter(from: string, to: string, as: ResultKind, options: FinishOptions = {}): Converter {

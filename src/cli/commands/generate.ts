@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import type { Database } from '../../adapters/database.js'
-import { findExport } from '../../adapters/load-module.js'
+import { findExport } from '../../adapters/find-export.js'
 import type { SchemaReader } from '../../adapters/schema.js'
 import { typeorm } from '../../adapters/typeorm/typeorm.js'
 import { definitionOf } from '../../backfill/definition/definition.js'

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from 'commander'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { convertFile, recordsOf } from '../../files/convert-file.js'
 import type { RecordFailure, StampedVersion } from '../../schema-version/convert-options.js'
@@ -6,6 +7,7 @@ import { diffHistory } from '../../schema-version/diff/diff-versions.js'
 import { diffMarkdown } from '../../schema-version/diff/markdown.js'
 import { proposeStep } from '../../schema-version/diff/proposal.js'
 import { schemaOfVersion } from '../../schema-version/json-schema/json-schema.js'
+import type { Parallel } from '../../schema-version/parallel/options.js'
 import type { CommandSpec } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { columns, counted } from '../format.js'
@@ -17,6 +19,7 @@ interface VersionsOptions {
   readonly stamp?: string
   readonly key?: string
   readonly collect?: boolean
+  readonly workers?: number | 'auto'
 }
 
 /** How many failures are listed for people. */
@@ -52,6 +55,11 @@ Files are .json, .jsonl, .ndjson or .csv, each with .gz or without. An output ap
       )
       .option('--stamp <field>', 'the version of each record stands in this field; <from> is that of records without')
       .option('--key <field>', 'the field by which failures name their record')
+      .option(
+        '--workers <n>',
+        'validate and upgrade: in so many threads, or `auto` for as many as prove to be faster (default: none)',
+        workersOf,
+      )
       .option('--collect', 'upgrade: leave out what cannot be converted, and list it'),
   async run({ name: action, rest, options, output }) {
     const act = Object.hasOwn(actions, action) ? actions[action] : undefined
@@ -108,22 +116,23 @@ const actions: Readonly<Record<string, Action>> = {
     return { exitCode: exitCodes.done, json, lines: [JSON.stringify(json, null, 2)] }
   },
 
-  async validate(found, given, { stamp, key }, output) {
+  async validate(found, given, { stamp, key, workers }, output) {
     const [name, version, file] = take(given, ['name', 'version', 'file'])
-    const { history, versions: of } = versionsNamed(found, name)
+    const { history, versions: of, file: module } = versionsNamed(found, name)
     const stream = (of as Untyped).convertStream(recordsOf(history, file, version) as never, {
       from: fromOf(version, stamp),
       to: version,
       onError: 'collect',
       ...(key !== undefined && { key }),
+      parallel: parallelOf(module, workers),
     })
     for await (const _ of stream);
     return answerFor(file, 'valid', stream, output)
   },
 
-  async upgrade(found, given, { stamp, key, collect }, output) {
+  async upgrade(found, given, { stamp, key, collect, workers }, output) {
     const [name, from, to, input, file] = take(given, ['name', 'from', 'to', 'input', 'output'])
-    const { history, versions: of } = versionsNamed(found, name)
+    const { history, versions: of, file: module } = versionsNamed(found, name)
     history.requireShape(from)
     const converted = await convertFile(of as Untyped, {
       input,
@@ -132,6 +141,7 @@ const actions: Readonly<Record<string, Action>> = {
       to,
       onError: collect ? 'collect' : 'throw',
       ...(key !== undefined && { key }),
+      parallel: parallelOf(module, workers),
     })
     return answerFor(file, 'written', converted, output)
   },
@@ -139,6 +149,15 @@ const actions: Readonly<Record<string, Action>> = {
 
 const fromOf = (from: string, stamp: string | undefined): string | StampedVersion<string> =>
   stamp === undefined ? from : { key: stamp, none: from }
+
+const parallelOf = (module: string, workers: VersionsOptions['workers']): Parallel | undefined =>
+  workers === undefined ? undefined : { module, ...(workers !== 'auto' && { workers }) }
+
+function workersOf(value: string): number | 'auto' {
+  if (value === 'auto') return value
+  if (/^[1-9]\d*$/.test(value)) return Number(value)
+  throw new InvalidArgumentError('Give a whole number from 1, or `auto`.')
+}
 
 /** @throws RowshiftError INVALID_USAGE */
 function take<const N extends readonly string[]>(given: readonly string[], names: N): { [K in keyof N]: string } {
