@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { TablePlan, UpdateRow } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
 import type { JournalEntry, NewFailure } from '../dialects/state-statements.js'
@@ -15,6 +14,7 @@ import { type Decision, keep, reading, readModeIn, undo } from './connection/tra
 import { readKey } from './pages/cursor.js'
 import { rereadRows } from './pages/keyset-reader.js'
 import type { PreparedBackfill, PreparedRestore } from './prepare-backfill.js'
+import { rest } from './rest.js'
 import { nameOf, type ShardContext } from './shard-context.js'
 import { takePace } from './take-pace.js'
 
@@ -51,8 +51,7 @@ export async function runRestore(
     pace.took({ keys: entries.length, rows: entries.length, databaseMs: ms, totalMs: ms }, context.shard.leaseMs)
     context.onBatch({ ...outcome, scanned: entries.length, ms })
     upTo = last.id - 1
-    const { delayMs } = pace.settings
-    if (delayMs > 0) await sleep(delayMs, undefined, { signal: stop }).catch(() => undefined)
+    await rest(context)
   }
 }
 

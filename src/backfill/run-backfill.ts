@@ -1,9 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Key, ReadMode } from '../dialects/dialect.js'
-import type { QueryResult, Script } from '../dialects/script.js'
-import { writeRange } from './batch/bulk-writer.js'
-import { newBatchId } from './batch/checkpoint.js'
-import { commit, halving } from './batch/commit-batch.js'
+import type { Script } from '../dialects/script.js'
+import { halving } from './batch/commit-batch.js'
 import { settleConflicts } from './batch/conflicts.js'
 import { hasFailedTooOften } from './batch/failure-limit.js'
 import { UniqueValues } from './batch/unique-values.js'
@@ -14,12 +11,12 @@ import { reading, readModeIn } from './connection/transaction.js'
 import { readKey } from './pages/cursor.js'
 import { firstOfPage } from './pages/cut-page.js'
 import { type Page, readPage } from './pages/keyset-reader.js'
-import type { PreparedSql, PreparedTransform } from './prepare-backfill.js'
+import type { PreparedTransform } from './prepare-backfill.js'
+import { rest } from './rest.js'
 import { runRestore } from './restore.js'
-import { nameOf, type ShardContext } from './shard-context.js'
+import { runSql } from './run-sql.js'
+import { nameOf, type ShardContext, type ShardOutcome } from './shard-context.js'
 import { takePace } from './take-pace.js'
-
-export type ShardOutcome = 'done' | 'stopped' | 'postponed' | 'claim-lost' | 'rows-failed'
 
 /**
  * The loop: read a page, transform it, write it with its checkpoint in one transaction, settle what changed under us. The next
@@ -34,9 +31,7 @@ export async function runShard(context: ShardContext): Promise<ShardOutcome> {
   if (shard.upperKey === undefined) return 'done'
   const range = { after: shard.cursorKey ?? shard.lowerKey, upTo: readKey(shard.upperKey) }
   const start = { after: range.after === undefined ? undefined : readKey(range.after), upTo: range.upTo }
-  return prepared.work.form === 'sql'
-    ? await runSql(context, prepared.work, start)
-    : await runTransform(context, prepared.work, start)
+  return prepared.work.form === 'sql' ? await runSql(context, start) : await runTransform(context, prepared.work, start)
 }
 
 /** Pages without a match, and the last of their keys, until they share a checkpoint. */
@@ -121,11 +116,6 @@ async function runTransform(context: ShardContext, work: PreparedTransform, rang
   }
 }
 
-async function rest({ pace, stop }: ShardContext): Promise<void> {
-  const { delayMs } = pace.settings
-  if (delayMs > 0) await sleep(delayMs, undefined, { signal: stop }).catch(() => undefined)
-}
-
 interface AheadPage {
   page(): Promise<Page>
   /** Settles when it is known what the run has been told meanwhile, or when that could not be asked. Never fails. */
@@ -190,49 +180,4 @@ function charactersOf({ rows }: Page): number {
 
 function inRead<T>(context: ShardContext, script: Script<T>): Script<T> {
   return reading(context.dialect, context.scope, script)
-}
-
-async function runSql(context: ShardContext, work: PreparedSql, range: Range): Promise<ShardOutcome> {
-  const { prepared, pace, admission } = context
-  const keys = prepared.info.key.length
-  let { after, upTo: end } = range
-  for (;;) {
-    if (context.stop.aborted) return 'stopped'
-    const startedAt = performance.now()
-    const doing = `reading a page of ${nameOf(context)}`
-    const { limit, row } = await withFaultsMended(context, { doing }, (session) =>
-      session.run(inRead(context, pacedEnd(context, { after, upTo: end }))),
-    )
-    if (!row) return 'done'
-    const upTo = row.slice(0, keys).map(String)
-    const scanned = Number(row[keys])
-    if (!(await admission.admit(scanned))) return 'postponed'
-    const id = newBatchId()
-    const range = { after, upTo }
-    const batch = { id, scanned, upTo: end }
-    const outcome = await commit(context, id, (session) => session.run(writeRange(context, work, range, batch)))
-    if (outcome.status === 'fenced') return 'claim-lost'
-    if (outcome.status === 'cut') {
-      admission.refund(scanned)
-      end = outcome.upTo
-      continue
-    }
-    const ms = performance.now() - startedAt
-    pace.took({ keys: scanned, rows: outcome.written, databaseMs: ms, totalMs: ms }, context.shard.leaseMs)
-    admission.refund(scanned - outcome.written)
-    context.onKeys([upTo])
-    context.onBatch({ ...outcome, scanned, ms })
-    after = upTo
-    if (scanned < limit) return 'done'
-    await rest(context)
-  }
-}
-
-/** The end of the next page, by the pace of now. */
-function* pacedEnd(context: ShardContext, range: Range) {
-  const { admission, dialect, pace, prepared } = context
-  yield* takePace(context)
-  const limit = Math.min(pace.rows, admission.mostRows)
-  const { rows }: QueryResult = yield dialect.pageEnd(prepared.info, { ...range, limit })
-  return { limit, row: rows[0] }
 }

@@ -34,6 +34,9 @@ export interface ShardContext {
   readonly written?: WrittenSample | undefined
 }
 
+/** How work on a shard ended. */
+export type ShardOutcome = 'done' | 'stopped' | 'postponed' | 'claim-lost' | 'rows-failed'
+
 /** Whether batches may go on: what the load of the database, the time of the day or a budget has to say. */
 export interface Admission {
   /** Asked before each batch, with the most rows it may write: false = the shard is to be left for now. */

@@ -32,10 +32,12 @@ export interface TablePlan {
 }
 
 export interface KeyRange {
-  /** Exclusive; undefined = from the first key. */
+  /** Exclusive, unless `isClosed`; undefined = from the first key. */
   readonly after: Key | undefined
   /** Inclusive. */
   readonly upTo: Key
+  /** True: the range begins with `after`, so that one key is a range as well. */
+  readonly isClosed?: boolean
 }
 
 export interface PageRange extends KeyRange {

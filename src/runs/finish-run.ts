@@ -47,7 +47,7 @@ export function* endPass(
     return keep('rows-failed')
   }
   // Whoever claims a shard settles its conflicts first.
-  if (conflict > 0 && prepared.work.form === 'transform') {
+  if (conflict > 0 && prepared.work.form !== 'restore') {
     yield dialect.state.openShards(stateNames, runId)
     return keep('not-yet')
   }

@@ -8,6 +8,7 @@ import { portTo, runBackfill } from '../support/backfills.js'
 import { runChild } from '../support/child.js'
 import {
   countedSlug,
+  countedSlugInSql,
   createCountedCities,
   expireLease,
   readCheckpoint,
@@ -48,31 +49,46 @@ const halves: Record<string, ProtocolPoint> = {
   'before the refused row is tried again': { label: 'read-keys', when: 'before', since: 'put-failures' },
 }
 
-for (const [moment, point] of Object.entries(halves)) {
-  testEachDatabase(`writes each good row of a refused batch once when it is killed ${moment}`, async (database) => {
-    const app = await database.connect()
-    await createCountedCities(app, database.name, rows)
-    await refuseCities(app, database.name, [6])
-    await isKilled('dying-run.ts', database, point, options)
+// The same halves of a range; a row that is tried again is a range of its own.
+const halvesOfSql = {
+  ...halves,
+  'before the refused row is tried again': { label: 'update-range', when: 'before', since: 'put-failures' },
+} satisfies typeof halves
 
-    // Cursor, counters and list speak of exactly the rows that were committed.
-    const { cursor = 0, written, conflicts } = await readCheckpoint(app)
-    const before = (await readCounted(app)).writes
-    expect(before.length).toBe(written)
-    expect([...before, ...conflicts].sort((a, b) => a - b)).toEqual(Array.from({ length: cursor }, (_, i) => i + 1))
+for (const form of ['transform', 'sql'] as const) {
+  for (const [moment, point] of Object.entries(form === 'sql' ? halvesOfSql : halves)) {
+    testEachDatabase(
+      `writes each good row of a refused batch once when it is killed ${moment} (${form})`,
+      async (database) => {
+        const app = await database.connect()
+        await createCountedCities(app, database.name, rows)
+        await refuseCities(app, database.name, [6])
+        if (form === 'sql') await isKilled('dying-sql.ts', database, point, 'city.slug')
+        else await isKilled('dying-run.ts', database, point, options)
 
-    await expireLease(app)
-    expect(await runBackfill(await database.connect(), countedSlug(app, options))).toMatchObject({
-      status: 'completed',
-      counts: { written: rows - 1, left: 0, skipped: 0, failures: 1 },
-    })
-    const { cities, writes } = await readCounted(app)
-    const good = cities.filter(({ id }) => id !== 6)
-    expect(writes).toEqual(good.map(({ id }) => id))
-    expect(good.filter(({ touched, slug, name }) => touched !== 1 || slug !== String(name).toLowerCase())).toEqual([])
-    expect(cities.find(({ id }) => id === 6)).toMatchObject({ touched: 0, slug: null })
-    expect(await failedKeys(app)).toEqual([['failed', '["6"]']])
-  })
+        // Cursor, counters and list speak of exactly the rows that were committed.
+        const { cursor = 0, written, conflicts } = await readCheckpoint(app)
+        const before = (await readCounted(app)).writes
+        expect(before.length).toBe(written)
+        expect([...before, ...conflicts].sort((a, b) => a - b)).toEqual(Array.from({ length: cursor }, (_, i) => i + 1))
+
+        await expireLease(app)
+        const definition = form === 'sql' ? countedSlugInSql : countedSlug(app, options)
+        expect(await runBackfill(await database.connect(), definition)).toMatchObject({
+          status: 'completed',
+          counts: { written: rows - 1, left: 0, skipped: 0, failures: 1 },
+        })
+        const { cities, writes } = await readCounted(app)
+        const good = cities.filter(({ id }) => id !== 6)
+        expect(writes).toEqual(good.map(({ id }) => id))
+        expect(good.filter(({ touched, slug, name }) => touched !== 1 || slug !== String(name).toLowerCase())).toEqual(
+          [],
+        )
+        expect(cities.find(({ id }) => id === 6)).toMatchObject({ touched: 0, slug: null })
+        expect(await failedKeys(app)).toEqual([['failed', '["6"]']])
+      },
+    )
+  }
 }
 
 const replays: Record<string, ProtocolPoint> = {

@@ -7,23 +7,11 @@ import { replayFailures } from '../../src/runs/control/replay.js'
 import { readFailures } from '../../src/runs/read-status.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
-import { countWhere, createCities } from '../support/city-table.js'
-import { type TestDatabase, testEachDatabase } from '../support/databases.js'
+import { createChecked } from '../support/checked-cities.js'
+import { countWhere } from '../support/city-table.js'
+import { testEachDatabase } from '../support/databases.js'
 
 /* Rows that cannot be migrated: found, listed, left out, tried again. Nobody else's row suffers for them. */
-
-/** Cities whose `slug` may not be `refused`. */
-async function createChecked(database: TestDatabase, rows: number): Promise<DataSource> {
-  const dataSource = await database.connect()
-  await createCities(dataSource, database.name, rows)
-  const checked = `create table town (id integer primary key not null, name varchar(200) not null, slug varchar(200),
-    touched integer not null default 0, constraint no_refused check (slug <> 'refused'))`
-  await dataSource.query(checked)
-  await dataSource.query('insert into town (id, name) select id, name from city')
-  await dataSource.query('drop table city')
-  await dataSource.query('alter table town rename to city')
-  return dataSource
-}
 
 const slugOf = (bad: readonly number[]) =>
   defineBackfill({

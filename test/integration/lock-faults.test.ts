@@ -4,7 +4,7 @@ import { defineBackfill } from '../../src/index.js'
 import { controlRun } from '../../src/runs/control/run-control.js'
 import { portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
-import { countedSlug, createCountedCities, readCounted } from '../support/counted-cities.js'
+import { countedSlug, countedSlugInSql, createCountedCities, readCounted } from '../support/counted-cities.js'
 import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
 import { atPoint } from '../support/die-at.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
@@ -64,38 +64,50 @@ contractTestOn(['postgres', 'mariadb'], 'does a batch again that was the victim 
   await expectMigratedOnce(app)
 })
 
-contractTestOn(['postgres', 'mariadb'], 'does a batch again that waited too long for a lock', async (database) => {
-  const app = await database.connect()
-  await createCountedCities(app, database.name, rows)
-  const other = await openTransaction(database)
-  await other.query(`update city set name = 'Oslo' where id = 18`)
+for (const form of ['transform', 'sql'] as const) {
+  contractTestOn(
+    ['postgres', 'mariadb'],
+    `does half of a batch again that waited too long for a lock (${form})`,
+    async (database) => {
+      const app = await database.connect()
+      await createCountedCities(app, database.name, rows)
+      const other = await openTransaction(database)
+      await other.query(`update city set name = 'Oslo' where id = 18`)
 
-  const impatient = bySql(database.name, {
-    sqlite: '',
-    postgres: `set local lock_timeout = '200ms'`,
-    mariadb: 'set session innodb_lock_wait_timeout = 1',
-  })
-  const errors: unknown[] = []
-  let checkpoints: unknown[] = []
-  const result = await runBackfill(await database.connect(), countedSlug(undefined), {
-    hooks: {
-      inject: ({ label }, when) => (label === 'fence' && when === 'after' ? impatient : undefined),
-      failed: (_, error) => void errors.push(codeOf(error)),
-      // The statement alone is undone by MySQL; the batch must have been rolled back, and with it its checkpoint.
-      async ended(error) {
-        if (error === undefined || checkpoints.length > 0) return
-        checkpoints = await app.query('select cursor_key, written from rowshift_checkpoint')
-        await other.commitTransaction()
-      },
+      const impatient = bySql(database.name, {
+        sqlite: '',
+        postgres: `set local lock_timeout = '200ms'`,
+        mariadb: 'set session innodb_lock_wait_timeout = 1',
+      })
+      const errors: unknown[] = []
+      const cursors: unknown[] = []
+      let checkpoints: unknown[] = []
+      const definition = form === 'sql' ? countedSlugInSql : countedSlug(undefined)
+      const result = await runBackfill(await database.connect(), definition, {
+        hooks: {
+          before({ label, parameters }) {
+            if (label === 'fence') cursors.push(parameters.find((value) => /^\[/.test(String(value))))
+          },
+          inject: ({ label }, when) => (label === 'fence' && when === 'after' ? impatient : undefined),
+          failed: (_, error) => void errors.push(codeOf(error)),
+          // The statement alone is undone by MySQL; the batch must have been rolled back, and with it its checkpoint.
+          async ended(error) {
+            if (error === undefined || checkpoints.length > 0) return
+            checkpoints = await app.query('select cursor_key, written from rowshift_checkpoint')
+            await other.commitTransaction()
+          },
+        },
+      })
+      const code = bySql(database.name, { sqlite: '', postgres: '55P03', mariadb: 'ER_LOCK_WAIT_TIMEOUT' })
+      expect([...new Set(errors)]).toEqual([code])
+      expect(checkpoints.map((row) => ({ ...(row as object) }))).toMatchObject([{ cursor_key: '["10"]' }])
+      expect(cursors.slice(0, 3)).toEqual(['["10"]', '["20"]', '["15"]'])
+      // Half of the batch did without the locked row, which was then read anew.
+      expect(result).toMatchObject({ ...completed, counts: { ...completed.counts, conflicts: 0 } })
+      await expectMigratedOnce(app)
     },
-  })
-  const code = bySql(database.name, { sqlite: '', postgres: '55P03', mariadb: 'ER_LOCK_WAIT_TIMEOUT' })
-  expect([...new Set(errors)]).toEqual([code])
-  expect(checkpoints.map((row) => ({ ...(row as object) }))).toMatchObject([{ cursor_key: '["10"]' }])
-  // Half of the batch did without the locked row, which was then read anew.
-  expect(result).toMatchObject({ ...completed, counts: { ...completed.counts, conflicts: 0 } })
-  await expectMigratedOnce(app)
-})
+  )
+}
 
 contractTestOn(['postgres', 'mariadb'], 'notes conflicts while somebody pauses the run', async (database) => {
   const app = await database.connect()

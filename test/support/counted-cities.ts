@@ -106,6 +106,16 @@ export const countVisits = defineBackfill.sql({
   batchRows: 10,
 })
 
+/** The same cities, filled and counted by the database. */
+export const countedSlugInSql = defineBackfill.sql({
+  name: 'city.slug',
+  table: 'city',
+  where: { slug: null },
+  set: { slug: sql`lower(name)`, touched: sql`touched + 1` },
+  batchRows: 10,
+  maxFailures: 5,
+})
+
 /** All that must be the same after an uninterrupted run. */
 export async function readCounted(dataSource: DataSource) {
   const cities: Record<string, unknown>[] = await dataSource.query(

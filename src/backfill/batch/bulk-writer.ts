@@ -1,4 +1,4 @@
-import type { Dialect, Key, UpdateOutcome, UpdateRow } from '../../dialects/dialect.js'
+import type { Dialect, Key, KeyRange, UpdateOutcome, UpdateRow } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
 import type { NewFailure, StateNames } from '../../dialects/state-statements.js'
 import { tableText } from '../../dialects/table.js'
@@ -6,7 +6,7 @@ import { RowshiftError } from '../../errors/rowshift-error.js'
 import { type Decision, keep, readModeIn, type Scope, undo } from '../connection/transaction.js'
 import { writeKey } from '../pages/cursor.js'
 import { type PageRow, rereadRows } from '../pages/keyset-reader.js'
-import type { PreparedBackfill, PreparedSql } from '../prepare-backfill.js'
+import type { PreparedBackfill } from '../prepare-backfill.js'
 import type { RowFailure, UpdateSet } from '../transform/transform.js'
 import type { Advance, ShardHold } from './checkpoint.js'
 import { journalBytesOf, noteImages, requireJournalRoom } from './journal.js'
@@ -15,6 +15,8 @@ export interface Batch {
   readonly id: string
   readonly advance: Advance
   readonly sets: readonly UpdateSet[]
+  /** Ranges whose matching rows are given values that the database computes: they never leave it. One key each in `retried` batches. */
+  readonly ranges?: readonly KeyRange[]
   readonly failures: readonly RowFailure[]
   /** Rows that the database has refused once, to be tried again. */
   readonly refused?: readonly RowFailure[]
@@ -84,26 +86,44 @@ function* attempt(
     for (const position of missed) unwritten.push(keyOf(context, set.rows[position]!))
   }
   const { conflicts, skipped } = yield* sortOut(context, unwritten)
+  const { ranges = [] } = batch
+  const computed = yield* updateRanges(context, ranges)
+  // A range of one key that wrote nothing was about a row that is gone, or matches no more.
+  const passed = batch.retried.size > 0 ? ranges.length - computed : 0
   const sampled = yield* readSampled(context, batch.sampled ?? [], unwritten)
   yield* noteFailures(context, batch, conflicts)
-  if (unwritten.length > 0) {
+  const added = computed - unwritten.length
+  if (added !== 0 || skipped + passed > 0 || conflicts.length > 0) {
     yield* hold.count({
-      written: -unwritten.length,
-      passWritten: -unwritten.length,
-      skipped,
+      written: added,
+      passWritten: added,
+      skipped: skipped + passed,
       // Further attempts at a row are the same conflict.
       conflicts: batch.advance.cursor ? conflicts.length : 0,
     })
   }
   return keep({
     status: 'written',
-    written: expected - unwritten.length,
-    skipped,
+    written: expected + added,
+    skipped: skipped + passed,
     conflicts: conflicts.length,
     failures: batch.failures.length,
     refused: batch.refused?.length ?? 0,
     sampled,
   })
+}
+
+/** Returns how many rows were written. */
+function* updateRanges({ dialect, prepared }: WriterContext, ranges: readonly KeyRange[]): Script<number> {
+  const { work, plan } = prepared
+  if (work.form !== 'sql') return 0
+  let rows = 0
+  for (const range of ranges) {
+    const { written, stillMatching } = yield* dialect.updateRange(plan, work.set, range)
+    refuseStillMatching(prepared, stillMatching)
+    rows += written
+  }
+  return rows
 }
 
 /** Writes one set; returns the positions of the rows that were not. */
@@ -197,24 +217,4 @@ function* noteFailures(context: WriterContext, batch: Batch, conflicts: readonly
 
 function keyOf(context: WriterContext, row: UpdateRow): Key {
   return row.slice(0, context.prepared.info.key.length) as string[]
-}
-
-/** The same transaction for values that the database computes: rows never leave it. */
-export function* writeRange(
-  context: WriterContext,
-  work: PreparedSql,
-  range: { readonly after: Key | undefined; readonly upTo: Key },
-  batch: { readonly id: string; readonly scanned: number; readonly upTo: Key },
-): Script<BatchOutcome> {
-  const { dialect, prepared, hold, scope } = context
-  function* body(): Script<Decision<BatchOutcome>> {
-    const { id, scanned, upTo } = batch
-    const advance = { cursor: range.upTo, upTo, add: { scanned, passScanned: scanned } }
-    if (!(yield* hold.fence(id, advance))) return undo({ status: 'fenced' })
-    const { written, stillMatching } = yield* dialect.updateRange(prepared.plan, work.set, range)
-    refuseStillMatching(prepared, stillMatching)
-    yield* hold.count({ written, passWritten: written })
-    return keep({ status: 'written', written, skipped: 0, conflicts: 0, failures: 0, refused: 0 })
-  }
-  return yield* scope.wrap(body())
 }

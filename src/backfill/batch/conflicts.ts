@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Key } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
 import type { FailureRow } from '../../dialects/state-statements.js'
+import type { RowshiftError } from '../../errors/rowshift-error.js'
 import { batchLimits, conflictAttempts, lockedTransformMs, unlockedAttempts } from '../connection/limits.js'
 import { withFaultsMended } from '../connection/mend.js'
 import { refusalOf } from '../connection/retry.js'
@@ -28,6 +29,7 @@ import { newBatchId } from './checkpoint.js'
 import { type CommitOutcome, commit, commitBatch } from './commit-batch.js'
 import { hasFailedTooOften } from './failure-limit.js'
 import { isRowRefused, type Portions, writeByHalves } from './isolate.js'
+import { portionsOfRefused } from './range-portions.js'
 import { UniqueValues } from './unique-values.js'
 
 /** Conflicts settled in one batch. */
@@ -43,16 +45,13 @@ export async function settleConflicts(
   const { work, follow } = given.prepared
   // A row that is followed is computed anew though it was migrated before, and matches `where` no more.
   const context = follow ? { ...given, prepared: { ...given.prepared, plan: follow.plan } } : given
-  // SQL that computes its values from the row as it is has nothing to conflict with; what is restored is written or listed.
-  if (work.form !== 'transform') return 'settled'
+  // What is restored is written or listed.
+  if (work.form === 'restore') return 'settled'
   for (let round = 0; ; round++) {
     const entries = await listConflicts(context)
     if (entries.length === 0) return 'settled'
     if (context.stop.aborted) return 'stopped'
-    const isLast = entries.every((entry) => entry.attempts >= conflictAttempts)
-    const outcome = isLast
-      ? await settleAlone(context, work, entries[0]!)
-      : await settleTogether(context, work, entries)
+    const outcome = work.form === 'sql' ? await retryRefused(context, entries) : await settle(context, work, entries)
     if (outcome === 'aborted') return 'stopped'
     if (outcome.status === 'fenced') return 'claim-lost'
     // What was not written yet is listed still; rows behind the cursor stay this worker's.
@@ -73,6 +72,28 @@ async function listConflicts(context: ShardContext): Promise<readonly FailureRow
 
 type Outcome = CommitOutcome | 'aborted'
 
+/** SQL that computes its values from the row as it is has nothing to conflict with: what is listed was refused. */
+async function retryRefused(context: ShardContext, entries: readonly FailureRow[]): Promise<Outcome> {
+  const portions = portionsOfRefused(entries)
+  try {
+    return await commitBatch(context, { ...portions.batchOf(0, entries.length), id: newBatchId() })
+  } catch (error) {
+    if (!isRowRefused(error)) throw error
+    return writeAgainByHalves(context, portions, error)
+  }
+}
+
+async function writeAgainByHalves(context: ShardContext, portions: Portions, error: RowshiftError): Promise<Outcome> {
+  // A batch of conflicts is small, so what is noted can wait for the next round.
+  const outcome = await writeByHalves<never>(context, portions, error, async () => 'settled')
+  return outcome.status === 'ended' ? 'aborted' : outcome
+}
+
+function settle(context: ShardContext, work: PreparedTransform, entries: readonly FailureRow[]): Promise<Outcome> {
+  const isLast = entries.every((entry) => entry.attempts >= conflictAttempts)
+  return isLast ? settleAlone(context, work, entries[0]!) : settleTogether(context, work, entries)
+}
+
 async function settleTogether(
   context: ShardContext,
   work: PreparedTransform,
@@ -92,10 +113,7 @@ async function settleTogether(
     return await commitBatch(context, batchOf(context, changes, entries, skipped))
   } catch (error) {
     if (!isRowRefused(error)) throw error
-    const portions = portionsOfConflicts(context, changes, entries, skipped)
-    // A batch of conflicts is small, so what is noted can wait for the next round.
-    const outcome = await writeByHalves<never>(context, portions, error, async () => 'settled')
-    return outcome.status === 'ended' ? 'aborted' : outcome
+    return writeAgainByHalves(context, portionsOfConflicts(context, changes, entries, skipped), error)
   }
 }
 

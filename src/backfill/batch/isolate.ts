@@ -75,6 +75,7 @@ export async function writeByHalves<E>(
       ...batch,
       id: newBatchId(),
       sets: [],
+      ranges: [],
       failures: isLast ? [...batch.failures, entry] : batch.failures,
       refused: isLast ? [] : [entry],
     })
@@ -93,7 +94,7 @@ export async function writeByHalves<E>(
     return outcome
   }
 
-  if (portions.rows.length === 0) throw error
-  const last = await divide(0, portions.rows.length, error)
+  // Where nothing is left to be written, what was refused may be gone.
+  const last = portions.rows.length === 0 ? await write(0, 0) : await divide(0, portions.rows.length, error)
   return last.status === 'written' ? { status: 'written', ...sum } : last
 }

@@ -180,6 +180,12 @@ interface CommonOptions<E> {
   readonly batchRows?: number
   /** Pause after each batch, in milliseconds. Default 0. */
   readonly delayMs?: number
+  /**
+   * Rows that may fail before the run stops as failed: a number of rows, or a share of the keys looked at, `'0.5%'`. The good rows
+   * are kept either way, and the gate stays shut while a failure is listed. Default: none inside a migration, `'1%'` in the
+   * background, where a share is taken of at least 1,000 keys until a pass has ended.
+   */
+  readonly maxFailures?: number | `${number}%`
 }
 
 /** What `defineBackfill` and `defineBackfill.page` have in common: rows are read, changed by a function, and written back. */
@@ -218,12 +224,6 @@ export interface ChangeOptions<E, S, W> extends CommonOptions<E> {
    * could: in `rowshift_journal`, the only table of rowshift that holds contents of rows. Default false.
    */
   readonly journal?: boolean | JournalOptions
-  /**
-   * Rows that may fail before the run stops as failed: a number of rows, or a share of the keys looked at, `'0.5%'`. The good rows
-   * are kept either way, and the gate stays shut while a failure is listed. Default: none inside a migration, `'1%'` in the
-   * background, where a share is taken of at least 1,000 keys until a pass has ended.
-   */
-  readonly maxFailures?: number | `${number}%`
   /**
    * Keeps the written columns true while old code goes on writing: triggers note the key of each row that is inserted or whose
    * selected columns change, and the run, its workers and at last the gate compute those rows anew. `where` is not asked about

@@ -26,7 +26,7 @@ import { tableNameProblem } from './table-name.js'
 /** Options as they come: from JavaScript, or past the compiler. */
 type Options = Readonly<Record<string, unknown>>
 
-const commonOptions = ['name', 'table', 'where', 'reverse', 'revision', 'batchRows', 'delayMs']
+const commonOptions = ['name', 'table', 'where', 'reverse', 'revision', 'batchRows', 'delayMs', 'maxFailures']
 const rowOptions = [
   ...commonOptions,
   'select',
@@ -36,7 +36,6 @@ const rowOptions = [
   'validate',
   'verify',
   'journal',
-  'maxFailures',
   'follow',
 ]
 const sqlOptions = [...commonOptions, 'set', 'verify']
@@ -143,7 +142,6 @@ function checkChange(input: unknown, transformOf: (options: Options, refuse: Ref
     where: condition && Object.freeze({ condition, isNegated: false }),
     reverse: checkReverse(options.reverse, true, refuse),
     journal: checkJournal(options.journal, refuse),
-    maxFailures: checkMaxFailures(options.maxFailures, refuse),
     follow,
     verify: checkVerify(options.verify, inPlace, refuse),
     work: Object.freeze(work),
@@ -178,8 +176,6 @@ export function checkSqlOptions(input: unknown): BackfillDefinition {
     where: condition && Object.freeze({ condition, isNegated: false }),
     reverse: checkReverse(options.reverse, false, refuse),
     journal: undefined,
-    // Rows are not told apart, so none fails by itself.
-    maxFailures: undefined,
     follow: false,
     verify: checkSqlVerify(options.verify, refuse),
     work: Object.freeze(work),
@@ -193,6 +189,7 @@ function checkCommon(options: Options, refuse: Refuse) {
     revision: checkInteger('revision', options.revision, undefined, { from: 1 }, refuse),
     batchRows: checkInteger('batchRows', options.batchRows, undefined, { from: 1, to: mostBatchRows }, refuse),
     delayMs: checkInteger('delayMs', options.delayMs, 0, { from: 0 }, refuse),
+    maxFailures: checkMaxFailures(options.maxFailures, refuse),
   }
 }
 

@@ -105,7 +105,7 @@ function beyond(info: TableInfo, key: Key, comparison: '>' | '<', last: string):
 
 function inRange(info: TableInfo, range: KeyRange): Sql {
   const upper = beyond(info, range.upTo, '<', '<=')
-  return range.after ? sql`${beyond(info, range.after, '>', '>')} and ${upper}` : upper
+  return range.after ? sql`${beyond(info, range.after, '>', range.isClosed ? '>=' : '>')} and ${upper}` : upper
 }
 
 export function lastKey(info: TableInfo, mode: ReadMode = 'plain'): Statement {

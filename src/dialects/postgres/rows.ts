@@ -94,7 +94,8 @@ const bound = (info: TableInfo, key: Key): Sql => sql.join(info.key.map((column,
 /** (id) > ($1::int8) and (id) <= ($2::int8): a row comparison is one index range on PostgreSQL. */
 function inRange(info: TableInfo, range: KeyRange): Sql {
   const upper = sql`(${keyColumns(info)}) <= (${bound(info, range.upTo)})`
-  return range.after ? sql`(${keyColumns(info)}) > (${bound(info, range.after)}) and ${upper}` : upper
+  const beyond = sql.raw(range.isClosed ? '>=' : '>')
+  return range.after ? sql`(${keyColumns(info)}) ${beyond} (${bound(info, range.after)}) and ${upper}` : upper
 }
 
 export function lastKey(info: TableInfo): Statement {

@@ -58,7 +58,7 @@ function compare(info: TableInfo, comparison: '>' | '>=' | '<=' | '=', key: Key)
 
 function inRange(info: TableInfo, range: KeyRange): Sql {
   const upper = compare(info, '<=', range.upTo)
-  return range.after ? sql`${compare(info, '>', range.after)} and ${upper}` : upper
+  return range.after ? sql`${compare(info, range.isClosed ? '>=' : '>', range.after)} and ${upper}` : upper
 }
 
 /** What introspection asks the planner about: the shape of every page. */

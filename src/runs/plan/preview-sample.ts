@@ -20,7 +20,8 @@ export interface SampleRow {
 export function sampleOf(prepared: PreparedChange, preview: Preview, rows: number): readonly SampleRow[] {
   const columns = prepared.work.form === 'sql' ? prepared.work.set.map(([column]) => column) : prepared.plan.read
   const after = preview.after ? computed(columns, preview) : transformed(prepared, preview)
-  const failures = new Map(preview.changes?.failures.map(({ key, code, message }) => [key, { code, message }]))
+  const found = preview.trial?.failures ?? preview.changes?.failures
+  const failures = new Map(found?.map(({ key, code, message }) => [key, { code, message }]))
   return preview.rows.slice(0, rows).map((row) => {
     const key = JSON.stringify(row.key)
     return {

@@ -1,13 +1,16 @@
 import type { Database, Session } from '../../adapters/database.js'
 import { refuseStillMatching } from '../../backfill/batch/bulk-writer.js'
+import { byHalves } from '../../backfill/batch/by-halves.js'
 import { type TrialOutcome, tryChanges } from '../../backfill/batch/trial-batch.js'
 import { UniqueValues } from '../../backfill/batch/unique-values.js'
+import { refusalOf } from '../../backfill/connection/retry.js'
 import { type Decision, reading, type Scope, undo } from '../../backfill/connection/transaction.js'
 import type { BackfillDefinition } from '../../backfill/definition/definition.js'
+import { writeKey } from '../../backfill/pages/cursor.js'
 import { type PageRow, readLastKey, readPage, rereadRows } from '../../backfill/pages/keyset-reader.js'
 import { type PreparedChange, type PreparedSql, prepareBackfill } from '../../backfill/prepare-backfill.js'
 import { asksOn } from '../../backfill/transform/asks.js'
-import { type Changes, transformRows } from '../../backfill/transform/transform.js'
+import { type Changes, type RowFailure, transformRows } from '../../backfill/transform/transform.js'
 import type { Key, KeyRange, PageRange, TablePlan } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
 
@@ -129,15 +132,18 @@ function* tryRange({ database, prepared }: PreviewPlace, work: PreparedSql, rang
   const { dialect } = database
   const plan: TablePlan = { ...prepared.plan, read: work.set.map(([column]) => column) }
   const page = yield* readPage(dialect, plan, range, 'current')
-  const upTo = page.last
-  const { written, stillMatching } = upTo
-    ? yield* dialect.updateRange(prepared.plan, work.set, { after: range.after, upTo })
-    : { written: 0, stillMatching: undefined }
-  refuseStillMatching(prepared, stillMatching)
   const keys = page.rows.map(({ key }) => key)
+  const failures: RowFailure[] = []
+  function* write(part: readonly Key[]): Script<void> {
+    const written = { after: part[0], upTo: part.at(-1)!, isClosed: true }
+    refuseStillMatching(prepared, (yield* dialect.updateRange(prepared.plan, work.set, written)).stillMatching)
+  }
+  yield* byHalves(dialect, keys, write, (key, error) => {
+    failures.push({ key: writeKey(key), step: 'write', ...refusalOf(dialect, error) })
+  })
   const { matching } =
     keys.length === 0 ? { matching: [] } : yield* rereadRows(dialect, { ...plan, where: undefined }, keys, 'plain')
-  const trial: TrialOutcome = { written, conflicts: 0, failures: [] }
+  const trial: TrialOutcome = { written: keys.length - failures.length, conflicts: 0, failures }
   const outcome = { scanned: page.keys.length, rows: page.rows, after: matching, trial }
   return undo(outcome) satisfies Decision<typeof outcome>
 }
