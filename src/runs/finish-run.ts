@@ -5,7 +5,7 @@ import { type Decision, keep, readModeIn, type Scope, undo } from '../backfill/c
 import { writeKey } from '../backfill/pages/cursor.js'
 import { readLastKey } from '../backfill/pages/keyset-reader.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
-import { describeVerification, nothingToVerify, type Verification } from '../backfill/verify/verify.js'
+import { describeVerification, type Verification } from '../backfill/verify/verify.js'
 import type { Script } from '../dialects/script.js'
 import type { RunRow, ShardRow } from '../dialects/state-statements.js'
 import { moveRun } from './move-run.js'
@@ -85,16 +85,11 @@ function* startSweep(
   }
 }
 
-/** Completes a run of an empty table, on which nobody need ever work: whether it was one. The body of one transaction. */
-export function* completeEmpty(database: Database, runId: number): Script<Decision<boolean>> {
-  const { dialect, stateNames } = database
-  const run = yield* dialect.state.lockRun(stateNames, runId)
-  if (run?.status !== 'scheduled' || run.startedAt !== undefined) return undo(false)
-  const shards = yield* dialect.state.shards(stateNames, runId)
-  if (shards.some((shard) => shard.status === 'open')) return undo(false)
-  yield dialect.state.setVerification(stateNames, runId, JSON.stringify(nothingToVerify))
-  yield* moveRun(database, run, 'completed')
-  return keep(true)
+/** Whether a run is one of an empty table, on which nobody has worked and nobody need ever work. */
+export function* isOfEmpty({ dialect, stateNames }: Database, run: RunRow): Script<boolean> {
+  if (run.status !== 'scheduled' || run.startedAt !== undefined) return false
+  const shards = yield* dialect.state.shards(stateNames, run.id)
+  return shards.every((shard) => shard.status === 'done')
 }
 
 /**

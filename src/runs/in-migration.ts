@@ -13,12 +13,13 @@ import { ownTransactions, reading, type Scope, savepoints } from '../backfill/co
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import { undoSuffix } from '../backfill/definition/reverse-of.js'
 import { type PreparedBackfill, prepareBackfill } from '../backfill/prepare-backfill.js'
+import { verifyTable } from '../backfill/verify/verify.js'
 import type { Dialect } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { retryFailedRows } from './control/run-control.js'
 import { executeRun } from './execute-run.js'
-import { completeEmpty } from './finish-run.js'
+import { concludeRun, isOfEmpty } from './finish-run.js'
 import { requireFollowedGate } from './follow/followed-gate.js'
 import { requireOpenGate } from './gate.js'
 import { openState, requireVersion } from './open-state.js'
@@ -170,7 +171,7 @@ async function unfinished(
 
 /**
  * Schedules a run for background workers and returns at once. Called again, or by two migrations at once, it finds the run that
- * is there. An empty table completes at once.
+ * is there. A run of an empty table ends at once, by its verification.
  * @throws RowshiftError SCHEDULE_NEEDS_WHERE and what the checks of the definition throw
  */
 export async function scheduleInMigration(
@@ -189,8 +190,10 @@ export async function scheduleInMigration(
     const prepared = await prepare(place, definition)
     const { run } = await start(place, prepared)
     await withFaultsMended(place, { doing: `scheduling backfill "${definition.name}"` }, async (writer) => {
-      const isOver = await writer.run(scope.wrap(completeEmpty(database, run.id)))
-      if (!isOver && scope.isEnclosing) await writer.run(dialect.savepoint(scheduledMark))
+      if (await writer.run(reading(dialect, scope, isOfEmpty(database, run)))) {
+        const verification = await verifyTable({ ...place, session: writer, prepared, signal: never }, 0, [], undefined)
+        await writer.run(scope.wrap(concludeRun(database, run.id, verification)))
+      } else if (scope.isEnclosing) await writer.run(dialect.savepoint(scheduledMark))
     })
   })
 }

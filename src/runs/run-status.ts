@@ -3,8 +3,7 @@
  *
  * | from | to | when |
  * |---|---|---|
- * | scheduled | running | a worker claims its first shard, or finds that no row is there |
- * | scheduled | completed | a migration scheduled it for an empty table |
+ * | scheduled | running | a worker claims its first shard, or the table is empty and nothing but its verification is left |
  * | scheduled, running, interrupted, failed | postponed | a throttle asks the worker that came for it to wait; it says why and until when |
  * | postponed | postponed | it has looked again |
  * | postponed | running | it has looked again, and a worker claims a shard or ends the pass |

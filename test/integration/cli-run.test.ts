@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
-import { nothingToVerify } from '../../src/backfill/verify/verify.js'
 import { countWhere, createCities, readCities } from '../support/city-table.js'
 import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
 import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { nothingToVerify } from '../support/verification.js'
 
 beforeAllCompilePackage()
 

@@ -1,8 +1,10 @@
 import { expect } from 'vitest'
 import { backfill, requireCompleted, schedule, typeorm, undo } from '../../src/adapters/typeorm/index.js'
-import { createWorker, defineBackfill } from '../../src/index.js'
+import { definitionOf } from '../../src/backfill/definition/definition.js'
+import { createWorker, defineBackfill, sql } from '../../src/index.js'
 import { controlRun } from '../../src/runs/control/run-control.js'
 import { readStatus } from '../../src/runs/read-status.js'
+import { verifyNow } from '../../src/runs/verify-run.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
 import { testEachDatabase } from '../support/databases.js'
@@ -142,6 +144,46 @@ testEachDatabase('completes a schedule on an empty table at once', async (databa
     await requireCompleted(queryRunner, citySlug)
   })
 })
+
+testEachDatabase(
+  'asks what must be true after a run on an empty table as well, and shuts its gate by it',
+  async (database) => {
+    const dataSource = await database.connect()
+    await createCities(dataSource, database.name, 0)
+    await dataSource.query('create table mayor (id integer not null)')
+    const definition = defineBackfill({
+      name: 'city.slug',
+      table: 'city',
+      select: { name: 'text' },
+      write: { slug: 'text' },
+      where: { slug: null },
+      transform: ({ name }) => ({ slug: name }),
+      verify: {
+        after: { 'there is a mayor': async ({ query }) => (await query(sql`select 1 from mayor`)).length === 1 },
+      },
+    })
+    for (const isEnclosed of [false, true]) {
+      await withQueryRunner(dataSource, async (queryRunner) => {
+        if (isEnclosed) await queryRunner.startTransaction()
+        await schedule(queryRunner, definition)
+        if (isEnclosed) await queryRunner.commitTransaction()
+        await expect(requireCompleted(queryRunner, definition)).rejects.toThrow(/GATE_SHUT.*there is a mayor/)
+        await dataSource.query('insert into mayor values (1)')
+        expect(await runBackfill(dataSource, definition)).toMatchObject({ status: 'completed' })
+        await requireCompleted(queryRunner, definition)
+        // Asked and stored where they hold, too.
+        await schedule(queryRunner, definition)
+        await requireCompleted(queryRunner, definition)
+      })
+      const { now, stored } = await verifyNow(portTo(dataSource), definitionOf(definition))
+      expect([now, stored]).toMatchObject([
+        { isPassed: true },
+        { isPassed: true, assertions: [{ says: 'there is a mayor', holds: true }] },
+      ])
+      await dataSource.query('delete from mayor')
+    }
+  },
+)
 
 testEachDatabase('says so when the schedule and its gate are in one transaction', async (database) => {
   const dataSource = await database.connect()

@@ -6,7 +6,6 @@ import { batchLimits } from '../../src/backfill/connection/limits.js'
 import { ownTransactions, reading } from '../../src/backfill/connection/transaction.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { prepareBackfill } from '../../src/backfill/prepare-backfill.js'
-import { nothingToVerify } from '../../src/backfill/verify/verify.js'
 import { defineBackfill } from '../../src/index.js'
 import { controlRun } from '../../src/runs/control/run-control.js'
 import { concludeRun, endPass } from '../../src/runs/finish-run.js'
@@ -14,6 +13,7 @@ import { readFailures, readStatus } from '../../src/runs/read-status.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
 import { testEachDatabase, testOn, waitingTestEachDatabase } from '../support/databases.js'
+import { nothingToVerify } from '../support/verification.js'
 
 /* What follows a run's last batch, and the gate after it. */
 

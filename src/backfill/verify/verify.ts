@@ -34,16 +34,6 @@ export interface Recomputed {
   readonly different: readonly Key[]
 }
 
-/** Of a table in which there is nothing to look at. */
-export const nothingToVerify: Verification = {
-  isPassed: true,
-  remaining: 0,
-  checked: 0,
-  refused: [],
-  recomputed: null,
-  assertions: [],
-}
-
 /** What a verification stands on. */
 export interface VerifiedPlace {
   readonly dialect: Dialect
