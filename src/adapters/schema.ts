@@ -54,8 +54,10 @@ export interface TableChange {
   readonly entity: string
   readonly target: unknown
   readonly isNew: boolean
-  /** Whether anything differs, indexes and constraints included. */
+  /** Whether anything differs, indexes, constraints and related tables included. */
   readonly isChanged: boolean
+  /** Tables that differ and that no class or model stands for: those of its many-to-many relations. */
+  readonly related: readonly string[]
   readonly columns: readonly SchemaColumn[]
   readonly added: readonly SchemaColumn[]
   readonly dropped: readonly SchemaColumn[]

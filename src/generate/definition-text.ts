@@ -115,9 +115,11 @@ function reverseText(plan: TablePlan, backfill: PlannedBackfill, step: Step | un
   const isOverwritten = (name: string) => plan.choice.shadows.some(({ column }) => column === name)
   const isWritten = (name: string) => backfill.write.some(({ column }) => column === name)
   const newer = [
-    ...backfill.select.filter(({ column }) => isInNewer(plan, column) && !isOverwritten(column) && !isWritten(column)),
+    ...backfill.select.filter(({ column }) => !isOverwritten(column) && !isWritten(column)),
     ...backfill.write,
-  ]
+  ].flatMap(({ laterProperty, ...column }) =>
+    laterProperty === undefined ? [] : [{ ...column, laterProperty, property: laterProperty }],
+  )
   const isRestored = new Set(backfill.restored)
   const before = `${step.history.exportName}.convert(${recordText(newer, new Set())}, { from: ${quote(step.to)}, to: ${quote(step.from)}, as: 'plain' })`
   const members = backfill.select
@@ -128,13 +130,6 @@ function reverseText(plan: TablePlan, backfill: PlannedBackfill, step: Step | un
     return { ${members.join(', ')} }
   },
 `
-}
-
-/** Columns that the newer version still has. */
-function isInNewer(plan: TablePlan, column: string): boolean {
-  return (
-    !plan.change.dropped.some(({ name }) => name === column) || plan.choice.renames.some(({ from }) => from === column)
-  )
 }
 
 const access = (property: string): string =>

@@ -100,7 +100,8 @@ function needsMigration(change: TableChange, { code, recorded }: EntityVersions,
   const columns = [...change.added, ...change.dropped, ...change.changed.map(({ after }) => after)].map(
     ({ name }) => name,
   )
-  const named = columns.length > 0 ? ` (${columns.map((name) => `"${name}"`).join(', ')})` : ''
+  const different = [...columns, ...change.related]
+  const named = different.length > 0 ? ` (${different.map((name) => `"${name}"`).join(', ')})` : ''
   const details = { table: change.table, entity: change.entity, columns }
   if (code === undefined) {
     if (!change.isChanged) return false

@@ -72,13 +72,19 @@ function planBackfill(
   // Old columns lose their NOT NULL first, and are empty again when the change is taken back.
   const isRelaxed = (name: string) => gone.has(name) || shadowOf.has(name)
   const isOld = (column: SchemaColumn) => !isShadow(column.name) && !isNew.has(column.name)
+  const renamedTo = new Map(choice.renames.map(({ from, to }) => [from, to]))
+  const later = (name: string) => (gone.has(name) ? undefined : after.find(renamedTo.get(name) ?? name))
   const select = change.columns
     .filter((column) => isOld(column) && column.word !== undefined && before.has(column.name))
-    .map((column) => declare(change, column, before, column.isNullable || isRelaxed(column.name)))
+    .map((column) => ({
+      ...declare(change, column, before, column.isNullable || isRelaxed(column.name)),
+      laterProperty: later(column.name),
+    }))
   // What fills itself is no work, but part of the row that a downgrade is given.
   const filled = change.added
     .filter(({ name, fillsItself }) => fillsItself && isInShape(name))
     .map((column) => declare(change, column, after, column.isNullable))
+  if (step) for (const { after: target } of write) requireInShape(change, step.history, to, after, target.name)
   const written = write.map(({ column, after: target }) => ({
     ...declare(change, target, after, target.isNullable),
     column,
@@ -86,7 +92,10 @@ function planBackfill(
   const mustHave = write.filter(({ after }) => !after.isNullable)
   const fresh = mustHave.filter(({ column }) => isNew.has(column) || isShadow(column))
   const needsOldValues = gone.size > 0 || converted.length > 0
-  const canDowngrade = step?.history.hasPath(to, step.from) === true
+  const restored = [...gone, ...shadowOf.keys()]
+  // A downgrade gives back what its shape names, and no other column.
+  const isRestorable = restored.every((name) => select.some(({ column }) => column === name))
+  const canDowngrade = step?.history.hasPath(to, step.from) === true && isRestorable
   return {
     ...definitionNames(change.table, to),
     table: change.table,
@@ -100,7 +109,7 @@ function planBackfill(
           : { columns: write.map(({ column }) => column), joins: 'and' },
     mayStayNull: mustHave.length === 0,
     step: step && { ...step, to },
-    restored: [...gone, ...shadowOf.keys()],
+    restored,
     kept: required.map(({ after }) => after.name),
     reverse: !needsOldValues ? 'not-needed' : canDowngrade ? 'downgrade' : 'lost',
   }
@@ -114,19 +123,21 @@ function planRewriting(
   const { change, to } = draft
   const isSettled = change.added.length + change.dropped.length === 0
   if (!step || !isSettled || !step.history.hasFunction(step.from, to)) return undefined
-  const shapes = shapeOf(change, step, to)
-  const columns = change.columns.filter(({ name, word }) => word !== undefined && shapes.has(name))
+  const [before, after] = [shapeOf(change, step, step.from), shapeOf(change, step, to)]
+  const columns = change.columns.filter(({ name, word }) => word !== undefined && before.has(name) && after.has(name))
   const isNullable = new Map(change.changed.map(({ after }) => [after.name, after.isNullable]))
-  const declared = columns.map((column) =>
-    declare(change, column, shapes, column.isNullable || isNullable.get(column.name) === true),
-  )
+  const declared = (shapes: ColumnShapes) =>
+    columns.map((column) => ({
+      ...declare(change, column, shapes, column.isNullable || isNullable.get(column.name) === true),
+      laterProperty: after.property(column.name),
+    }))
   const isPrimary = new Set(columns.filter((column) => column.isPrimary).map(({ name }) => name))
-  const write = declared.filter(({ column }) => !isPrimary.has(column))
+  const write = declared(after).filter(({ column }) => !isPrimary.has(column))
   if (write.length === 0) return undefined
   return {
     ...definitionNames(change.table, to),
     table: change.table,
-    select: declared,
+    select: declared(before),
     write,
     where: undefined,
     mayStayNull: false,
@@ -141,6 +152,8 @@ function planRewriting(
 interface ColumnShapes {
   has(column: string): boolean
   property(column: string): string
+  /** The property, if the shape has the column. */
+  find(column: string): string | undefined
   declared(column: string): unknown
 }
 
@@ -155,11 +168,29 @@ function shapeOf(
     { property, declared },
   ])
   const byColumn = new Map(entries as [string, { property: string; declared: unknown }][])
+  const has = (column: string) => shape === undefined || byColumn.has(column)
+  const property = (column: string) => byColumn.get(column)?.property ?? column
   return {
-    has: (column) => shape === undefined || byColumn.has(column),
-    property: (column) => byColumn.get(column)?.property ?? column,
+    has,
+    property,
+    find: (column) => (has(column) ? property(column) : undefined),
     declared: (column) => byColumn.get(column)?.declared,
   }
+}
+
+/** What is filled comes out of the upgrade. @throws RowshiftError UNSUPPORTED_CHANGE */
+function requireInShape(
+  change: TableChange,
+  history: VersionHistory,
+  version: string,
+  shape: ColumnShapes,
+  column: string,
+): void {
+  if (shape.has(column)) return
+  throw new RowshiftError('UNSUPPORTED_CHANGE', {
+    message: `"${change.table}.${column}" has to be filled, and the versions \`${history.exportName}\` of "${change.entity}" have no such column in ${version}. Add it to that version, and to what its upgrade returns.`,
+    details: { table: change.table, column, version },
+  })
 }
 
 function declare(change: TableChange, column: SchemaColumn, shapes: ColumnShapes, isNullable: boolean): PlannedColumn {
@@ -172,6 +203,7 @@ function declare(change: TableChange, column: SchemaColumn, shapes: ColumnShapes
   return {
     column: column.name,
     property: shapes.property(column.name),
+    laterProperty: shapes.property(column.name),
     word: nullableAs(
       declaredWord(declared) ?? wordOf(change, column),
       isNullable || values?.includes(null as never) === true,

@@ -27,6 +27,8 @@ export interface VersionHistory {
 export interface PlannedColumn {
   readonly column: string
   readonly property: string
+  /** What the version that the change leads to calls it, under its new name if it gets one; undefined = it has no such column. */
+  readonly laterProperty: string | undefined
   /** `text?` */
   readonly word: string
   /** The only values, where the column or the shape has a list of them. */

@@ -198,6 +198,69 @@ export class Pet { ${id} @Column({ length: 20 }) name!: string }`,
 })
 
 testChange({
+  title: 'drops a column that the versions say nothing of, and says beforehand that it cannot come back',
+  versions: {
+    toy: `export const toy = defineVersions('Toy')
+  .version('1.0.0', { id: 'integer', name: 'text' })
+  .version('2.0.0', { id: 'integer', name: 'text', slug: 'text' }, {
+    upgrade: (row) => ({ slug: row.name.toLowerCase() }),
+    downgrade: () => ({}),
+  })
+`,
+  },
+  before: `@Entity() @SchemaVersion('1.0.0')
+export class Toy { ${id} @Column({ length: 20 }) name!: string; @Column({ type: 'integer' }) age!: number }`,
+  after: `@Entity() @SchemaVersion('2.0.0', { of: toy })
+export class Toy { ${id} @Column({ length: 20 }) name!: string; @Column({ length: 20 }) slug!: string }`,
+  rows: { toy: [{ id: 1, name: 'Car', age: 3 }] },
+  expected: { toy: [{ id: 1, name: 'Car', slug: 'car' }] },
+  reverted: 'irreversible',
+})
+
+testChange({
+  title: 'renames one column and replaces another, and computes that one again',
+  versions: {
+    bird: `export const bird = defineVersions('Bird')
+  .version('1.0.0', { id: 'integer', name: 'text', wing: 'integer' })
+  .version('2.0.0', { id: 'integer', title: 'text', span: 'integer' }, {
+    upgrade: (row) => ({ title: row.name, span: row.wing * 2 }),
+    downgrade: (row) => ({ name: row.title, wing: row.span / 2 }),
+  })
+`,
+  },
+  before: `@Entity() @SchemaVersion('1.0.0')
+export class Bird { ${id} @Column({ length: 20 }) name!: string; @Column({ type: 'integer' }) wing!: number }`,
+  after: `@Entity() @SchemaVersion('2.0.0', { of: bird })
+export class Bird { ${id} @Column({ length: 20 }) title!: string; @Column({ type: 'integer' }) span!: number }`,
+  args: ['--rename', 'name:title'],
+  rows: { bird: [{ id: 1, name: 'Owl', wing: 40 }] },
+  expected: { bird: [{ id: 1, title: 'Owl', span: 80 }] },
+})
+
+testChange({
+  title: 'goes over two versions at once, there and back',
+  versions: {
+    song: `export const song = defineVersions('Song')
+  .version('1.0.0', { id: 'integer', name: 'text' })
+  .version('2.0.0', { id: 'integer', name: 'text', slug: 'text' }, {
+    upgrade: (row) => ({ slug: row.name.toLowerCase() }),
+    downgrade: () => ({}),
+  })
+  .version('3.0.0', { id: 'integer', slug: 'text', size: 'integer' }, {
+    upgrade: (row) => ({ size: row.slug.length }),
+    downgrade: (row) => ({ name: row.slug.toUpperCase() }),
+  })
+`,
+  },
+  before: `@Entity() @SchemaVersion('1.0.0')
+export class Song { ${id} @Column({ length: 20 }) name!: string }`,
+  after: `@Entity() @SchemaVersion('3.0.0', { of: song })
+export class Song { ${id} @Column({ length: 20 }) slug!: string; @Column({ type: 'integer' }) size!: number }`,
+  rows: { song: [{ id: 1, name: 'YESTERDAY' }] },
+  expected: { song: [{ id: 1, slug: 'yesterday', size: 9 }] },
+})
+
+testChange({
   title: 'renames one column and adds another',
   before: `@Entity() @SchemaVersion('1.0.0')
 export class Film { ${id} @Column({ length: 20 }) name!: string }`,

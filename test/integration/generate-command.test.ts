@@ -115,6 +115,31 @@ testOn(['sqlite'], 'a table that was changed without a new version is drift, wit
 
 testOn(
   ['sqlite'],
+  'a relation to many that is new without a new version is drift, with its table',
+  async (database) => {
+    const app = await cities(
+      database,
+      first.replace(
+        'name!: string',
+        'name!: string; @ManyToMany(() => City) @JoinTable({ name: "twins" }) twins!: City[]',
+      ),
+    )
+    const { code, err } = await app.generate('v2', '--check')
+    expect({ code, err }).toMatchObject({ code: 2, err: expect.stringMatching(/^SCHEMA_DRIFT: .*"City".*"twins"/) })
+  },
+)
+
+testOn(['sqlite'], 'a column to be filled that the version does not have is named', async (database) => {
+  const app = await cities(database, second.replace('slug!', 'size!: string; @Column({ length: 100 }) slug!'))
+  expect(await app.generate('v2', 'migrations/Second')).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/^UNSUPPORTED_CHANGE: "city.size" .*`city` of "City" .*2\.0\.0\. Add it/),
+  })
+  expect(Object.keys(await app.files('backfills'))).toEqual([])
+})
+
+testOn(
+  ['sqlite'],
   'a changed entity without a version is told to have one, an unchanged one is left alone',
   async (database) => {
     const app = await cities(database, second.replace(`@SchemaVersion('2.0.0', { of: city })`, ''))

@@ -130,6 +130,23 @@ export class Coach { ${id} @Index() @Column({ length: 20 }) name!: string; @Many
 })
 
 testChange({
+  title: 'creates the tables of a many-to-many relation and of a tree',
+  before: `${team}@Entity() @SchemaVersion('1.0.0')
+export class Topic { ${id} }`,
+  after: `@Entity() @SchemaVersion('1.1.0')
+export class Team { ${id} @Column({ length: 20 }) name!: string; @ManyToMany(() => Topic) @JoinTable() topics!: Topic[] }
+@Entity() @Tree('closure-table') @SchemaVersion('1.1.0')
+export class Topic { ${id} @TreeChildren() parts!: Topic[]; @TreeParent() whole!: Topic | null }`,
+  rows: { team: [{ id: 7, name: 'Red' }], topic: [{ id: 1 }] },
+  expected: {
+    team: [{ id: 7, name: 'Red' }],
+    topic: [{ id: 1, wholeId: null }],
+    team_topics_topic: [],
+    topic_closure: [],
+  },
+})
+
+testChange({
   title: 'fills a column of an embedded entity',
   versions: {
     shop: `export const shop = defineVersions('Shop')

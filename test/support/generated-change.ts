@@ -44,8 +44,8 @@ export interface Change {
 const imports = `import 'reflect-metadata'
 import * as typeorm from 'typeorm'
 import { SchemaVersion } from 'rowshift'
-const { Check, ChildEntity, Column, CreateDateColumn, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } = typeorm
-const { PrimaryGeneratedColumn, TableInheritance, Unique } = typeorm
+const { Check, ChildEntity, Column, CreateDateColumn, Entity, Index, JoinColumn, JoinTable, ManyToOne, PrimaryColumn } = typeorm
+const { ManyToMany, PrimaryGeneratedColumn, TableInheritance, Tree, TreeChildren, TreeParent, Unique } = typeorm
 `
 
 /** What the command printed and how it ended. */

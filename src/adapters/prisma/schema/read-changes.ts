@@ -80,6 +80,7 @@ function readChange({
     target: entity,
     version: model.version ?? undefined,
     oldModel,
+    related: [],
     isNew: old === undefined,
     isChanged: old === undefined || added.length + dropped.length + changed.length > 0 || isTouched(name),
     columns: found.map(describeOld),

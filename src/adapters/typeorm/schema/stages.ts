@@ -11,6 +11,8 @@ import type { EntityChange } from './table-changes.js'
  * away. Both come from single calls of TypeORM, each rehearsed on the tables as the calls before have left them.
  */
 
+const noChoice: TableChoice = { renames: [], shadows: [] }
+
 /** Plans the chosen tables. @throws RowshiftError UNSUPPORTED_CHANGE when something would be left to do */
 export async function planStages(
   schema: RehearsedSchema,
@@ -18,7 +20,10 @@ export async function planStages(
   changes: readonly EntityChange[],
   choices: ReadonlyMap<string, TableChoice>,
 ): Promise<SchemaStages> {
-  const chosen = changes.filter(({ table }) => choices.has(table))
+  const chosen = changes
+    .filter(({ table }) => choices.has(table))
+    .flatMap((change) => [change, ...change.junctions])
+    .map((change) => ({ ...change, choice: choices.get(change.table) ?? noChoice }))
   const expand: SchemaStep[] = []
   const contract: SchemaStep[] = []
   const into =
@@ -34,14 +39,14 @@ export async function planStages(
   }
   const existing = chosen.filter(({ isNew }) => !isNew)
   for (const change of existing) {
-    await expandTable(schema, dialect, change, choices.get(change.table)!, into(expand, change))
+    await expandTable(schema, dialect, change, change.choice, into(expand, change))
   }
   for (const change of existing) {
-    await contractTable(schema, dialect, change, choices.get(change.table)!, into(contract, change))
+    await contractTable(schema, dialect, change, change.choice, into(contract, change))
   }
   // What TypeORM undoes on its way, such as foreign keys that point to a changed column, it makes again at the end.
   for (const change of existing) await addConstraints(schema, dialect, change, into(contract, change))
-  for (const change of existing) await dropColumns(schema, change, choices.get(change.table)!, into(contract, change))
+  for (const change of existing) await dropColumns(schema, change, change.choice, into(contract, change))
   for (const change of chosen) await requireNothingLeft(schema, change)
   return { expand, contract }
 }

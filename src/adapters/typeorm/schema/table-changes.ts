@@ -10,13 +10,36 @@ import { columnWord } from './column-word.js'
 export interface EntityChange extends TableChange {
   readonly metadata: EntityMetadata
   readonly name: TableName
+  /** The tables that differ among those that no class stands for: many-to-many relations that the entity owns, closures of trees. */
+  readonly junctions: readonly EntityChange[]
 }
 
 /** Compares every entity with its table. Leaves the tables in memory as they are. */
 export async function readChanges(schema: RehearsedSchema, isMysql: boolean): Promise<readonly EntityChange[]> {
   const changes: EntityChange[] = []
-  for (const metadata of schema.entities) changes.push(await readChange(schema, metadata, isMysql))
+  for (const metadata of schema.entities) {
+    if (isJunction(metadata)) continue
+    const change = await readChange(schema, metadata, isMysql)
+    const junctions: EntityChange[] = []
+    for (const junction of junctionsOf(metadata)) {
+      const found = await readChange(schema, junction, isMysql)
+      if (found.isChanged) junctions.push(found)
+    }
+    const related = junctions.map(({ table }) => table)
+    changes.push({ ...change, junctions, related, isChanged: change.isChanged || junctions.length > 0 })
+  }
   return changes
+}
+
+const isJunction = ({ tableType }: EntityMetadata): boolean =>
+  tableType === 'junction' || tableType === 'closure-junction'
+
+/** An entity class of its own for such a table has its own version. */
+function junctionsOf({ relations, closureJunctionTable }: EntityMetadata): readonly EntityMetadata[] {
+  const owned = relations.flatMap(({ isManyToManyOwner, junctionEntityMetadata }) =>
+    isManyToManyOwner && junctionEntityMetadata ? [junctionEntityMetadata] : [],
+  )
+  return [...owned, ...(closureJunctionTable ? [closureJunctionTable] : [])].filter(isJunction)
 }
 
 async function readChange(schema: RehearsedSchema, metadata: EntityMetadata, isMysql: boolean): Promise<EntityChange> {
@@ -35,6 +58,8 @@ async function readChange(schema: RehearsedSchema, metadata: EntityMetadata, isM
     metadata,
     entity: metadata.name,
     target: metadata.target,
+    junctions: [],
+    related: [],
     isNew: table === undefined,
     isChanged: table === undefined || (await differs(schema, metadata)),
     columns: found.map((column) => describe(column, columnNamed(column.name)?.metadata)),
