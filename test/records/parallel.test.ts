@@ -1,9 +1,10 @@
-import { readFileSync, symlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Worker } from 'node:worker_threads'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { advise, type ConversionAdvice } from '../../src/files/measure-conversion.js'
 import type * as rowshift from '../../src/index.js'
 import { beforeAllCompilePackage, CliProject } from '../support/cli-project.js'
 import type * as orders from './fixtures/orders.js'
@@ -205,6 +206,33 @@ describe('in threads', () => {
     expect([...usedBy(written())]).toEqual([0])
     expect(await upgrade('--workers', 'many')).toMatchObject({ code: 2 })
   })
+})
+
+test('what is fastest for a file is measured, and nothing is written', async () => {
+  await project.write({
+    'places.jsonl': places(300)
+      .map((row) => `${JSON.stringify(row)}\n`)
+      .join(''),
+  })
+  const before = readdirSync(project.folder)
+  const { code, document } = await project.json([
+    'versions',
+    'bench',
+    'Place',
+    '1.0.0',
+    '2.0.0',
+    'places.jsonl',
+    '--records',
+    '250',
+  ])
+  const { measures, ...advice } = document as ConversionAdvice
+  expect(code).toBe(0)
+  expect(advice).toMatchObject({ file: 'places.jsonl', records: 250, failed: 0 })
+  expect(measures[0]).toMatchObject({ workers: 0, chunk: null })
+  expect(measures.some(({ workers, chunk }) => workers === 2 && chunk === 100)).toBe(true)
+  expect(measures.every(({ recordsPerSecond }) => recordsPerSecond > 0)).toBe(true)
+  expect(advice).toMatchObject(advise(measures))
+  expect(readdirSync(project.folder)).toEqual(before)
 })
 
 const usedBy = (rows: readonly { readonly thread: number }[]) => new Set(rows.map(({ thread }) => thread))

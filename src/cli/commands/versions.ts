@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { convertFile, recordsOf } from '../../files/convert-file.js'
+import { type ConversionAdvice, type ConversionMeasure, measureConversion } from '../../files/measure-conversion.js'
 import type { RecordFailure, StampedVersion } from '../../schema-version/convert-options.js'
 import type { Versions } from '../../schema-version/define-versions.js'
 import { diffHistory } from '../../schema-version/diff/diff-versions.js'
@@ -20,7 +21,10 @@ interface VersionsOptions {
   readonly key?: string
   readonly collect?: boolean
   readonly workers?: number | 'auto'
+  readonly records?: number
 }
+
+const defaultSample = 20_000
 
 /** How many failures are listed for people. */
 const listed = 20
@@ -33,13 +37,15 @@ export const versions: CommandSpec<VersionsOptions> = {
   description: `Works with what \`defineVersions\` returns, and needs neither a config nor a database. Actions:
 
 list; path <name> <from> <to>; diff <name> <from> <to>, as Markdown with the proposed step; validate <name> <version> <file>;
-upgrade <name> <from> <to> <input> <output>; export <name> <version>, the JSON Schema.
+upgrade <name> <from> <to> <input> <output>; bench <name> <from> <to> <file>, which converts records of the file in every way, keeps nothing, and
+says how many threads and which chunks are fastest; export <name> <version>, the JSON Schema.
 
 Files are .json, .jsonl, .ndjson or .csv, each with .gz or without. An output appears whole or not at all.`,
   examples: [
     ['rowshift versions list', 'what there is in versions/ and src/versions/'],
     ['rowshift versions diff User 1.0.0 2.0.0', 'what changed, and the code of the step'],
     ['rowshift versions validate User 2.0.0 users.jsonl', 'is every record what the version says?'],
+    ['rowshift versions bench User 1.0.0 2.0.0 users.jsonl', 'are threads worth it?'],
     [
       'rowshift versions upgrade User 1.0.0 2.0.0 old.csv new.jsonl.gz --collect',
       'go on past bad records, and list them',
@@ -60,6 +66,7 @@ Files are .json, .jsonl, .ndjson or .csv, each with .gz or without. An output ap
         'validate and upgrade: in so many threads, or `auto` for as many as prove to be faster (default: none)',
         workersOf,
       )
+      .option('--records <n>', 'bench: how many records of the file are tried (default: 20000)', countOf)
       .option('--collect', 'upgrade: leave out what cannot be converted, and list it'),
   async run({ name: action, rest, options, output }) {
     const act = Object.hasOwn(actions, action) ? actions[action] : undefined
@@ -130,6 +137,17 @@ const actions: Readonly<Record<string, Action>> = {
     return answerFor(file, 'valid', stream, output)
   },
 
+  async bench(found, given, { stamp, records = defaultSample }) {
+    const [name, from, to, file] = take(given, ['name', 'from', 'to', 'file'])
+    const { history, versions: of, file: module } = versionsNamed(found, name)
+    history.requireShape(from)
+    history.requireShape(to)
+    const sample = await firstOf(records, recordsOf(history, file, fromOf(from, stamp)))
+    if (sample.length === 0) throw new RowshiftError('INVALID_USAGE', { message: `${file} has no records to try.` })
+    const advice = await measureConversion(of as Untyped, sample, { from: fromOf(from, stamp), to }, module)
+    return { exitCode: exitCodes.done, json: { file, ...advice }, lines: adviceLines(advice, file) }
+  },
+
   async upgrade(found, given, { stamp, key, collect, workers }, output) {
     const [name, from, to, input, file] = take(given, ['name', 'from', 'to', 'input', 'output'])
     const { history, versions: of, file: module } = versionsNamed(found, name)
@@ -147,16 +165,44 @@ const actions: Readonly<Record<string, Action>> = {
   },
 }
 
+function adviceLines({ records, measures, recommended, worthFrom }: ConversionAdvice, file: string): readonly string[] {
+  const wayOf = ({ workers, chunk }: ConversionMeasure) =>
+    chunk === null ? ['no threads', ''] : [`${workers} threads`, `chunks of ${chunk}`]
+  const rows = measures.map((one) => [
+    `  ${wayOf(one)[0]}`,
+    wayOf(one)[1]!,
+    `${one.recordsPerSecond.toLocaleString('en-US')} records/s`,
+    `start ${one.startSeconds.toFixed(1)}s`,
+  ])
+  const advice =
+    recommended.chunk === null
+      ? 'Fastest: no threads.'
+      : `Fastest: \`--workers ${recommended.workers}\`, \`chunk: ${recommended.chunk}\`, from ${counted(worthFrom, 'record')} on.`
+  return [`${file}  ${counted(records, 'record')} tried, nothing was written`, ...columns(rows), advice]
+}
+
+async function firstOf<T>(count: number, source: AsyncIterable<T>): Promise<T[]> {
+  const taken: T[] = []
+  for await (const one of source) {
+    taken.push(one)
+    if (taken.length === count) break
+  }
+  return taken
+}
+
 const fromOf = (from: string, stamp: string | undefined): string | StampedVersion<string> =>
   stamp === undefined ? from : { key: stamp, none: from }
 
 const parallelOf = (module: string, workers: VersionsOptions['workers']): Parallel | undefined =>
   workers === undefined ? undefined : { module, ...(workers !== 'auto' && { workers }) }
 
-function workersOf(value: string): number | 'auto' {
-  if (value === 'auto') return value
+function countOf(value: string): number {
   if (/^[1-9]\d*$/.test(value)) return Number(value)
-  throw new InvalidArgumentError('Give a whole number from 1, or `auto`.')
+  throw new InvalidArgumentError('Give a whole number from 1.')
+}
+
+function workersOf(value: string): number | 'auto' {
+  return value === 'auto' ? value : countOf(value)
 }
 
 /** @throws RowshiftError INVALID_USAGE */
