@@ -15,7 +15,7 @@ const versions = [
     cli: 'prisma-6',
     client: '@prisma/client-6',
     provider: 'prisma-client-js',
-    url: 'url = "file:./none.db"',
+    url: 'url = "postgresql://localhost/none"',
   },
 ]
 
@@ -30,7 +30,7 @@ for (const { name, cli, client, provider, url } of versions) {
   const output = `generator client {\n  provider = "${provider}"\n  output = "./client"\n}\n`
   writeFileSync(
     join(folder, 'schema.prisma'),
-    `${output}datasource db {\n  provider = "sqlite"\n  ${url}\n}\n${schema}`,
+    `${output}datasource db {\n  provider = "postgresql"\n  schemas = ["public", "geo"]\n  ${url}\n}\n${schema}`,
   )
   // Nothing is run by an engine here, but Prisma looks whether there is one.
   const engine = process.execPath

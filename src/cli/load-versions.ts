@@ -15,17 +15,21 @@ export interface FoundVersions extends ExportedVersions {
 
 /** @throws RowshiftError INVALID_USAGE when nothing exports versions; VERSION_DUPLICATE for two of one name */
 export async function loadVersions(files: readonly string[]): Promise<readonly FoundVersions[]> {
+  const found = await findVersions(files)
+  if (found.length > 0) return found
+  throw new RowshiftError('INVALID_USAGE', {
+    message: `nothing in ${files.join(', ')} exports what \`defineVersions\` returns. Name the file: \`--file src/versions.ts\`.`,
+  })
+}
+
+/** All that there are. @throws RowshiftError VERSION_DUPLICATE for two of one name */
+export async function findVersions(files: readonly string[]): Promise<readonly FoundVersions[]> {
   const ignore = ['**/node_modules/**', '**/*.d.{ts,mts,cts}']
   const paths = await glob([...files], { absolute: true, ignore })
   const found: FoundVersions[] = []
   for (const path of paths.filter((one) => /\.[cm]?[jt]s$/.test(one)).sort()) {
     const file = relative(process.cwd(), path)
     for (const exported of versionsIn(await loadModule(path))) found.push({ ...exported, file })
-  }
-  if (found.length === 0) {
-    throw new RowshiftError('INVALID_USAGE', {
-      message: `nothing in ${files.join(', ')} exports what \`defineVersions\` returns. Name the file: \`--file src/versions.ts\`.`,
-    })
   }
   for (const one of found) {
     const other = found.find(({ history, versions }) => history.name === one.history.name && versions !== one.versions)

@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { testOn } from '../support/databases.js'
+import { prismaSurroundings, testPrisma } from '../support/prisma/prisma-project.js'
 import type { TestDatabase } from '../support/test-database.js'
 
-const storyTimeoutMs = 300_000
+const storyTimeoutMs = 600_000
 
 /** A copy of the repository: the example builds the package anew, which other tests use at this moment. */
 let clone: string
@@ -23,9 +25,20 @@ beforeAll(async () => {
 
 afterAll(() => rm(clone, { recursive: true, force: true }))
 
-/** Runs the README's first command. */
-async function runExample(...args: string[]) {
-  const child = spawn('npm', ['run', '--silent', 'example', '--', ...args], { cwd: clone })
+/** Runs one of the README's first commands: `example`, or `example:prisma`. */
+function runExample(script: string, ...args: string[]) {
+  return run('npm', ['run', '--silent', script, '--', ...args])
+}
+
+/** The same without building it again, if another test has built it. */
+function runPrismaExample(...args: string[]) {
+  const built = join(clone, 'example-app/prisma/dist/prisma/run.js')
+  return existsSync(built) ? run(process.execPath, [built, ...args]) : runExample('example:prisma', ...args)
+}
+
+async function run(command: string, args: readonly string[]) {
+  // No test waits for the download of Prisma's engine, nor for its failure.
+  const child = spawn(command, args, { cwd: clone, env: { ...process.env, ...prismaSurroundings } })
   onTestFinished(() => void child.kill('SIGINT'))
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   return { code: child.exitCode, stdout, stderr }
@@ -52,7 +65,7 @@ function expectProven(
 test(
   'sqlite/typeorm: the example migrates all its cities, although a worker is killed half way, and proves it',
   async () => {
-    expectProven(await runExample('--json'), 'sqlite', 171_075)
+    expectProven(await runExample('example', '--json'), 'sqlite', 171_075)
   },
   storyTimeoutMs,
 )
@@ -62,9 +75,21 @@ testOn(
   'the example runs on a server of the reader and leaves nothing behind',
   async (database) => {
     const url = database.url.replace('mysql://', 'mariadb://')
-    const run = await runExample('--json', '--cities', '20000', '--database', url)
-    expectProven(run, database.name, 20_000)
+    const ended = await runExample('example', '--json', '--cities', '20000', '--database', url)
+    expectProven(ended, database.name, 20_000)
     expect(await databasesOfExamples(database)).toEqual([])
+  },
+  storyTimeoutMs,
+)
+
+testPrisma(
+  ['sqlite', 'postgres', 'mariadb'],
+  'the example for Prisma proves the same by the same document, and leaves nothing behind',
+  async (database) => {
+    const url = database.name === 'sqlite' ? 'sqlite' : database.url.replace('mysql://', 'mariadb://')
+    const ended = await runPrismaExample('--json', '--cities', '20000', '--database', url)
+    expectProven(ended, database.name, 20_000)
+    if (database.name !== 'sqlite') expect(await databasesOfExamples(database)).toEqual([])
   },
   storyTimeoutMs,
 )

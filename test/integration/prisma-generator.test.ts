@@ -13,7 +13,16 @@ const generator = (output: string) => `generator rowshift {
 }
 `
 
-const models = `${generator('../src/registry.ts')}
+/** The generator of a client stands beside ours, as in an application. */
+const clients = {
+  7: 'provider = "prisma-client"\n  output = "../client"',
+  6: 'provider = "prisma-client-js"\n  output = "../client"',
+}
+
+const models = (version: 6 | 7) => `generator client {
+  ${clients[version]}
+}
+${generator('../src/registry.ts')}
 /// Where people live.
 /// @schemaVersion 2.0.0
 model City {
@@ -24,6 +33,14 @@ model City {
   kind      Kind     @default(TOWN)
   tags      String[]
   token     String   @default(uuid())
+  code      String   @default(cuid())
+  short     String   @default(nanoid())
+  sortable  String   @default(ulid())
+  random    String   @default(dbgenerated("gen_random_uuid()")) @db.Uuid
+  rank      Int      @default(0)
+  words     String[] @default([])
+  createdAt DateTime @default(now()) @map("created_at")
+  seenAt    DateTime @default(now()) @updatedAt
   changedAt DateTime @updatedAt @map("changed_at") @db.Timestamptz(3)
   mayor     Mayor?
 
@@ -51,54 +68,68 @@ enum Kind {
 }
 `
 
-testPrisma(['postgres'], 'the generator of Prisma 7 emits what the schema says of tables', async (database) => {
-  const project = await PrismaProject.create(database, models, { schemas: ['public', 'geo'] })
-  expect(await project.prisma('generate')).toMatchObject({ code: 0 })
+for (const version of [7, 6] as const) {
+  testPrisma(
+    ['postgres'],
+    `the generator emits what the schema says of tables, beside the client of Prisma ${version}`,
+    async (database) => {
+      const project = await PrismaProject.create(database, models(version), { version, schemas: ['public', 'geo'] })
+      expect(await project.prisma('generate')).toMatchObject({ code: 0 })
 
-  const field = { isNullable: false, isList: false, fillsItself: false }
-  const { registry } = await loadModule(join(project.folder, 'src/registry.ts'))
-  expect(registry).toEqual({
-    format: 1,
-    provider: 'postgresql',
-    models: {
-      City: {
-        table: 'cities',
-        schema: 'geo',
-        version: '2.0.0',
-        key: ['country', 'number'],
-        uniques: [['nickname'], ['name', 'kind']],
-        fields: {
-          country: { ...field, column: 'country', type: 'String', nativeType: ['Char', '2'] },
-          number: { ...field, column: 'number', type: 'Int' },
-          name: { ...field, column: 'title', type: 'String', nativeType: ['VarChar', '150'] },
-          nickname: { ...field, column: 'nickname', type: 'String', isNullable: true },
-          kind: { ...field, column: 'kind', type: 'Kind', fillsItself: true },
-          tags: { ...field, column: 'tags', type: 'String', isList: true },
-          token: { ...field, column: 'token', type: 'String' },
-          changedAt: {
-            ...field,
-            column: 'changed_at',
-            type: 'DateTime',
-            nativeType: ['Timestamptz', '3'],
+      const field = { isNullable: false, isList: false, fillsItself: false }
+      const { registry } = await loadModule(join(project.folder, 'src/registry.ts'))
+      expect(registry).toEqual({
+        format: 1,
+        provider: 'postgresql',
+        models: {
+          City: {
+            table: 'cities',
+            schema: 'geo',
+            version: '2.0.0',
+            key: ['country', 'number'],
+            uniques: [['nickname'], ['name', 'kind']],
+            fields: {
+              country: { ...field, column: 'country', type: 'String', nativeType: ['Char', '2'] },
+              number: { ...field, column: 'number', type: 'Int' },
+              name: { ...field, column: 'title', type: 'String', nativeType: ['VarChar', '150'] },
+              nickname: { ...field, column: 'nickname', type: 'String', isNullable: true },
+              kind: { ...field, column: 'kind', type: 'Kind', fillsItself: true },
+              tags: { ...field, column: 'tags', type: 'String', isList: true },
+              token: { ...field, column: 'token', type: 'String' },
+              code: { ...field, column: 'code', type: 'String' },
+              short: { ...field, column: 'short', type: 'String' },
+              sortable: { ...field, column: 'sortable', type: 'String' },
+              random: { ...field, column: 'random', type: 'String', nativeType: ['Uuid'], fillsItself: true },
+              rank: { ...field, column: 'rank', type: 'Int', fillsItself: true },
+              words: { ...field, column: 'words', type: 'String', isList: true, fillsItself: true },
+              createdAt: { ...field, column: 'created_at', type: 'DateTime', fillsItself: true },
+              seenAt: { ...field, column: 'seenAt', type: 'DateTime', fillsItself: true },
+              changedAt: {
+                ...field,
+                column: 'changed_at',
+                type: 'DateTime',
+                nativeType: ['Timestamptz', '3'],
+              },
+            },
+          },
+          Mayor: {
+            table: 'Mayor',
+            schema: 'public',
+            version: null,
+            key: ['id'],
+            uniques: [['cityCountry', 'cityNumber']],
+            fields: {
+              id: { ...field, column: 'id', type: 'BigInt', fillsItself: true },
+              cityCountry: { ...field, column: 'cityCountry', type: 'String', nativeType: ['Char', '2'] },
+              cityNumber: { ...field, column: 'cityNumber', type: 'Int' },
+            },
           },
         },
-      },
-      Mayor: {
-        table: 'Mayor',
-        schema: 'public',
-        version: null,
-        key: ['id'],
-        uniques: [['cityCountry', 'cityNumber']],
-        fields: {
-          id: { ...field, column: 'id', type: 'BigInt', fillsItself: true },
-          cityCountry: { ...field, column: 'cityCountry', type: 'String', nativeType: ['Char', '2'] },
-          cityNumber: { ...field, column: 'cityNumber', type: 'Int' },
-        },
-      },
+        enums: { Kind: { TOWN: 'TOWN', VILLAGE: 'village' } },
+      })
     },
-    enums: { Kind: { TOWN: 'TOWN', VILLAGE: 'village' } },
-  })
-})
+  )
+}
 
 const city = (comment: string, output = '../registry.json') => `${generator(output)}
 ${comment}
@@ -108,7 +139,7 @@ model City {
 }
 `
 
-testPrisma(['sqlite'], 'the generator of Prisma 6 emits the same', async (database) => {
+testPrisma(['sqlite'], 'the generator writes JSON, with Prisma 6', async (database) => {
   const project = await PrismaProject.create(database, city('/// @schemaVersion 1.2.0'), { version: 6 })
   expect(await project.prisma('generate')).toMatchObject({ code: 0 })
   const field = { isNullable: false, isList: false, fillsItself: false }

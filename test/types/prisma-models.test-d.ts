@@ -38,8 +38,8 @@ interface Changes {
 }
 
 export type Tokens = [
-  Expect<Equal<keyof typeof seven, 'city' | 'country'>>,
-  Expect<Equal<keyof typeof six, 'city' | 'country'>>,
+  Expect<Equal<keyof typeof seven, 'city' | 'country' | 'membership'>>,
+  Expect<Equal<keyof typeof six, 'city' | 'country' | 'membership'>>,
   Expect<Equal<RowOf<typeof citySlug7>, Row>>,
   Expect<Equal<RowOf<typeof citySlug6>, Row>>,
   Expect<Equal<ChangesOf<typeof citySlug7>, Changes>>,
@@ -87,6 +87,49 @@ export const relation = defineBackfill({
 // @ts-expect-error the client has no such model
 void seven.town
 
+/** Fields by the names that the schema gives them, whatever their columns, tables, schemas and native types are called. */
+export const membership7 = defineBackfill({
+  name: 'membership.role',
+  table: seven.membership,
+  select: { orgId: true, userId: true, since: true, tags: true },
+  write: { role: true },
+  where: { role: '' },
+  transform: (row) => ({ role: `${row.userId} since ${row.since.getFullYear()}` }),
+})
+
+export const membership6 = defineBackfill({
+  name: 'membership.role',
+  table: six.membership,
+  select: { orgId: true, userId: true, since: true, tags: true },
+  write: { role: true },
+  where: { role: '' },
+  transform: (row) => ({ role: `${row.userId} since ${row.since.getFullYear()}` }),
+})
+
+interface MembershipRow {
+  orgId: number
+  userId: string
+  since: Date
+  tags: string[]
+}
+
+export type Memberships = [
+  Expect<Equal<RowOf<typeof membership7>, MembershipRow>>,
+  Expect<Equal<RowOf<typeof membership6>, MembershipRow>>,
+  Expect<Equal<ChangesOf<typeof membership7>, { role: string }>>,
+  Expect<Equal<ChangesOf<typeof membership6>, { role: string }>>,
+]
+
+export const byColumn = defineBackfill({
+  name: 'by-column',
+  table: seven.membership,
+  // @ts-expect-error the field's column, which is not its name
+  select: { org_id: true },
+  write: { role: true },
+  where: { role: '' },
+  transform: () => ({ role: '' }),
+})
+
 declare const client7: Client7
 declare const client6: Client6
 declare const registry: PrismaRegistry
@@ -103,6 +146,13 @@ export async function bulkUpdates() {
   ])
   await six.city.bulkUpdate([{ id: 1, slug: 'oslo' }], { missing: 'skip' })
   await seven.country.bulkUpdate([{ name: 'Norge', id: 47 }], { key: ['name'] })
+  await seven.membership.bulkUpdate([{ orgId: 1, userId: 'a', role: 'admin' }])
+  await six.membership.bulkUpdate([{ orgId: 1, userId: 'a', since: new Date(), tags: ['a'] }])
+  await seven.city.bulkUpdate([{ id: 1, kind: 'VILLAGE' }])
+  // @ts-expect-error the enum has no such value
+  await seven.city.bulkUpdate([{ id: 1, kind: 'village' }])
+  // @ts-expect-error the enum has no such value
+  await six.city.bulkUpdate([{ id: 1, kind: 'village' }])
   // @ts-expect-error no such field
   await seven.city.bulkUpdate([{ id: 1, slugg: 'oslo' }])
   // @ts-expect-error a text is no number
@@ -112,3 +162,38 @@ export async function bulkUpdates() {
   // @ts-expect-error no such field
   await seven.country.bulkUpdate([{ id: 1, name: 'x' }], { key: ['title'] })
 }
+
+/** What the generator writes, as the application imports it. */
+export const registries = [
+  { format: 1, provider: 'postgresql', models: {}, enums: { Kind: { TOWN: 'TOWN' } } },
+  {
+    format: 1,
+    provider: 'sqlite',
+    models: {
+      City: {
+        table: 'cities',
+        schema: null,
+        version: '2.0.0',
+        key: ['id'],
+        uniques: [['slug']],
+        fields: {
+          name: {
+            column: 'title',
+            type: 'String',
+            nativeType: ['VarChar', '150'],
+            isNullable: false,
+            isList: false,
+            fillsItself: false,
+          },
+        },
+      },
+    },
+    enums: {},
+  },
+] as const satisfies readonly PrismaRegistry[]
+
+// @ts-expect-error rowshift has no dialect for it
+export const otherDatabase: PrismaRegistry = { format: 1, provider: 'sqlserver', models: {}, enums: {} }
+
+// @ts-expect-error a registry says what its tables are
+export const emptyRegistry: PrismaRegistry = { format: 1, provider: 'sqlite' }

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import type { Database } from '../../adapters/database.js'
-import { findExport } from '../../adapters/find-export.js'
 import type { SchemaReader } from '../../adapters/schema.js'
 import { typeorm } from '../../adapters/typeorm/typeorm.js'
 import { definitionOf } from '../../backfill/definition/definition.js'
@@ -9,11 +8,8 @@ import { writeTableName } from '../../backfill/definition/table-name.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { defaultBackfillsFolder, type Generated, generate as generateFiles } from '../../generate/generate.js'
 import { readProjectStyle } from '../../generate/project-style.js'
-import type { VersionHistory } from '../../generate/table-plan.js'
 import { readStatus } from '../../runs/read-status.js'
 import { readRecordedVersions } from '../../runs/versions/recorded-versions.js'
-import { columnsOf } from '../../schema-version/shape.js'
-import { historyOf } from '../../schema-version/version-history.js'
 import { askRenames } from '../ask-rename.js'
 import type { CommandSpec, CommonOptions } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
@@ -26,6 +22,7 @@ import {
   withDatabase,
 } from '../load-config.js'
 import type { Output } from '../output.js'
+import { placedHistory } from '../placed-history.js'
 import { writeFiles } from '../write-files.js'
 
 interface GenerateOptions {
@@ -184,21 +181,4 @@ async function generateFor(
     ask: askRenames(output),
     isProgressive: options.progressive === true,
   })
-}
-
-/** The versions that an entity names, if they are exported from a file that a definition can import. */
-function placedHistory(of: unknown): VersionHistory | undefined {
-  const history = historyOf(of)
-  const place = findExport(of)
-  if (!history || !place) return undefined
-  return {
-    ...place,
-    versions: history.versions,
-    shape(version) {
-      const shape = history.shape(version)
-      return shape && columnsOf(shape)
-    },
-    hasPath: (from, to) => history.hasPath(from, to),
-    hasFunction: (from, to) => history.hasFunction(from, to),
-  }
 }

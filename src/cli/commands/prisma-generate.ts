@@ -7,18 +7,20 @@ import { openPrismaProject, type PrismaProject } from '../../adapters/prisma/sch
 import { readFolders } from '../../adapters/prisma/schema/read-folders.js'
 import { type PrismaSchema, readPrismaSchema } from '../../adapters/prisma/schema/read-schema.js'
 import { parseTableName } from '../../backfill/definition/table-name.js'
-import { sql } from '../../dialects/sql.js'
+import { type Sql, sql } from '../../dialects/sql.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { definitionText } from '../../generate/definition-text.js'
 import { planChanges } from '../../generate/generate.js'
-import { readProjectStyle } from '../../generate/project-style.js'
+import { type ProjectStyle, readProjectStyle } from '../../generate/project-style.js'
 import type { PlannedBackfill, TablePlan } from '../../generate/table-plan.js'
 import { readRecordedVersions } from '../../runs/versions/recorded-versions.js'
 import { askRenames } from '../ask-rename.js'
 import type { CommandSpec } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { loadConfig, withDatabase } from '../load-config.js'
+import { defaultVersionFiles, findVersions } from '../load-versions.js'
 import type { Output } from '../output.js'
+import { placedHistory } from '../placed-history.js'
 import { writeFiles } from '../write-files.js'
 
 interface PrismaGenerateOptions {
@@ -96,7 +98,7 @@ statements are those of \`prisma migrate diff\`. \`rowshift prisma deploy\` appl
       return { exitCode: exitCodes.done, json, lines }
     }
     await writeFiles(absolute)
-    const definitions = files.filter(({ path }) => !path.endsWith('.sql'))
+    const unwritten = files.filter(({ path, text }) => !path.endsWith('.sql') && text.includes('toBeWritten'))
     return {
       exitCode: exitCodes.done,
       json,
@@ -104,17 +106,17 @@ statements are those of \`prisma migrate diff\`. \`rowshift prisma deploy\` appl
         ...versionLines(plans),
         ...files.map(({ path }) => `created  ${path}`),
         ...lostOf(plans).map((column) => `${paint.yellow('not reversible')}: nothing can bring "${column}" back`),
-        ...definitions.map(({ path }) => `${paint.yellow('to be written')}: the function in ${path}`),
-        `${paint.dim('Next:')} ${nextOf(options.progressive === true, definitions.length > 0)}`,
+        ...unwritten.map(({ path }) => `${paint.yellow('to be written')}: the function in ${path}`),
+        `${paint.dim('Next:')} ${nextOf(options.progressive === true, backfills.length > 0, unwritten.length > 0)}`,
       ],
     }
   },
 }
 
-function nextOf(isProgressive: boolean, hasBackfills: boolean): string {
+function nextOf(isProgressive: boolean, hasBackfills: boolean, isUnwritten: boolean): string {
   if (!hasBackfills) return 'read the files, then prisma migrate deploy'
-  if (!isProgressive) return 'write the function, read the files, then rowshift prisma deploy'
-  return 'write the function, read the files, then rowshift prisma deploy, rowshift work, and rowshift prisma deploy again'
+  const first = `${isUnwritten ? 'write the function, ' : ''}read the files, then rowshift prisma deploy`
+  return isProgressive ? `${first}, rowshift work, and rowshift prisma deploy again` : first
 }
 
 /** A folder's name: Prisma puts a time before it. */
@@ -144,10 +146,17 @@ async function generateFor({
 }): Promise<{ readonly plans: readonly TablePlan[]; readonly files: readonly SourceFile[] }> {
   const recorded = new Map((await readRecordedVersions(database)).map(({ table, version }) => [table, version]))
   const versions = new Map(schema.tables.map(({ table, version }) => [table, version]))
+  const histories = new Map(
+    (await findVersions(defaultVersionFiles)).map(({ history, versions }) => [history.name, placedHistory(versions)]),
+  )
   const plans = await planChanges({
     tables: schema.tables,
     notation: { name: '@schemaVersion', first: '/// @schemaVersion 1.0.0' },
-    versionsOf: ({ table }) => ({ code: versions.get(table), recorded: recorded.get(table), history: undefined }),
+    versionsOf: ({ table, entity }) => ({
+      code: versions.get(table),
+      recorded: recorded.get(table),
+      history: histories.get(entity),
+    }),
     renames: options.rename ?? [],
     ask: askRenames(output),
   })
@@ -173,7 +182,7 @@ async function generateFor({
       table: parseTableName(backfill.table),
       matching: matchingOf(backfill),
       file: planned.length === 1 ? 'backfill.ts' : `backfill.${backfill.fileName}.ts`,
-      text: definitionText(plan, backfill, {}),
+      text: (path) => definitionText(plan, backfill, importsOf(backfill, path, style)),
     })),
     versions: plans.map(({ change, to }) => ({ table: change.table, to })),
     isProgressive: options.progressive === true,
@@ -188,14 +197,13 @@ async function generateFor({
   return { plans, files: await Promise.all(formatted) }
 }
 
-/** @throws RowshiftError UNSUPPORTED_CHANGE: the gate in plain SQL must know which rows are left */
-function matchingOf({ name, table, where }: PlannedBackfill) {
-  if (!where) {
-    throw new RowshiftError('UNSUPPORTED_CHANGE', {
-      message: `"${name}" rewrites values of "${table}" in place, and nothing tells which rows are left. Write its definition and its migration by hand.`,
-      details: { table },
-    })
-  }
+function importsOf({ step }: PlannedBackfill, path: string, style: ProjectStyle): { readonly history?: string } {
+  return step ? { history: style.importPath(path, step.history.file) } : {}
+}
+
+/** What the gate looks for. Where values are rewritten in place no column tells, and it goes by the run alone. */
+function matchingOf({ where }: PlannedBackfill): Sql {
+  if (!where) return sql`1 = 0`
   return sql.join(
     where.columns.map((column) => sql`${sql.id(column)} is null`),
     where.joins === 'and' ? ' and ' : ' or ',

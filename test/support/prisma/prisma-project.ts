@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { inject, onTestFinished, test } from 'vitest'
 import { CliProject, type Ended } from '../cli-project.js'
 import { databases } from '../databases.js'
-import { TestDatabase } from '../test-database.js'
+import { type DatabaseName, TestDatabase } from '../test-database.js'
 
 const modules = join(__dirname, '../../../node_modules')
 const engine = join(__dirname, 'schema-engine/main.mjs')
@@ -16,6 +16,7 @@ const packagesOf = {
     '@prisma/client': '@prisma/client',
     '@prisma/adapter-pg': '@prisma/adapter-pg',
     '@prisma/adapter-better-sqlite3': '@prisma/adapter-better-sqlite3',
+    '@prisma/adapter-mariadb': '@prisma/adapter-mariadb',
   },
   6: { prisma: 'prisma-6', '@prisma/client': '@prisma/client-6' },
 } as const
@@ -77,7 +78,7 @@ export class PrismaProject {
   async schema(models: string): Promise<void> {
     const { version, schemas } = this.options
     const settings = [
-      `provider = "${this.database.name === 'postgres' ? 'postgresql' : 'sqlite'}"`,
+      `provider = "${providers[this.database.name]}"`,
       ...(schemas ? [`schemas = ${JSON.stringify(schemas)}`] : []),
       ...(version === 6 ? [`url = ${JSON.stringify(urlOf(this.database))}`] : []),
     ]
@@ -107,17 +108,23 @@ export class PrismaProject {
   }
 }
 
+const providers = { postgres: 'postgresql', mariadb: 'mysql', sqlite: 'sqlite' } as const
+
+const adapters = {
+  postgres: ['PrismaPg', '@prisma/adapter-pg', 'connectionString'],
+  mariadb: ['PrismaMariaDb', '@prisma/adapter-mariadb', undefined],
+  sqlite: ['PrismaBetterSqlite3', '@prisma/adapter-better-sqlite3', 'url'],
+} as const
+
 const rowshiftConfig = (database: TestDatabase) => {
-  const [adapter, path, options] =
-    database.name === 'postgres'
-      ? ['PrismaPg', '@prisma/adapter-pg', { connectionString: database.url }]
-      : ['PrismaBetterSqlite3', '@prisma/adapter-better-sqlite3', { url: urlOf(database) }]
+  const [adapter, path, option] = adapters[database.name]
+  const url = urlOf(database)
   return `import { ${adapter} } from '${path}'
 import { defineConfig } from 'rowshift'
 import { prisma } from 'rowshift/prisma'
 
 export default defineConfig({
-  database: prisma(new ${adapter}(${JSON.stringify(options)})),
+  database: prisma(new ${adapter}(${JSON.stringify(option === undefined ? url : { [option]: url })})),
   backfills: 'prisma/migrations/*/backfill*.ts',
 })
 `
@@ -139,7 +146,7 @@ export default defineConfig({
 
 /** A test of Prisma's own commands, titled `<database>/prisma: <title>`, with a database that is dropped when it has finished. */
 export function testPrisma(
-  names: readonly ('sqlite' | 'postgres')[],
+  names: readonly DatabaseName[],
   title: string,
   body: (database: TestDatabase) => Promise<void>,
   // A call of Prisma's command costs seconds, more on a busy machine.

@@ -13,8 +13,8 @@ export interface FolderContent {
   /** `City 1.0.0 to 2.0.0.` */
   readonly summary: string
   readonly stages: PrismaStages
-  /** Definitions whose runs the first folder begins. */
-  readonly backfills: readonly (ScriptedBackfill & { readonly file: string; readonly text: string })[]
+  /** Definitions whose runs the first folder begins, and their text by the path that it gets. */
+  readonly backfills: readonly (ScriptedBackfill & { readonly file: string; text(path: string): string })[]
   readonly versions: readonly { readonly table: string; readonly to: string }[]
   readonly isProgressive: boolean
   /** Whether an earlier migration has made the state tables. */
@@ -59,7 +59,10 @@ export function migrationFolders(content: FolderContent): readonly SourceFile[] 
     stages.expand,
     begun,
   ])
-  for (const { file, text } of backfills) files.push({ path: join(expand, file), text })
+  for (const { file, text } of backfills) {
+    const path = join(expand, file)
+    files.push({ path, text: text(path) })
+  }
   folder('_contract', [
     `-- ${summary} Second half: the gate, and behind it what the old version would not have borne.\n${marks('gate')}`,
     `-- Fails until every row is filled.\n${backfills.map((one) => texts.gate(stateNames, one)).join('\n')}`,

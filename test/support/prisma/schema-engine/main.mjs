@@ -2,11 +2,13 @@
 /**
  * A stand-in for Prisma's native schema engine, which is downloaded at install and so is not on every machine: the stock CLI starts
  * it as `PRISMA_SCHEMA_ENGINE_BINARY`. It speaks the engine's JSON-RPC, one message a line on the standard streams, and leaves
- * the work to the same engine compiled to WebAssembly, over a driver adapter. PostgreSQL and SQLite only: there is no other.
+ * the work to the same engine compiled to WebAssembly, over a driver adapter. That one knows PostgreSQL and SQLite; for MySQL the
+ * stand-in can do no more than apply migrations.
  */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { errorCodeOf, openEngine } from './engine.mjs'
+import { mysql } from './mysql.mjs'
 import { postgres } from './postgres.mjs'
 import { sqlite } from './sqlite.mjs'
 
@@ -40,6 +42,7 @@ function readArguments(args) {
 function databaseAt(address) {
   if (/^(postgres|postgresql):/.test(address ?? '')) return postgres(address, datasource.shadowDatabaseUrl)
   if (address === undefined || address.startsWith('file:')) return sqlite(address ?? 'file::memory:')
+  if (address.startsWith('mysql:')) return mysql(address)
   throw Object.assign(new Error(`the stand-in knows no database at ${address.split(':')[0]}:`), { code: 'P1013' })
 }
 
@@ -72,10 +75,12 @@ function serve() {
 
   let opened
   const engine = (database = databaseAt(url)) => {
-    opened ??= openEngine(
-      database,
-      datamodels.map((file) => [file, readFileSync(file, 'utf8')]),
-    )
+    opened ??=
+      database.engine ??
+      openEngine(
+        database,
+        datamodels.map((file) => [file, readFileSync(file, 'utf8')]),
+      )
     return opened
   }
   const call = async (method, params) => (await engine()).call(method, params)
