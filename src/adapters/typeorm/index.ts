@@ -1,4 +1,5 @@
 export { type BulkRepository, type BulkUpdateOptions, bulkUpdate } from './bulk-update.js'
+export { entityJsonSchema } from './entity-json-schema.js'
 export { withSchemaVersion } from './entity-versions.js'
 export {
   backfill,
@@ -11,5 +12,6 @@ export {
 } from './migration.js'
 export { refuseLoss, requireReversible, requireWritten } from './migration-checks.js'
 export { SchemaVersionColumn } from './schema-version-column.js'
+export { type StragglersOptions, stragglers } from './stragglers.js'
 export { type DataSourceSource, typeorm } from './typeorm.js'
 export { UpgradeOnRead, type UpgradeOnReadOptions } from './upgrade-on-read.js'

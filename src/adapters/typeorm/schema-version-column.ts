@@ -1,8 +1,16 @@
 import { createRequire } from 'node:module'
+import type { EntityClass } from '../../backfill/definition/columns.js'
+
+interface ColumnArgsLike {
+  readonly target: unknown
+  readonly propertyName: string
+  readonly mode: string
+  readonly options: object
+}
 
 /** What rowshift uses of TypeORM's storage of decorators, which all of its copies in a process share. */
 interface MetadataArgsStorageLike {
-  readonly columns: object[]
+  readonly columns: ColumnArgsLike[]
   readonly entitySubscribers: { readonly target: unknown }[]
 }
 
@@ -30,7 +38,7 @@ const columnKey = Symbol.for('rowshift.schema-version-column')
 
 /**
  * A column that holds the version of each row: a text that may be NULL, for rows from before the column. New rows get the version of
- * their class; `UpgradeOnRead` takes older ones along when they are read, and a backfill of the column finds the stragglers.
+ * their class; `UpgradeOnRead` takes older ones along when they are read, and `stragglers` is the backfill of the others.
  *
  *   @Entity() @SchemaVersion('2.0.0', { of: settings }) class Settings { @SchemaVersionColumn({ none: '1.0.0' }) v!: string | null }
  *
@@ -54,3 +62,13 @@ export function SchemaVersionColumn(options: { readonly none?: string; readonly 
 export function versionProperty(target: unknown): VersionProperty | undefined {
   return typeof target === 'function' ? (target as { readonly [columnKey]?: VersionProperty })[columnKey] : undefined
 }
+
+/** The properties of an entity's primary key, its parents' too. */
+export function primaryProperties(target: EntityClass<object>): ReadonlySet<string> {
+  const columns = metadataArgsStorage().columns.filter((column) => (column.options as { primary?: boolean }).primary)
+  const own = columns.filter(({ target: owner }) => owner === target || isParent(owner, target))
+  return new Set(own.map(({ propertyName }) => propertyName))
+}
+
+const isParent = (owner: unknown, target: EntityClass<object>): boolean =>
+  typeof owner === 'function' && Object.prototype.isPrototypeOf.call(owner, target)
