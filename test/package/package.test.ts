@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -78,6 +79,8 @@ async function install(into: string): Promise<void> {
   const dependencies = Object.entries(lock.packages)
     .filter(([path, entry]) => path !== '' && !('dev' in entry))
     .map(([path]) => join(repository, path))
+    // Optional ones are for one platform each, and installed on theirs.
+    .filter((path) => existsSync(path))
   await writeFile(join(into, 'package.json'), '{}')
   const flags = ['--offline', '--ignore-scripts', '--install-links', '--no-audit', '--no-fund']
   await run('npm', ['install', ...flags, tarball, ...dependencies], { cwd: into })
