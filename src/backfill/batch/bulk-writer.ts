@@ -113,6 +113,12 @@ function* attempt(
   })
 }
 
+/** The body of a transaction that is kept unless its batch was refused. */
+export function* decided(script: Script<BatchOutcome>): Script<Decision<BatchOutcome>> {
+  const outcome = yield* script
+  return outcome.status === 'fenced' ? undo(outcome) : keep(outcome)
+}
+
 /** Returns how many rows were written. */
 function* updateRanges({ dialect, prepared }: WriterContext, ranges: readonly KeyRange[]): Script<number> {
   const { work, plan } = prepared

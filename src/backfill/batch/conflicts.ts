@@ -11,21 +11,21 @@ import {
   CommitInDoubt,
   type Decision,
   endWith,
-  keep,
   reading,
   readModeIn,
   savepoints,
   undo,
 } from '../connection/transaction.js'
 import { readKey, writeKey } from '../pages/cursor.js'
-import { type PageRow, rereadRows } from '../pages/keyset-reader.js'
+import { rereadRows } from '../pages/keyset-reader.js'
 import type { PreparedTransform } from '../prepare-backfill.js'
 import { nameOf, type ShardContext } from '../shard-context.js'
 import { asksOf } from '../transform/asks.js'
 import { type Changes, transformRowNow, transformRows } from '../transform/transform.js'
 import { allotFree } from './allot-free.js'
-import { type Batch, type BatchOutcome, writeBatch } from './bulk-writer.js'
+import { type Batch, type BatchOutcome, decided, writeBatch } from './bulk-writer.js'
 import { newBatchId } from './checkpoint.js'
+import { commitAllotted, isClash, uniqueAttempts } from './commit-allotted.js'
 import { type CommitOutcome, commit, commitBatch } from './commit-batch.js'
 import { hasFailedTooOften } from './failure-limit.js'
 import { isRowRefused, type Portions, writeByHalves } from './isolate.js'
@@ -98,6 +98,7 @@ async function settleTogether(
   context: ShardContext,
   work: PreparedTransform,
   entries: readonly FailureRow[],
+  attempt = 1,
 ): Promise<Outcome> {
   const { dialect, prepared, scope } = context
   const keys = entries.map((entry) => readKey(entry.key))
@@ -106,14 +107,23 @@ async function settleTogether(
   const found = await withFaultsMended(context, { doing }, (session) =>
     session.run(reading(dialect, scope, rereadRows(dialect, prepared.plan, keys, mode))),
   )
-  const changes = await transformAgain(context, work, found.matching)
+  const changes = await transformRows(work, found.matching, asksOf(context, work.backfill))
   if (context.abort.aborted) return 'aborted'
   const skipped = keys.length - found.matching.length
+  const unique = new UniqueValues(dialect, prepared, work)
   try {
-    return await commitBatch(context, batchOf(context, changes, entries, skipped))
+    const batch = batchOf(context, changes, entries, skipped)
+    if (work.work.unique.size === 0) return await commitBatch(context, batch)
+    return await commitAllotted(context, unique, batch.id, () => batch)
   } catch (error) {
     if (!isRowRefused(error)) throw error
-    return writeAgainByHalves(context, portionsOfConflicts(context, changes, entries, skipped), error)
+    // The rest is listed still.
+    const fewer = entries.slice(0, Math.ceil(entries.length / 2))
+    const isAgain = isClash(context, work, error) && (entries.length > 1 || attempt < uniqueAttempts)
+    if (isAgain) return settleTogether(context, work, fewer, entries.length > 1 ? 1 : attempt + 1)
+    unique.forget()
+    const free = await allotFree(context, unique, changes)
+    return writeAgainByHalves(context, portionsOfConflicts(context, free, entries, skipped), error)
   }
 }
 
@@ -151,15 +161,6 @@ function portionsOfConflicts(
   }
 }
 
-async function transformAgain(
-  context: ShardContext,
-  work: PreparedTransform,
-  rows: readonly PageRow[],
-): Promise<Changes> {
-  const changes = await transformRows(work, rows, asksOf(context, work.backfill))
-  return allotFree(context, new UniqueValues(context.dialect, context.prepared, work), changes)
-}
-
 function batchOf(context: ShardContext, changes: Changes, entries: readonly FailureRow[], skipped: number): Batch {
   const hasWhere = context.prepared.plan.endsWithWrite
   return {
@@ -175,11 +176,17 @@ function batchOf(context: ShardContext, changes: Changes, entries: readonly Fail
 }
 
 /** A row that the database refuses at its last attempt is a failure. */
-async function settleAlone(context: ShardContext, work: PreparedTransform, entry: FailureRow): Promise<Outcome> {
+async function settleAlone(
+  context: ShardContext,
+  work: PreparedTransform,
+  entry: FailureRow,
+  attempt = 1,
+): Promise<Outcome> {
   try {
     return await settleLocked(context, work, entry)
   } catch (error) {
     if (!isRowRefused(error)) throw error
+    if (isClash(context, work, error) && attempt < uniqueAttempts) return settleAlone(context, work, entry, attempt + 1)
     const failure = { key: entry.key, step: 'write' as const, ...refusalOf(context.dialect, error.cause) }
     return commitBatch(context, {
       ...batchOf(context, { sets: [], left: 0, failures: [] }, [entry], 0),
@@ -224,11 +231,6 @@ async function settleLocked(context: ShardContext, work: PreparedTransform, entr
       throw error
     }
   })
-}
-
-function* decided(script: Script<BatchOutcome>): Script<Decision<BatchOutcome>> {
-  const outcome = yield* script
-  return outcome.status === 'fenced' ? undo(outcome) : keep(outcome)
 }
 
 /** A synchronous transform can have no writer come between; an asynchronous one is given further attempts without a lock. */

@@ -26,11 +26,13 @@ interface Applicant {
 /**
  * Gives each row the first free of `slug`, `slug-2`, `slug-3`, ...: the same values, whatever the size of the pages, as if
  * rows were served one by one in key order. A unique index makes it safe against writers that come between: their clash
- * refuses the batch, and its page is done again.
+ * refuses the batch, and values are chosen anew.
  */
 export class UniqueValues {
   /** By base text: every suffix up to this one is taken. */
   readonly #known = new Map<string, number>()
+  /** Whether somebody else was seen to take values at the same time: they are then chosen and written in one transaction. */
+  isContended = false
 
   constructor(
     private readonly dialect: Dialect,

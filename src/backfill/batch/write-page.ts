@@ -14,6 +14,7 @@ import { transformRows } from '../transform/transform.js'
 import { allotFree } from './allot-free.js'
 import type { Batch, BatchOutcome } from './bulk-writer.js'
 import { newBatchId } from './checkpoint.js'
+import { commitAllotted, isClash, uniqueAttempts } from './commit-allotted.js'
 import { commitShrinking } from './commit-batch.js'
 import { settleConflicts } from './conflicts.js'
 import { type IsolatedOutcome, isRowRefused, writeByHalves } from './isolate.js'
@@ -54,9 +55,6 @@ export type PageOutcome =
       readonly databaseMs: number
     })
 
-/** Attempts at a page whose unique values were taken by others between the question and the write. */
-const uniqueAttempts = 5
-
 /**
  * Transforms a page and writes it with its checkpoint. Where the range was cut after the page was read, what is left of it is
  * written, without another transform; a page that the database refuses is written in parts.
@@ -73,15 +71,19 @@ export async function writePage(
   if (context.abort.aborted) return { status: 'aborted' }
   const scannedBefore = read.scanned - page.keys.length
   let { upTo } = read
-  for (let attempt = 1; ; ) {
-    const free = await allotFree(context, unique, current.changes)
+  let [attempts, halvings] = [1, 0]
+  for (;;) {
+    const { isContended } = unique
+    const changes = isContended ? current.changes : await allotFree(context, unique, current.changes)
     const cursor = current.page.last ?? read.cursor
     const scanned = scannedBefore + current.page.keys.length
     const startedAt = performance.now()
     try {
       const whole = { cursor, scanned, upTo }
-      const parts = partsOf(context, { page: current.page, changes: free }, whole)
-      const outcome = await commitShrinking(context, newBatchId(), parts.batchAt)
+      const parts = partsOf(context, { page: current.page, changes }, whole)
+      const outcome = isContended
+        ? await commitAllotted(context, unique, newBatchId(), (nth) => parts.batchAt(nth + halvings))
+        : await commitShrinking(context, newBatchId(), parts.batchAt)
       if (outcome.status === 'fenced') return outcome
       if (outcome.status === 'written') {
         context.written?.keep(outcome.sampled ?? [])
@@ -101,13 +103,15 @@ export async function writePage(
       unique.forget()
     } catch (error) {
       if (!isRowRefused(error)) throw error
-      const isClash = work.work.unique.size > 0 && isUniqueViolation(context, error)
-      if (!isClash || attempt >= uniqueAttempts) {
+      unique.forget()
+      if (!isClash(context, work, error) || attempts >= uniqueAttempts + Math.log2(current.page.rows.length)) {
         const whole = { cursor, scanned, upTo }
+        const free = isContended ? await allotFree(context, unique, changes) : changes
         return writeInParts(context, { page: current.page, changes: free }, whole, error)
       }
-      attempt++
-      unique.forget()
+      attempts++
+      if (isContended) halvings++
+      unique.isContended = true
     }
   }
 }
@@ -202,8 +206,4 @@ async function withoutFailed(context: ShardContext, page: Page): Promise<Page> {
     session.run(reading(dialect, scope, dialect.state.failedKeys(names, hold.runId, keys))),
   )
   return failed.size === 0 ? page : { ...page, rows: page.rows.filter(({ key }) => !failed.has(writeKey(key))) }
-}
-
-function isUniqueViolation(context: ShardContext, error: RowshiftError): boolean {
-  return context.dialect.classifyError(error.cause).isUniqueViolation
 }

@@ -1,0 +1,72 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DataSource } from 'typeorm'
+import { expect } from 'vitest'
+import { runBackfill } from '../support/backfills.js'
+import { runChild } from '../support/child.js'
+import { createCities, readCities } from '../support/city-table.js'
+import { testEachDatabase } from '../support/databases.js'
+import { uniqueSlug } from '../support/unique-cities.js'
+
+/* Unique values among several processes that allot them and an application that takes some of them meanwhile. */
+
+const rows = 400
+const bases = ['rome', 'lima', 'oslo']
+
+/** Inserts rows with the values that the run is about to give, and rows of old code that have none. */
+async function insertAll(app: DataSource, until: AbortSignal): Promise<Map<number, string>> {
+  const taken = new Map<number, string>()
+  for (let n = 1; !until.aborted; n++) {
+    const base = bases[n % bases.length]!
+    const [{ given }] = await app.query(`select count(*) as given from city where slug like '${base}%'`)
+    const slug = `${base}-${Number(given) + 1 + (n % 40)}`
+    const isOldCode = n % 5 === 0 && n <= 40
+    const values = isOldCode ? `(${10_000 + n}, 'Lima', null)` : `(${10_000 + n}, 'Taken', '${slug}')`
+    try {
+      await app.query(`insert into city (id, name, slug) values ${values}`)
+      if (!isOldCode) taken.set(10_000 + n, slug)
+    } catch (error) {
+      // The run was faster, as with any other writer.
+      if (!/unique|duplicate/i.test(String(error))) throw error
+    }
+    await sleep(5)
+  }
+  return taken
+}
+
+testEachDatabase(
+  'allots unique values by several processes while an application takes some and inserts',
+  async (database) => {
+    const app = await database.connect()
+    await createCities(app, database.name, rows)
+    await app.query(`update city set name = case id % 3 when 0 then 'Rome' when 1 then 'Lima' else 'Oslo' end`)
+    await app.query('create unique index city_slug on city (slug)')
+    const workers = [1, 2, 3].map(() =>
+      runChild(join(__dirname, 'fixtures/unique-worker.ts'), [JSON.stringify(database)]),
+    )
+    for (const worker of workers) await worker.line('ready')
+    const over = new AbortController()
+    const inserting = insertAll(app, over.signal)
+    for (const worker of workers) worker.send('go')
+    const exits = await Promise.all(workers.map(({ exited }) => exited))
+    over.abort()
+    const taken = await inserting
+    for (const [i, exit] of exits.entries()) expect(exit, workers[i]!.output()).toEqual({ code: 0, signal: null })
+
+    const ends = workers.map(({ lines }) => JSON.parse(lines.at(-1)!.slice('ended: '.length)))
+    for (const end of ends) expect(end).toMatchObject({ status: 'completed', counts: { failures: 0 } })
+    expect(await app.query('select row_key, message from rowshift_failure')).toEqual([])
+    // Two at least had a share.
+    expect(ends.filter(({ updates }) => updates > 0).length).toBeGreaterThan(1)
+    expect(taken.size).toBeGreaterThan(3)
+
+    // Old code may have inserted after the last sweep.
+    expect(await runBackfill(app, uniqueSlug)).toMatchObject({ status: 'completed', counts: { failures: 0 } })
+    const cities = await readCities(app)
+    expect(new Set(cities.map(({ slug }) => slug)).size).toBe(cities.length)
+    for (const { id, name, slug } of cities) {
+      if (taken.has(id)) expect(slug).toBe(taken.get(id))
+      else expect([id, slug]).toEqual([id, expect.stringMatching(new RegExp(`^${name.toLowerCase()}(-\\d+)?$`))])
+    }
+  },
+)
