@@ -24,7 +24,12 @@ export const ${backfill.exportName} = defineBackfill({
   select: ${columnsText(backfill.select)},
   write: ${columnsText(backfill.write)},
   where: ${whereText(backfill, plan)},
-  transform: ${step ? upgradeText(plan, backfill, step) : stubText(backfill)},
+${
+  step
+    ? `  steps: ${step.history.exportName}.path(${quote(step.from)}, ${quote(step.to)}),
+`
+    : ''
+}  transform: ${step ? upgradeText(plan, backfill, step) : stubText(backfill)},
 ${reverseText(plan, backfill, step)}})
 `
 }

@@ -18,6 +18,8 @@ export interface CompiledStep {
   /** Fields that are filled from an alias, a fallback or the initial value of the class where nothing else gives them. */
   readonly filled: readonly string[]
   readonly apply: ConvertRow
+  /** The function as it was given, if one was. */
+  readonly code: unknown
 }
 
 type Mutable = Record<string, unknown>
@@ -50,6 +52,7 @@ export function compileStep(name: string, step: DefinedStep, fromShape: Shape, t
     dropped,
     filled: fillers.map(({ field }) => field),
     apply,
+    code: step.apply,
   }
 }
 

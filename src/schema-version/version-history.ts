@@ -1,4 +1,5 @@
 import { compare } from 'semver'
+import { withCode } from '../backfill/definition/steps.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { type CompiledStep, compileStep } from './compile-step.js'
 import { Conversion } from './conversion.js'
@@ -138,7 +139,7 @@ export class VersionHistory implements History {
   }
 
   path(from: string, to: string) {
-    return this.#compile(from, to).map(({ apply: _, ...step }) => step)
+    return this.#compile(from, to).map(({ apply: _, code, ...step }) => withCode(step, code))
   }
 
   convert(row: UntypedRow, options: ConvertOptions<string, string>): unknown {

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { requireCompleted, schedule } from '../../src/adapters/typeorm/index.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
-import { defineBackfill } from '../../src/index.js'
+import { defineBackfill, defineVersions } from '../../src/index.js'
 import { fakeRun } from '../../src/runs/control/fake-run.js'
 import { readStatus } from '../../src/runs/read-status.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
@@ -52,6 +52,34 @@ testEachDatabase('does not go on with other code, unless it is told to', async (
   // From here on it is the code before that is another one.
   expect(await codeOf(runBackfill(dataSource, slugBy(lower)))).toBe('DEFINITION_CHANGED')
   expect(await runBackfill(dataSource, slugBy(upper))).toMatchObject({ status: 'completed', counts: { written: rows } })
+})
+
+testEachDatabase('does not go on with another upgrade of the versions it takes', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  const byVersions = (upgrade: Transform) => {
+    const city = defineVersions('City')
+      .version('1.0.0', { name: 'text' })
+      .version('2.0.0', { name: 'text', slug: 'text' }, { upgrade })
+    return defineBackfill({
+      name: 'city@2.0.0',
+      table: 'city',
+      select: { name: 'text' },
+      write: { slug: 'text' },
+      where: { slug: null },
+      batchRows: 10,
+      steps: city.path('1.0.0', '2.0.0'),
+      transform: (row) => ({ slug: city.convert(row, { from: '1.0.0', to: '2.0.0', as: 'plain' }).slug }),
+    })
+  }
+  expect(await runBackfill(dataSource, byVersions(lower), firstBatch())).toMatchObject({ status: 'unfinished' })
+  const done = await countWhere(dataSource, 'slug is not null')
+  expect(await codeOf(runBackfill(dataSource, byVersions(upper)))).toBe('DEFINITION_CHANGED')
+  expect(await countWhere(dataSource, 'slug is not null')).toBe(done)
+  expect(await runBackfill(dataSource, byVersions(upper), { acceptsChanged: true })).toMatchObject({
+    status: 'completed',
+    counts: { written: rows },
+  })
 })
 
 testEachDatabase('tries a failed run again with mended code', async (database) => {

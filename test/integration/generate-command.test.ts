@@ -71,8 +71,11 @@ testEachDatabase('--dry-run prints the files and writes none', async (database) 
   const { code, out } = await app.generate('v2', 'migrations/Second', '--dry-run')
   expect(code).toBe(0)
   expect(out).toContain('export const cityV2_0_0 = defineBackfill({')
+  // Its function is part of the code that a run is continued by.
+  expect(out).toContain(`steps: city.path('1.0.0', '2.0.0'),`)
   expect(out).toContain('await backfill(queryRunner, cityV2_0_0)')
   expect(Object.keys(await app.files('migrations'))).toHaveLength(1)
+  expect(Object.keys(await app.files('backfills'))).toEqual([])
 })
 
 testOn(['sqlite'], 'with several data sources it is about the one that is named', async (database) => {

@@ -45,6 +45,7 @@ describe('a definition', () => {
         select: new Map([['name', { kind: 'text', isNullable: false }]]),
         write: new Map([['slug', { kind: 'text', isNullable: false }]]),
         transform: { per: 'row', call: transform },
+        steps: [],
         unique: new Map(),
         validate: undefined,
         isPartial: false,
@@ -90,6 +91,7 @@ describe('a definition', () => {
         ]),
         write: new Map([['slug', { kind: 'text', isNullable: true, allowed: ['a', 'b', null] }]]),
         transform: { per: 'row', call: transform },
+        steps: [],
         unique: new Map([['slug', unique.slug]]),
         isPartial: false,
       },
@@ -255,6 +257,12 @@ describe('options are refused with the option and the remedy', () => {
     ['batchRows as text', { batchRows: '100' }, 'batchRows', 'must be an integer'],
     ['delayMs -1', { delayMs: -1 }, 'delayMs', 'must be an integer from 0'],
     ['delayMs NaN', { delayMs: Number.NaN }, 'delayMs', 'must be an integer from 0'],
+    [
+      'steps of something else',
+      { steps: [{ from: '1.0.0', to: '2.0.0' }] },
+      'steps',
+      'must be what `path` of your versions',
+    ],
     ['revision 0', { revision: 0 }, 'revision', 'must be an integer from 1'],
     ['revision as text', { revision: '2' }, 'revision', 'must be an integer from 1'],
 

@@ -4,6 +4,7 @@ import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { definitionFingerprint, transformFingerprint } from '../../src/backfill/definition/definition-fingerprint.js'
 import { reverseOf } from '../../src/backfill/definition/reverse-of.js'
 import { sql } from '../../src/dialects/sql.js'
+import { defineVersions } from '../../src/schema-version/define-versions.js'
 
 class City {
   id!: number
@@ -120,6 +121,19 @@ describe('the text of the functions', () => {
     expect(text({})).toBe(text({ batchRows: 5 }))
     expect(text({ transform: () => ({ slug: 'x' }) })).not.toBe(text({}))
     expect(text({ unique: { slug: (slug: string, n: number) => slug + n } })).not.toBe(text({}))
+  })
+
+  test('is hashed with those of the steps it takes', () => {
+    const steps = (upgrade: (row: { name: string }) => { slug: string }) =>
+      defineVersions('City')
+        .version('1.0.0', { name: 'text' })
+        .version('2.0.0', { slug: 'text' }, { upgrade })
+        .path('1.0.0', '2.0.0')
+    const taken = text({ steps: steps((row) => ({ slug: row.name })) })
+    expect(taken).not.toBe(text({}))
+    expect(text({ steps: steps((row) => ({ slug: row.name })) })).toBe(taken)
+    expect(text({ steps: steps((row) => ({ slug: row.name.trim() })) })).not.toBe(taken)
+    expect(fingerprint({ steps: steps((row) => ({ slug: row.name })) })).toBe(original)
   })
 
   test('is that of its tokens: neither comments nor formatting count', () => {

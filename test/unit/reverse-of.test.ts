@@ -53,6 +53,7 @@ describe('a function', () => {
           ['title', { kind: 'text', isNullable: false }],
         ]),
         transform: { per: 'row', call: reverse },
+        steps: [],
         unique: new Map(),
         isPartial: true,
       },

@@ -16,6 +16,7 @@ export const cityV2_0_0 = defineBackfill({
   },
   write: { slug: 'text' },
   where: { slug: null },
+  steps: city.path('1.0.0', '2.0.0'),
   transform: (row) => {
     const after = city.convert(row, { from: '1.0.0', to: '2.0.0', as: 'plain' })
     return { slug: after.slug }

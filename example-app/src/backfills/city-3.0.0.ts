@@ -17,6 +17,7 @@ export const cityV3_0_0 = defineBackfill({
   },
   write: { search_name: 'text', geohash: 'text' },
   where: { search_name: null },
+  steps: city.path('2.0.0', '3.0.0'),
   transform: (row) => {
     const after = city.convert(row, { from: '2.0.0', to: '3.0.0', as: 'plain' })
     return { search_name: after.searchName, geohash: after.geohash }

@@ -215,6 +215,11 @@ export interface ChangeOptions<E, S, W> extends CommonOptions<E> {
     ...args: never
   ) => object
   /**
+   * Steps of versions that `transform` takes, `city.path('1.0.0', '2.0.0')`: their functions count as its code, so that a run is not
+   * continued by an upgrade that has changed.
+   */
+  readonly steps?: readonly { readonly from: string; readonly to: string }[]
+  /**
    * How `undo` and a migration's `down` take the change back: not at all, because the old values are still there; by
    * constants and expressions; or by a function that returns any of the row's columns. Default: they refuse to.
    */

@@ -21,6 +21,7 @@ import { didYouMean } from './nearest.js'
 import { neverReturns } from './never-returns.js'
 import { type Refuse, refuserOf } from './refuse.js'
 import { undoSuffix } from './reverse-of.js'
+import { checkSteps } from './steps.js'
 import { tableNameProblem } from './table-name.js'
 
 /** Options as they come: from JavaScript, or past the compiler. */
@@ -32,6 +33,7 @@ const rowOptions = [
   'select',
   'write',
   'transform',
+  'steps',
   'unique',
   'validate',
   'verify',
@@ -133,6 +135,7 @@ function checkChange(input: unknown, transformOf: (options: Options, refuse: Ref
     select,
     write,
     transform: Object.freeze(transformOf(options, refuse)),
+    steps: checkSteps(options.steps, refuse),
     unique: checkUnique(options.unique, write, refuse),
     validate: checkClass(options.validate, refuse),
     isPartial: false,

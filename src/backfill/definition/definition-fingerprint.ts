@@ -36,13 +36,15 @@ export function definitionFingerprint(definition: BackfillDefinition): string {
 }
 
 /**
- * A hash of the text of a definition's functions, undefined when it has none: of its tokens, so that comments and formatting do not
+ * A hash of the text of a definition's functions, and of those of the steps it takes; undefined when it has none: of its tokens, so that comments and formatting do not
  * count. It may still differ between builds of one source, and a changed helper leaves it as it is.
  */
 export function transformFingerprint({ work }: BackfillDefinition): string | undefined {
   if (work.form === 'sql') return undefined
   const unique = [...work.unique].map(([column, another]) => [column, tokensOf(another)] as const)
-  return sha256(canonicalJson({ transform: tokensOf(work.transform.call), unique: new Map(unique) }))
+  const steps = work.steps.map(({ from, to, apply }) => [from, to, apply === undefined ? [] : tokensOf(apply)])
+  const transform = tokensOf(work.transform.call)
+  return sha256(canonicalJson({ transform, unique: new Map(unique), steps: steps.length > 0 ? steps : undefined }))
 }
 
 function tokensOf(callable: unknown): readonly string[] {

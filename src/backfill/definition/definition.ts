@@ -4,6 +4,7 @@ import type { FailureLimit } from '../batch/failure-limit.js'
 import type { AssertionContext, PageContext, RowContext, Scalar, WhereRecord } from './backfill-options.js'
 import type { ParsedColumn } from './columns.js'
 import type { Backfill } from './define-backfill.js'
+import type { StepCode } from './steps.js'
 
 /** A row, or the new values of one, when its type is no longer known. */
 export type UntypedRow = Readonly<Record<string, unknown>>
@@ -58,6 +59,8 @@ export interface TransformWork {
   /** Columns the function may return. Never empty. */
   readonly write: ReadonlyMap<string, DeclaredColumn>
   readonly transform: Transform
+  /** Steps of versions that it takes: their functions count as its code. */
+  readonly steps: readonly StepCode[]
   /** By written column. Empty when no column has to be made unique. */
   readonly unique: ReadonlyMap<string, UniqueFunction>
   /** What the new values are validated as. Undefined = they are not. */

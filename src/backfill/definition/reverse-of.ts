@@ -48,6 +48,7 @@ function reverseTransform({ select, write }: TransformWork, reverse: RowFunction
     select: new Map([...select, ...write]),
     write: new Map([...filled, ...select]),
     transform: { per: 'row', call: reverse },
+    steps: [],
     unique: new Map(),
     validate: undefined,
     isPartial: true,
