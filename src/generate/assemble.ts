@@ -34,7 +34,7 @@ export async function assemble(
     ({ change, from, to }): MigrationPart => ({ kind: 'version', table: change.table, from, to }),
   )
   const lost = plans.flatMap((plan) =>
-    scheduled.get(plan)?.isReversible ? [] : plan.lost.map(({ name }) => ({ table: plan.change.table, column: name })),
+    scheduled.has(plan) ? [] : plan.lost.map(({ name }) => ({ table: plan.change.table, column: name })),
   )
   const summary = `${plans.map(({ change, from, to }) => `${change.entity} ${from === undefined ? '' : `${from} to `}${to}`).join(', ')}.`
   const gatesBefore = [...scheduled].map(
@@ -93,6 +93,12 @@ export async function assemble(
       parts: [...gates, ...(online.length > 0 ? rest : inPlace(rest)), ...recorded],
     })
   }
+  const irreversible = [
+    ...definitions.map(({ plan, backfill }) => ({ plan, run: migrationBackfill(backfill, fileOf(backfill)) })),
+    ...[...scheduled].map(([plan, run]) => ({ plan, run: scheduledBackfill(plan, run) })),
+  ]
+    .filter(({ run }) => run.lost.length > 0)
+    .map(({ plan, run }) => ({ file: run.file, columns: run.lost.map((column) => `${plan.change.table}.${column}`) }))
   return {
     files: await Promise.all(
       sources.map(async (file) => ({ path: file.path, text: await style.format(file.path, file.text) })),
@@ -100,6 +106,7 @@ export async function assemble(
     tables: plans.map(({ change, from, to }) => ({ table: change.table, entity: change.entity, from, to })),
     unwritten: definitions.filter(({ backfill }) => !isComplete(backfill)).map(({ backfill }) => fileOf(backfill)),
     lost: lost.map(({ table, column }) => `${table}.${column}`),
+    irreversible,
     isContractPending,
     runCommand: migrations.runCommand,
   }
@@ -132,5 +139,6 @@ async function scheduledRuns(
 
 /** The definition as it is by now, whatever would be planned today. */
 function scheduledBackfill(plan: TablePlan, { exportName, file, isReversible }: Scheduled): MigrationBackfill {
-  return { exportName, file, isWritten: true, lost: isReversible ? [] : plan.lost.map(({ name }) => name), kept: [] }
+  const restored = plan.backfill?.restored ?? plan.lost.map(({ name }) => name)
+  return { exportName, file, isWritten: true, lost: isReversible ? [] : restored, kept: [] }
 }

@@ -41,6 +41,8 @@ export interface Generated {
   readonly unwritten: readonly string[]
   /** What nothing can bring back. */
   readonly lost: readonly string[]
+  /** What definitions bring back once they have a `reverse`, which nobody has written yet. */
+  readonly irreversible: readonly { readonly file: string; readonly columns: readonly string[] }[]
   /** The contract comes from a second call, once the first migration is applied and its runs are completed. */
   readonly isContractPending: boolean
   /** The command that runs the migrations. */
@@ -63,7 +65,7 @@ export async function generate(request: GenerateRequest): Promise<Generated> {
   const plans = await planChanges({ ...request, tables: reader.tables, notation: decorator })
   if (plans.length === 0) {
     const { runCommand } = reader.migrations
-    return { files: [], tables: [], unwritten: [], lost: [], isContractPending: false, runCommand }
+    return { files: [], tables: [], unwritten: [], lost: [], irreversible: [], isContractPending: false, runCommand }
   }
   const choices = new Map<string, TableChoice>(plans.map(({ change, choice }) => [change.table, choice]))
   const stages = await reader.stages(choices)

@@ -327,7 +327,17 @@ testOn(['sqlite', 'mariadb'], 'a stub refuses to run before the first statement'
 testEachDatabase('an old migration runs whatever becomes of the entity', async (database) => {
   const app = await cities(database, second)
   expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0 })
+  const written = Object.values({ ...(await app.files('migrations')), ...(await app.files('backfills')) }).join('')
+  const imported = [...written.matchAll(/ from '([^']*)'/g)].map(([, path]) => path)
+  expect([...new Set(imported)].sort()).toEqual([
+    '../backfills/city-2.0.0',
+    '../versions/city',
+    'rowshift',
+    'rowshift/typeorm',
+    'typeorm',
+  ])
   await app.entities('v3', '@Entity() export class Elsewhere { @PrimaryColumn() key!: string }')
+  for (const version of ['v1', 'v2']) await rm(join(app.folder, version), { recursive: true })
   await app.use('v3', async (dataSource) => {
     await dataSource.runMigrations()
     expect(await dataSource.query('select slug from city order by id')).toEqual([{ slug: 'porto' }, { slug: 'faro' }])
@@ -378,6 +388,32 @@ testEachDatabase('--progressive in mode all writes the contract by a second call
   expect(await app.generate('v2', '--check')).toMatchObject({ code: 0 })
 })
 
+testOn(['sqlite'], 'a second half says what cannot come back, as the first one does', async (database) => {
+  const app = await ChangingApp.create(database, {
+    city: `export const city = defineVersions('City')
+  .version('1.0.0', { id: 'integer', name: 'text' })
+  .version('2.0.0', { id: 'integer', name: 'text' }, { upgrade: (row) => ({ name: row.name.slice(0, 3) }) })
+`,
+  })
+  await app.entities('v1', first)
+  await app.entities('v2', first.replace(`'1.0.0'`, `'2.0.0', { of: city }`).replace('100', '3'))
+  expect(await app.generate('v1', 'migrations/First')).toMatchObject({ code: 0, err: '' })
+  await app.use('v1', async (dataSource) => {
+    await dataSource.runMigrations()
+    await dataSource.query(`insert into city (id, name) values (1, 'Porto')`)
+  })
+  const said = 'not reversible: "city.name", until backfills/city-2.0.0.ts has a `reverse`'
+  expect((await app.generate('v2', 'migrations/Second', '--progressive')).out).toContain(said)
+  await app.use('v2', (dataSource) => dataSource.runMigrations())
+  expect((await app.generate('v2', 'migrations/Third')).out).toContain(said)
+  expect(await app.command('run', 'city@2.0.0')).toMatchObject({ code: 0 })
+  await app.use('v2', async (dataSource) => {
+    await dataSource.runMigrations()
+    await expect(dataSource.undoLastMigration()).rejects.toThrow('IRREVERSIBLE')
+    expect(await dataSource.query('select * from city')).toEqual([{ id: 1, name: 'Por' }])
+  })
+})
+
 testEachDatabase('what was generated is run and reverted by the stock typeorm command', async (database) => {
   const app = await cities(database, second)
   expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0 })
@@ -422,6 +458,12 @@ export class Fan { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ ty
   const [, , online, contract] = Object.values(await app.files('migrations'))
   expect(online).toContain('transaction = false')
   expect(online!.match(/NOT VALID|CREATE (UNIQUE )?INDEX CONCURRENTLY/g)).toHaveLength(4)
+  // Each with its reason, and none without.
+  const reasons =
+    /\/\/ (Refuses to go on|Statistics of|"\w+": (a check is validated|its index is built|built|present rows))/
+  const comments = online!.split('\n').filter((line) => /^\s+\/\/ /.test(line))
+  expect(comments.filter((line) => reasons.test(line))).toEqual(comments)
+  expect(comments).toHaveLength(6)
   expect(contract).not.toMatch(/CREATE (UNIQUE )?INDEX|UNIQUE \(|`ALTER TABLE "fan" ADD CONSTRAINT "FK/)
 
   await app.use('v2', (dataSource) => expect(dataSource.runMigrations()).rejects.toThrow('GATE_SHUT'))

@@ -281,6 +281,12 @@ export function testChange(change: Change): void {
     const generated = await app.generate('v2', 'migrations/Second', ...(change.args ?? []))
     expect(generated, generated.err).toMatchObject({ code: 0, err: '' })
     if (isFormatted) expect(await app.formatted()).toBe('')
+    const second = Object.values(await app.files('migrations')).at(-1)!
+    // Said when it is generated, in the file, and by the call that comes first there.
+    const isIrreversible = change.reverted === 'irreversible'
+    expect(generated.out.includes('not reversible')).toBe(isIrreversible)
+    const refusal = /\bdown\(.*\{\n\s*\/\/ .* (gone|brought back).*\n\s*(refuseLoss|requireReversible)\(/
+    expect(refusal.test(second)).toBe(isIrreversible)
     if (change.fill) await app.fill(change.fill)
     await app.emit()
 

@@ -111,6 +111,10 @@ command.`,
         ...versionLines(generated),
         ...files.map(({ path }) => `created  ${path}`),
         ...generated.lost.map((column) => `${paint.yellow('not reversible')}: nothing can bring "${column}" back`),
+        ...generated.irreversible.map(
+          ({ file, columns }) =>
+            `${paint.yellow('not reversible')}: ${columns.map((column) => `"${column}"`).join(', ')}, until ${relative(process.cwd(), file)} has a \`reverse\``,
+        ),
         ...generated.unwritten.map(
           (file) => `${paint.yellow('to be written')}: the function in ${relative(process.cwd(), file)}`,
         ),
