@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
-import { convertFile } from '../../src/files/index.js'
+import { convertFile, readRecords } from '../../src/files/index.js'
 import type { ConvertReport, RecordFailure } from '../../src/index.js'
 import { listOf, UserV2, user } from './users.js'
 
-/* What the page on batches of pyrmute shows (parity rows P1 to P8), in the words of this package. Its parallel examples are not here. */
+/* What the page on batches of pyrmute shows (parity rows P1 to P8), in the words of this package. Its parallel examples are in
+   reference-parallel.test.ts. */
 
 const versions = { from: '1.0.0', to: '2.0.0' } as const
 const people = [{ name: 'Alice Smith' }, { name: 'Bob Jones' }, { name: 'Carol White' }]
@@ -86,6 +87,13 @@ test('a folder of JSON files, of lists and of single records', async () => {
   ])
 })
 
+test('a large file of lines, one record in memory at a time', async () => {
+  const input = join(temporaryFolder(), 'large.jsonl')
+  writeFileSync(input, people.map((person) => `${JSON.stringify(person)}\n`).join(''))
+  const source = readRecords(input) as AsyncIterable<{ name: string }>
+  expect((await listOf(user.convertStream(source, versions))).map(({ firstName }) => firstName)).toEqual(firstNames)
+})
+
 test('a CSV file', async () => {
   const folder = temporaryFolder()
   const [input, output] = [join(folder, 'users_v1.csv'), join(folder, 'users_v2.csv')]
@@ -110,4 +118,11 @@ test('progress and metrics', () => {
   expect(reports.at(-1)).toMatchObject({ converted: 2, failed: 1, isDone: true })
   expect(reports.at(-1)!.seconds).toBeGreaterThan(0)
   expect(logged).toHaveLength(1)
+})
+
+test('progress of a stream, of a known total', async () => {
+  const percents: number[] = []
+  const progress = ({ records }: ConvertReport) => percents.push(Math.round((100 * records) / people.length))
+  await listOf(user.convertStream(people, { ...versions, hooks: { progress, progressEvery: 1 } }))
+  expect(percents).toEqual([33, 67, 100, 100])
 })

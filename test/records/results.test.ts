@@ -1,6 +1,6 @@
 import 'reflect-metadata'
-import { Type } from 'class-transformer'
-import { IsInt, IsOptional, IsString, Validate, ValidateNested, ValidatorConstraint } from 'class-validator'
+import { Transform, Type } from 'class-transformer'
+import { IsInt, IsOptional, IsString, Validate, ValidateBy, ValidateNested, ValidatorConstraint } from 'class-validator'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -85,6 +85,41 @@ describe('a record of a class', () => {
     expect(errorOf(() => account.convert(row, { ...same, validator: strict })).details).toMatchObject({
       findings: [{ path: 'extra', rule: 'whitelistValidation' }],
     })
+  })
+
+  test('is made once and validated once', () => {
+    const calls: string[] = []
+    class Before {
+      @IsString() name!: string
+    }
+    class Counted {
+      @Transform(({ value }) => {
+        calls.push('made')
+        return value as string
+      })
+      @ValidateBy({
+        name: 'counted',
+        validator: {
+          validate() {
+            calls.push('validated')
+            return true
+          },
+        },
+      })
+      name!: string
+    }
+    const counted = defineVersions('Counted')
+      .version('1.0.0', Before)
+      .version(
+        '2.0.0',
+        Counted,
+        upgrade(Before, Counted, ({ name }) => {
+          calls.push('step')
+          return { name }
+        }),
+      )
+    counted.convertAll([{ name: 'a' }, { name: 'b' }], { from: '1.0.0' })
+    expect(calls).toEqual(['step', 'made', 'validated', 'step', 'made', 'validated'])
   })
 
   test('lists what is wrong inside nested objects by path', () => {

@@ -47,6 +47,16 @@ const told = user.convertAll([{ name: 'Ada' }], {
   onError: ({ index }) => console.log(index),
 })
 
+const inThreads = user.convertAll([{ name: 'Ada' }], { from: '1.0.0', to: '2.0.0', parallel: true })
+const collectedInThreads = user.convertAll([{ name: 'Ada' }], {
+  from: '1.0.0',
+  to: '2.0.0',
+  onError: 'collect',
+  parallel: { workers: 2 },
+})
+// @ts-expect-error a function cannot be sent to a thread: its module is named
+user.convertAll([{ name: 'Ada' }], { from: '1.0.0', parallel: { module: () => user } })
+
 /** Both ends are inferred; `to` is the latest version where it is left out. */
 export type Results = [
   Expect<Equal<typeof instance, UserV2>>,
@@ -57,6 +67,8 @@ export type Results = [
   Expect<Equal<typeof all, UserV2[]>>,
   Expect<Equal<typeof collected.records, UserV2[]>>,
   Expect<Equal<typeof told, UserV2[]>>,
+  Expect<Equal<typeof inThreads, Promise<UserV2[]>>>,
+  Expect<Equal<Awaited<typeof collectedInThreads>['records'], UserV2[]>>,
   Expect<Equal<typeof user.latest, '5.0.0'>>,
 ]
 
