@@ -45,7 +45,9 @@ function comment(plan: TablePlan, backfill: PlannedBackfill): string {
  */`
   }
   const first = `${entity}${from} to ${plan.to}: fills ${columns}.`
-  if (backfill.step) return `/** ${first} */`
+  // Which columns a function changes can only be known to who wrote it.
+  if (backfill.step)
+    return `/** ${first} What else the upgrade changes belongs in \`write\`, and in what is returned. */`
   return `/**
  * ${first} Replace \`toBeWritten\` by a function: until then the migration refuses to run.
  * Leave in \`select\` only what the function reads: a row is read again when one of these columns changes meanwhile.

@@ -96,6 +96,35 @@ export class Fan { ${id} @Column({ type: 'integer' }) shirt!: number; @ManyToOne
 })
 
 testChange({
+  title: 'adds a foreign key to rows that the migration creates in a new table',
+  before: `@Entity() @SchemaVersion('1.0.0')
+export class Fan { ${id} @Column({ type: 'integer' }) shirt!: number }`,
+  after: `${team}@Entity() @SchemaVersion('2.0.0')
+export class Fan { ${id} @Column({ type: 'integer' }) shirt!: number; @ManyToOne(() => Team, { nullable: false }) team!: Team }`,
+  fill: [[/toBeWritten\(.*\)/, '(row) => ({ teamId: row.shirt })']],
+  edit: [
+    [
+      'await backfill(',
+      `await queryRunner.query("insert into team (id, name) select distinct shirt, 'x' from fan")
+    await backfill(`,
+    ],
+  ],
+  rows: {
+    fan: [
+      { id: 1, shirt: 7 },
+      { id: 2, shirt: 7 },
+    ],
+  },
+  expected: {
+    team: [{ id: 7, name: 'x' }],
+    fan: [
+      { id: 1, shirt: 7, teamId: 7 },
+      { id: 2, shirt: 7, teamId: 7 },
+    ],
+  },
+})
+
+testChange({
   title: 'moves a column to another table',
   before: `@Entity() @SchemaVersion('1.0.0')
 export class Member { ${id} @Column({ length: 20 }) bio!: string }

@@ -348,6 +348,20 @@ testEachDatabase('gives no entity the version of its abstract parent', async (da
   expect(await statesOf(dataSource)).toEqual({ club: 'current' })
 })
 
+testOn(['sqlite'], 'reads the version of the class that an EntitySchema makes', async (database) => {
+  // As with standard decorators, which TypeORM has none of.
+  @SchemaVersion('4.0.0')
+  class Plain {
+    id!: number
+  }
+  const columns = { id: { type: 'integer', primary: true } } as const
+  const dataSource = await migrated(database, {
+    entities: [new EntitySchema<Plain>({ name: 'plain', target: Plain, columns })],
+  })
+  await withQueryRunner(dataSource, (queryRunner) => record(queryRunner, 'plain', '4.0.0'))
+  expect(await statesOf(dataSource)).toEqual({ plain: 'current' })
+})
+
 testEachDatabase('knows tables and columns by the naming strategy of the data source', async (database) => {
   class Marked extends DefaultNamingStrategy {
     override tableName(className: string, given: string | undefined) {

@@ -38,6 +38,8 @@ export interface Change {
   readonly args?: readonly string[]
   /** What a user writes into the generated definitions. */
   readonly fill?: readonly (readonly [from: string | RegExp, to: string])[]
+  /** What a user writes into the generated migration. */
+  readonly edit?: readonly (readonly [from: string | RegExp, to: string])[]
   readonly only?: readonly DatabaseName[]
 }
 
@@ -182,10 +184,13 @@ export const dataSource = new DataSource({
     return Object.fromEntries(names.map((name, i) => [name, texts[i]!]))
   }
 
-  async fill(texts: readonly (readonly [from: string | RegExp, to: string])[]): Promise<void> {
-    for (const [name, text] of Object.entries(await this.files('backfills'))) {
+  async fill(
+    texts: readonly (readonly [from: string | RegExp, to: string])[],
+    folder: 'backfills' | 'migrations' = 'backfills',
+  ): Promise<void> {
+    for (const [name, text] of Object.entries(await this.files(folder))) {
       const filled = texts.reduce((current, [from, to]) => current.replace(from, () => to), text)
-      await writeFile(join(this.folder, 'backfills', name), filled)
+      await writeFile(join(this.folder, folder, name), filled)
     }
   }
 
@@ -288,6 +293,7 @@ export function testChange(change: Change): void {
     const refusal = /\bdown\(.*\{\n\s*\/\/ .* (gone|brought back).*\n\s*(refuseLoss|requireReversible)\(/
     expect(refusal.test(second)).toBe(isIrreversible)
     if (change.fill) await app.fill(change.fill)
+    if (change.edit) await app.fill(change.edit, 'migrations')
     await app.emit()
 
     const before = await app.use('v2', (dataSource) => read(dataSource, change.rows))

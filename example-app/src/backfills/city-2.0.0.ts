@@ -1,7 +1,7 @@
 import { defineBackfill } from 'rowshift'
 import { city } from '../versions/city.js'
 
-/** City 1.0.0 to 2.0.0: fills "slug". */
+/** City 1.0.0 to 2.0.0: fills "slug". What else the upgrade changes belongs in `write`, and in what is returned. */
 export const cityV2_0_0 = defineBackfill({
   name: 'city@2.0.0',
   table: 'city',

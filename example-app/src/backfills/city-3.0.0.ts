@@ -1,7 +1,7 @@
 import { defineBackfill } from 'rowshift'
 import { city } from '../versions/city.js'
 
-/** City 2.0.0 to 3.0.0: fills "search_name", "geohash". */
+/** City 2.0.0 to 3.0.0: fills "search_name", "geohash". What else the upgrade changes belongs in `write`, and in what is returned. */
 export const cityV3_0_0 = defineBackfill({
   name: 'city@3.0.0',
   table: 'city',
