@@ -35,9 +35,19 @@ export interface PathStep {
   readonly filled: readonly string[]
 }
 
+/** For the compiler alone: the fields of the latest version. */
+declare const latestFields: unique symbol
+
+/** Versions whose latest has no other fields than `F`. */
+export interface VersionsWithin<F> {
+  readonly kind: 'versions'
+  readonly [latestFields]?: F
+}
+
 /** The versions of one kind of record, oldest first, and the steps between them. Immutable. `L` is the latest version. */
 export interface Versions<M extends object = object, L = unknown> {
   readonly kind: 'versions'
+  readonly [latestFields]?: unknown extends L ? unknown : keyof ShapeType<M[L & keyof M]>
   readonly name: string
   /** The latest version. */
   readonly latest: L

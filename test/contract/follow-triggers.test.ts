@@ -9,7 +9,7 @@ import { openState } from '../../src/runs/open-state.js'
 import { codeOf, portTo } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { createCities } from '../support/city-table.js'
-import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
 
 function* one(text: string): Script<void> {
   yield { label: 'test', text, parameters: [] }
@@ -87,7 +87,7 @@ async function followCities(database: TestDatabase): Promise<Follower> {
   return follower
 }
 
-testEachDatabase('notes inserted rows, changed columns and changed keys, and nothing else', async (database) => {
+contractTest('notes inserted rows, changed columns and changed keys, and nothing else', async (database) => {
   const follower = await followCities(database)
   const app = (query: string) => follower.dataSource.query(query)
   expect(await follower.stand()).toBe(true)
@@ -109,7 +109,7 @@ testEachDatabase('notes inserted rows, changed columns and changed keys, and not
   expect(await follower.noted()).toEqual([])
 })
 
-testEachDatabase('makes its triggers once, and leaves nothing of them', async (database) => {
+contractTest('makes its triggers once, and leaves nothing of them', async (database) => {
   const follower = await followCities(database)
   const dump = () =>
     follower.dataSource.query(
@@ -131,7 +131,7 @@ testEachDatabase('makes its triggers once, and leaves nothing of them', async (d
   expect(await follower.noted()).toEqual([['10']])
 })
 
-testEachDatabase("leaves the numbers of the application's own inserts alone", async (database) => {
+contractTest("leaves the numbers of the application's own inserts alone", async (database) => {
   const dataSource = await database.connect()
   await dataSource.query(
     bySql(database.name, {
@@ -158,7 +158,7 @@ testEachDatabase("leaves the numbers of the application's own inserts alone", as
   await runner.release()
 })
 
-testEachDatabase('notes keys of several columns as they are read', async (database) => {
+contractTest('notes keys of several columns as they are read', async (database) => {
   const dataSource = await database.connect()
   const text = bySql(database.name, { sqlite: 'text', postgres: 'text', mariadb: 'varchar(50)' })
   await dataSource.query(
@@ -172,7 +172,7 @@ testEachDatabase('notes keys of several columns as they are read', async (databa
   expect(await follower.noted()).toEqual([[awkward, '9007199254740993']])
 })
 
-testOn(['postgres'], 'notes the same whatever the session of the writer is set to', async (database) => {
+contractTestOn(['postgres'], 'notes the same whatever the session of the writer is set to', async (database) => {
   const dataSource = await database.connect()
   await dataSource.query('create table city (at timestamptz primary key, size float8, name text)')
   const follower = await Follower.of(dataSource, 'city', ['size'])
@@ -190,7 +190,7 @@ testOn(['postgres'], 'notes the same whatever the session of the writer is set t
   await runner.release()
 })
 
-testOn(
+contractTestOn(
   ['postgres'],
   'notes what a BEFORE trigger changes, and cascades, and rows that move to another partition',
   async (database) => {
@@ -212,7 +212,7 @@ testOn(
   },
 )
 
-testOn(
+contractTestOn(
   ['postgres'],
   'notes the changes of users that have no right to the notes; others may not make the trigger',
   async (database) => {
@@ -239,21 +239,25 @@ testOn(
   },
 )
 
-testOn(['mariadb'], 'refuses keys that print by the time zone, and changes that fire no trigger', async (database) => {
-  const dataSource = await database.connect()
-  await dataSource.query('create table tick (at timestamp not null primary key, name varchar(20))')
-  expect(await codeOf((await Follower.of(dataSource, 'tick', ['name'])).install())).toBe('FOLLOW_UNSUPPORTED')
-  await dataSource.query('create table country (id int primary key)')
-  await dataSource.query(
-    'create table town (id int primary key, name varchar(20), country int, foreign key (country) references country (id) on update cascade)',
-  )
-  expect(await codeOf((await Follower.of(dataSource, 'town', ['country'])).install())).toBe('FOLLOW_UNSUPPORTED')
-  const follower = await Follower.of(dataSource, 'town', ['name'])
-  await follower.install()
-  expect(await follower.stand()).toBe(true)
-})
+contractTestOn(
+  ['mariadb'],
+  'refuses keys that print by the time zone, and changes that fire no trigger',
+  async (database) => {
+    const dataSource = await database.connect()
+    await dataSource.query('create table tick (at timestamp not null primary key, name varchar(20))')
+    expect(await codeOf((await Follower.of(dataSource, 'tick', ['name'])).install())).toBe('FOLLOW_UNSUPPORTED')
+    await dataSource.query('create table country (id int primary key)')
+    await dataSource.query(
+      'create table town (id int primary key, name varchar(20), country int, foreign key (country) references country (id) on update cascade)',
+    )
+    expect(await codeOf((await Follower.of(dataSource, 'town', ['country'])).install())).toBe('FOLLOW_UNSUPPORTED')
+    const follower = await Follower.of(dataSource, 'town', ['name'])
+    await follower.install()
+    expect(await follower.stand()).toBe(true)
+  },
+)
 
-testOn(['mariadb'], 'needs the right to make triggers, and says so', async (database) => {
+contractTestOn(['mariadb'], 'needs the right to make triggers, and says so', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 3)
   await Follower.of(dataSource, 'city', ['name'])
@@ -271,32 +275,36 @@ testOn(['mariadb'], 'needs the right to make triggers, and says so', async (data
   expect(await codeOf((await Follower.of(app, 'city', ['name'])).install())).toBe('FOLLOW_NOT_PERMITTED')
 })
 
-testOn(['sqlite'], 'notes cascades, upserts and replaced rows; tables of another file it refuses', async (database) => {
-  const dataSource = await database.connect()
-  await dataSource.query('create table country (name text primary key not null)')
-  await dataSource.query(
-    'create table city (id integer primary key, name text collate nocase, country text references country on update cascade)',
-  )
-  await dataSource.query(`insert into country values ('no')`)
-  await dataSource.query(`insert into city values (1, 'Oslo', 'no'), (2, 'Moss', 'no')`)
-  const follower = await Follower.of(dataSource, 'city', ['name', 'country'])
-  await follower.install()
-  await dataSource.query(`update country set name = 'norge'`)
-  expect(await follower.noted()).toEqual([['1'], ['2']])
-  await dataSource.query(`insert or replace into city values (1, 'Oslo', 'norge')`)
-  expect(await follower.noted()).toEqual([['1']])
-  await dataSource.query(`insert into city values (2, 'Moss', 'norge') on conflict (id) do update set name = 'MOSS'`)
-  expect(await follower.noted()).toEqual([['2']])
-  // A number and the text of it are two values.
-  await dataSource.query(`update city set name = cast('7' as blob) where id = 1`)
-  await dataSource.query(`update city set name = '7' where id = 1`)
-  expect(await follower.noted()).toEqual([['1'], ['1']])
+contractTestOn(
+  ['sqlite'],
+  'notes cascades, upserts and replaced rows; tables of another file it refuses',
+  async (database) => {
+    const dataSource = await database.connect()
+    await dataSource.query('create table country (name text primary key not null)')
+    await dataSource.query(
+      'create table city (id integer primary key, name text collate nocase, country text references country on update cascade)',
+    )
+    await dataSource.query(`insert into country values ('no')`)
+    await dataSource.query(`insert into city values (1, 'Oslo', 'no'), (2, 'Moss', 'no')`)
+    const follower = await Follower.of(dataSource, 'city', ['name', 'country'])
+    await follower.install()
+    await dataSource.query(`update country set name = 'norge'`)
+    expect(await follower.noted()).toEqual([['1'], ['2']])
+    await dataSource.query(`insert or replace into city values (1, 'Oslo', 'norge')`)
+    expect(await follower.noted()).toEqual([['1']])
+    await dataSource.query(`insert into city values (2, 'Moss', 'norge') on conflict (id) do update set name = 'MOSS'`)
+    expect(await follower.noted()).toEqual([['2']])
+    // A number and the text of it are two values.
+    await dataSource.query(`update city set name = cast('7' as blob) where id = 1`)
+    await dataSource.query(`update city set name = '7' where id = 1`)
+    expect(await follower.noted()).toEqual([['1'], ['1']])
 
-  const setup = 'create temp table visit (id integer primary key, name text)'
-  expect(await codeOf((await Follower.of(dataSource, 'visit', ['name'], setup)).install())).toBe('FOLLOW_UNSUPPORTED')
-})
+    const setup = 'create temp table visit (id integer primary key, name text)'
+    expect(await codeOf((await Follower.of(dataSource, 'visit', ['name'], setup)).install())).toBe('FOLLOW_UNSUPPORTED')
+  },
+)
 
-testOn(['sqlite'], 'sees that a rebuilt table has lost its triggers', async (database) => {
+contractTestOn(['sqlite'], 'sees that a rebuilt table has lost its triggers', async (database) => {
   const follower = await followCities(database)
   const runner = follower.dataSource.createQueryRunner()
   const slug = (await runner.getTable('city'))!.findColumnByName('slug')!

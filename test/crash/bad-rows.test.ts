@@ -16,7 +16,7 @@ import {
   refuseCities,
   refuseNone,
 } from '../support/counted-cities.js'
-import { type TestDatabase, testEachDatabase } from '../support/databases.js'
+import { contractTest, type TestDatabase } from '../support/databases.js'
 import type { ProtocolPoint } from '../support/die-at.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 
@@ -57,7 +57,7 @@ const halvesOfSql = {
 
 for (const form of ['transform', 'sql'] as const) {
   for (const [moment, point] of Object.entries(form === 'sql' ? halvesOfSql : halves)) {
-    testEachDatabase(
+    contractTest(
       `writes each good row of a refused batch once when it is killed ${moment} (${form})`,
       async (database) => {
         const app = await database.connect()
@@ -100,7 +100,7 @@ const replays: Record<string, ProtocolPoint> = {
 }
 
 for (const [moment, point] of Object.entries(replays)) {
-  testEachDatabase(`replays each failure once when it is killed ${moment}`, async (database) => {
+  contractTest(`replays each failure once when it is killed ${moment}`, async (database) => {
     const app = await database.connect()
     await createCountedCities(app, database.name, rows)
     await refuseCities(app, database.name, [6, 27])

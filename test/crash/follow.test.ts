@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import type { DataSource } from 'typeorm'
 import { expect } from 'vitest'
-import { requireCompleted } from '../../src/adapters/typeorm/index.js'
-import { codeOf, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { codeOf, runBackfill } from '../support/backfills.js'
 import { runChild } from '../support/child.js'
 import { createCities } from '../support/city-table.js'
 import { expireLease } from '../support/counted-cities.js'
-import { type TestDatabase, testEachDatabase } from '../support/databases.js'
+import { contractTest, type TestDatabase } from '../support/databases.js'
 import type { ProtocolPoint } from '../support/die-at.js'
 import { followedSlugWhereNull, staleCities, tracesOf } from '../support/follow.js'
+import { requireCompleted } from '../support/migration-calls.js'
 
 const dyingFollow = join(__dirname, 'fixtures/dying-follow.ts')
 const backfill = followedSlugWhereNull()
@@ -18,8 +18,7 @@ async function isKilled(database: TestDatabase, part: 'run' | 'gate', point: Pro
   expect(await child.exited, child.output()).toEqual({ code: null, signal: 'SIGKILL' })
 }
 
-const gate = (dataSource: DataSource) =>
-  withQueryRunner(dataSource, (queryRunner) => requireCompleted(queryRunner, backfill))
+const gate = (dataSource: DataSource) => requireCompleted(dataSource, backfill)
 
 const deaths: Record<string, ProtocolPoint> = {
   'while its triggers are made': { label: 'follow', when: 'after', nth: 4 },
@@ -28,7 +27,7 @@ const deaths: Record<string, ProtocolPoint> = {
 }
 
 for (const [moment, point] of Object.entries(deaths)) {
-  testEachDatabase(`follows every change when it is killed ${moment}`, async (database) => {
+  contractTest(`follows every change when it is killed ${moment}`, async (database) => {
     const dataSource = await database.connect()
     await createCities(dataSource, database.name, 50)
     await isKilled(database, 'run', point)
@@ -47,7 +46,7 @@ const deathsAtGate: Record<string, ProtocolPoint> = {
 }
 
 for (const [moment, point] of Object.entries(deathsAtGate)) {
-  testEachDatabase(`opens the gate for true columns only when it is killed there, ${moment}`, async (database) => {
+  contractTest(`opens the gate for true columns only when it is killed there, ${moment}`, async (database) => {
     const dataSource = await database.connect()
     await createCities(dataSource, database.name, 50)
     await runBackfill(dataSource, backfill)

@@ -6,7 +6,7 @@ import { portTo, runBackfill } from '../support/backfills.js'
 import { runChild } from '../support/child.js'
 import { countWhere, createCities } from '../support/city-table.js'
 import { expireLease } from '../support/counted-cities.js'
-import { testEachDatabase } from '../support/databases.js'
+import { contractTest } from '../support/databases.js'
 import type { ProtocolPoint } from '../support/die-at.js'
 import { journaledVisits } from '../support/journaled-visits.js'
 
@@ -24,7 +24,7 @@ const deaths: Record<string, ProtocolPoint> = {
 }
 
 for (const [moment, point] of Object.entries(deaths)) {
-  testEachDatabase(`restores every row once when an undo is killed ${moment}`, async (database) => {
+  contractTest(`restores every row once when an undo is killed ${moment}`, async (database) => {
     const dataSource = await database.connect()
     await createCities(dataSource, database.name, rows)
     await dataSource.query('update city set touched = id')

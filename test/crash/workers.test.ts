@@ -1,15 +1,15 @@
 import { join } from 'node:path'
 import type { DataSource } from 'typeorm'
 import { expect } from 'vitest'
-import { schedule } from '../../src/adapters/typeorm/index.js'
 import { leaseMs } from '../../src/backfill/connection/limits.js'
 import { workerName } from '../../src/runs/shards/claim.js'
-import { runBackfill, withQueryRunner } from '../support/backfills.js'
+import { runBackfill } from '../support/backfills.js'
 import { Child } from '../support/child.js'
 import { countedSlug, createCountedCities } from '../support/counted-cities.js'
-import { type TestDatabase, waitingTestEachDatabase, waitingTestOn } from '../support/databases.js'
+import { type TestDatabase, waitingContractTest, waitingContractTestOn } from '../support/databases.js'
 import type { ProtocolPoint } from '../support/die-at.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
+import { schedule } from '../support/migration-calls.js'
 import { spawnTypeScript } from '../support/spawn-typescript.js'
 
 /* Workers in processes of their own that die, stand still, or are too slow, and what the others make of it. */
@@ -59,7 +59,7 @@ async function takeOver(database: TestDatabase, app: DataSource) {
 
 const nameOf = (worker: Child) => workerName.replace(/\d+$/, String(worker.pid))
 
-waitingTestEachDatabase('takes the shard of a killed worker over in under twice the lease', async (database) => {
+waitingContractTest('takes the shard of a killed worker over in under twice the lease', async (database) => {
   const app = await createCounted(database)
   await withWorker('suspended-worker.ts', [database, { transformOf: 25 }], async (worker) => {
     await worker.line('standing')
@@ -73,7 +73,7 @@ waitingTestEachDatabase('takes the shard of a killed worker over in under twice 
   await expectMigratedOnce(app)
 })
 
-waitingTestEachDatabase(
+waitingContractTest(
   'writes nothing of a worker that was suspended between two batches, when it goes on after another took over',
   async (database) => {
     const app = await createCounted(database)
@@ -97,7 +97,7 @@ const inside: Record<string, ProtocolPoint> = {
 
 for (const [moment, point] of Object.entries(inside)) {
   // On SQLite it keeps the only lock, and nobody can take it away: docs/testing.md and README say so.
-  waitingTestOn(
+  waitingContractTestOn(
     ['postgres', 'mariadb'],
     `blocks nobody for good, and writes nothing, when a worker is suspended inside its transaction ${moment}`,
     async (database) => {
@@ -122,20 +122,23 @@ for (const [moment, point] of Object.entries(inside)) {
   )
 }
 
-waitingTestEachDatabase(
+waitingContractTest(
   'two workers whose transforms outlast the lease and let no heartbeat through end with smaller batches and a longer lease',
   async (database) => {
     const app = await createCounted(database)
-    await withQueryRunner(app, (queryRunner) => schedule(queryRunner, countedSlug(undefined, { batchRows })))
+    await schedule(app, countedSlug(undefined, { batchRows }))
     // A batch takes 1.2 s, as 12 s would be to 5 s.
     await app.query('update rowshift_checkpoint set lease_ms = 500')
     const work = <T>(task: (worker: Child) => Promise<T>) => withWorker('blocking-worker.ts', [database], task)
     await work((one) =>
       work(async (other) => {
+        // However long a process takes to start: they have to meet.
+        for (const worker of [one, other]) await worker.line('ready')
+        for (const worker of [one, other]) worker.send('go')
         for (const worker of [one, other])
           expect(await worker.exited, worker.output()).toEqual({ code: 0, signal: null })
         const batches = [one, other].map(({ lines }) =>
-          lines.map((line) => ({ isFenced: line.startsWith('fenced'), size: Number(line.split(' ')[1]) })),
+          lines.slice(1).map((line) => ({ isFenced: line.startsWith('fenced'), size: Number(line.split(' ')[1]) })),
         )
         // Whoever was fenced in its first batch came back with half of it.
         const begins = batches.filter(([first]) => first?.isFenced)

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm'
 import { expect } from 'vitest'
-import { backfill, requireCompleted } from '../../src/adapters/typeorm/index.js'
+import { backfill } from '../../src/adapters/typeorm/index.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { type Backfill, defineBackfill, sql } from '../../src/index.js'
 import { replayFailures } from '../../src/runs/control/replay.js'
@@ -9,7 +9,8 @@ import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfil
 import { bySql } from '../support/by-sql.js'
 import { createChecked } from '../support/checked-cities.js'
 import { countWhere } from '../support/city-table.js'
-import { testEachDatabase } from '../support/databases.js'
+import { contractTest, testEachDatabase } from '../support/databases.js'
+import { requireCompleted } from '../support/migration-calls.js'
 
 /* Rows that cannot be migrated: found, listed, left out, tried again. Nobody else's row suffers for them. */
 
@@ -31,7 +32,7 @@ const listed = async (dataSource: DataSource) =>
 const replay = (dataSource: DataSource, definition: Backfill) =>
   replayFailures({ database: portTo(dataSource), definition: definitionOf(definition) })
 
-testEachDatabase('finds the row that the database refuses by halves, and writes all others once', async (database) => {
+contractTest('finds the row that the database refuses by halves, and writes all others once', async (database) => {
   const dataSource = await createChecked(database, 512)
   let updates = 0
   const definition = slugOf([77])
@@ -57,7 +58,7 @@ testEachDatabase('finds the row that the database refuses by halves, and writes 
   if (database.name !== 'sqlite') expect(updates).toBeLessThan(40)
 })
 
-testEachDatabase('keeps the counts of a batch in parts true, and covers each key once', async (database) => {
+contractTest('keeps the counts of a batch in parts true, and covers each key once', async (database) => {
   const dataSource = await createChecked(database, 90)
   const calls = new Map<number, number>()
   const definition = defineBackfill({
@@ -87,7 +88,7 @@ testEachDatabase('keeps the counts of a batch in parts true, and covers each key
   expect((await listed(dataSource)).map(({ key }) => key).sort()).toEqual(['["33"]', '["34"]', '["41"]'])
 })
 
-testEachDatabase('writes no part beyond a cut that is met between two of them', async (database) => {
+contractTest('writes no part beyond a cut that is met between two of them', async (database) => {
   const dataSource = await createChecked(database, 90)
   const definition = defineBackfill({
     name: 'city.slug',
@@ -118,7 +119,7 @@ testEachDatabase('writes no part beyond a cut that is met between two of them', 
   expect(await countWhere(dataSource, `slug like 'c%'`)).toBe(89)
 })
 
-testEachDatabase('gives refused rows one joint retry, which a clash that has cleared passes', async (database) => {
+contractTest('gives refused rows one joint retry, which a clash that has cleared passes', async (database) => {
   const dataSource = await createChecked(database, 20)
   await dataSource.query('create unique index city_slug on city (slug)')
   await dataSource.query(`insert into city (id, name, slug) values (100, 'Z', 'City 7')`)
@@ -136,7 +137,7 @@ testEachDatabase('gives refused rows one joint retry, which a clash that has cle
   expect(result).toMatchObject({ status: 'completed', counts: { written: 20, failures: 0, conflicts: 0 } })
 })
 
-testEachDatabase('stops beyond maxFailures, keeps the good rows, and a replay finishes the run', async (database) => {
+contractTest('stops beyond maxFailures, keeps the good rows, and a replay finishes the run', async (database) => {
   const dataSource = await createChecked(database, 300)
   const bad = [3, 4, 5, 6, 7, 8]
   expect(await runBackfill(dataSource, slugOf(bad))).toMatchObject({
@@ -162,19 +163,16 @@ testEachDatabase('stops beyond maxFailures, keeps the good rows, and a replay fi
   expect(await replay(dataSource, slugOf([]))).toMatchObject({ cleared: 0, remaining: 0, result: undefined })
 })
 
-testEachDatabase('keeps the gate shut while a completed run lists failures', async (database) => {
+contractTest('keeps the gate shut while a completed run lists failures', async (database) => {
   const dataSource = await createChecked(database, 30)
   expect(await runBackfill(dataSource, slugOf([9]))).toMatchObject({ status: 'completed', counts: { failures: 1 } })
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    await expect(requireCompleted(queryRunner, slugOf([9]))).rejects.toThrow(
-      /GATE_SHUT.*1 of its rows.*rowshift replay/,
-    )
-    // Somebody sets the row right by hand.
-    await dataSource.query(`update city set slug = 'by hand' where id = 9`)
-    expect(await codeOf(requireCompleted(queryRunner, slugOf([9])))).toBe('GATE_SHUT')
-    expect(await replay(dataSource, slugOf([9]))).toMatchObject({ cleared: 1, remaining: 0 })
-    await requireCompleted(queryRunner, slugOf([9]))
-  })
+  const gate = () => requireCompleted(dataSource, slugOf([9]))
+  await expect(gate()).rejects.toThrow(/GATE_SHUT.*1 of its rows.*rowshift replay/)
+  // Somebody sets the row right by hand.
+  await dataSource.query(`update city set slug = 'by hand' where id = 9`)
+  expect(await codeOf(gate())).toBe('GATE_SHUT')
+  expect(await replay(dataSource, slugOf([9]))).toMatchObject({ cleared: 1, remaining: 0 })
+  await gate()
 })
 
 testEachDatabase('tolerates a share in the background, and nothing in a migration', async (database) => {
@@ -205,7 +203,7 @@ testEachDatabase('tolerates a share in the background, and nothing in a migratio
   })
 })
 
-testEachDatabase('keeps nothing of the contents of a row whose transform throws', async (database) => {
+contractTest('keeps nothing of the contents of a row whose transform throws', async (database) => {
   const dataSource = await createChecked(database, 5)
   const definition = defineBackfill({
     name: 'city.slug',
@@ -225,7 +223,7 @@ testEachDatabase('keeps nothing of the contents of a row whose transform throws'
   expect(failure?.message).not.toMatch(/secret|City/)
 })
 
-testEachDatabase('lists keys apart that differ in what a collation passes over', async (database) => {
+contractTest('lists keys apart that differ in what a collation passes over', async (database) => {
   const dataSource = await database.connect()
   const type = bySql(database.name, {
     sqlite: 'text',
@@ -251,7 +249,7 @@ testEachDatabase('lists keys apart that differ in what a collation passes over',
   expect(failures.map(({ key }) => key).sort()).toEqual(['["A"]', '["a "]', '["a"]'])
 })
 
-testEachDatabase('finds one bad row among n in a number of batches that grows as log n', async (database) => {
+contractTest('finds one bad row among n in a number of batches that grows as log n', async (database) => {
   const dataSource = await createChecked(database, 256)
   const fences = async (batchRows: number, bad: readonly number[]) => {
     await dataSource.query('update city set slug = null')
@@ -279,7 +277,7 @@ testEachDatabase('finds one bad row among n in a number of batches that grows as
   }
 })
 
-testEachDatabase(
+contractTest(
   'replays among writers that go on, and takes off the list what is gone or was set right',
   async (database) => {
     const dataSource = await createChecked(database, 40)

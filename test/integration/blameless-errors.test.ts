@@ -6,7 +6,7 @@ import { readFailures, readStatus } from '../../src/runs/read-status.js'
 import { portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { type TestDatabase, testEachDatabase } from '../support/databases.js'
+import { contractTest, type TestDatabase } from '../support/databases.js'
 import type { StatementHooks } from '../support/observed-database.js'
 
 /*
@@ -79,7 +79,7 @@ const longSlug = (app: DataSource, fault: Fault) =>
   })
 
 for (const [what, faultOn] of Object.entries(faults)) {
-  testEachDatabase(`stops resumable for ${what}, and blames no row`, async (database) => {
+  contractTest(`stops resumable for ${what}, and blames no row`, async (database) => {
     const app = await database.connect()
     await createCities(app, database.name, rows)
     const fault = faultOn(database)

@@ -1,12 +1,12 @@
 import { expect } from 'vitest'
-import { requireCompleted, schedule } from '../../src/adapters/typeorm/index.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { defineBackfill, defineVersions } from '../../src/index.js'
 import { fakeRun } from '../../src/runs/control/fake-run.js'
 import { readStatus } from '../../src/runs/read-status.js'
-import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { codeOf, portTo, runBackfill } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { testEachDatabase } from '../support/databases.js'
+import { contractTest } from '../support/databases.js'
+import { requireCompleted, schedule } from '../support/migration-calls.js'
 
 /* A deploy while a run is under way: other code comes to the rows that are left. And runs that nobody worked on. */
 
@@ -35,7 +35,7 @@ function firstBatch() {
   return { stop: stop.signal, hooks: { after: ({ label }: { label: string }) => label === 'fence' && stop.abort() } }
 }
 
-testEachDatabase('does not go on with other code, unless it is told to', async (database) => {
+contractTest('does not go on with other code, unless it is told to', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   expect(await runBackfill(dataSource, slugBy(lower), firstBatch())).toMatchObject({ status: 'unfinished' })
@@ -54,7 +54,7 @@ testEachDatabase('does not go on with other code, unless it is told to', async (
   expect(await runBackfill(dataSource, slugBy(upper))).toMatchObject({ status: 'completed', counts: { written: rows } })
 })
 
-testEachDatabase('does not go on with another upgrade of the versions it takes', async (database) => {
+contractTest('does not go on with another upgrade of the versions it takes', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   const byVersions = (upgrade: Transform) => {
@@ -82,7 +82,7 @@ testEachDatabase('does not go on with another upgrade of the versions it takes',
   })
 })
 
-testEachDatabase('tries a failed run again with mended code', async (database) => {
+contractTest('tries a failed run again with mended code', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   const failing: Transform = () => {
@@ -92,7 +92,7 @@ testEachDatabase('tries a failed run again with mended code', async (database) =
   expect(await runBackfill(dataSource, slugBy(lower))).toMatchObject({ status: 'completed', counts: { written: rows } })
 })
 
-testEachDatabase('goes on with other code of the same stated revision, not of another', async (database) => {
+contractTest('goes on with other code of the same stated revision, not of another', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   await runBackfill(dataSource, slugBy(lower, 2), firstBatch())
@@ -102,18 +102,18 @@ testEachDatabase('goes on with other code of the same stated revision, not of an
   expect(await warned).toContain('Its revision is still 2')
 })
 
-testEachDatabase('is worked on by another build than the one that scheduled it', async (database) => {
+contractTest('is worked on by another build than the one that scheduled it', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, slugBy(lower)))
+  await schedule(dataSource, slugBy(lower))
   expect(await runBackfill(dataSource, slugBy(upper))).toMatchObject({ status: 'completed', counts: { written: rows } })
 })
 
-testEachDatabase('marks a run as completed without working on it; the gate looks for itself', async (database) => {
+contractTest('marks a run as completed without working on it; the gate looks for itself', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, slugBy(lower)))
-  const gate = () => withQueryRunner(dataSource, (queryRunner) => requireCompleted(queryRunner, slugBy(lower)))
+  await schedule(dataSource, slugBy(lower))
+  const gate = () => requireCompleted(dataSource, slugBy(lower))
   const fake = () => fakeRun(portTo(dataSource), definitionOf(slugBy(lower)))
   expect(await fake()).toMatchObject({ status: 'completed', reasonCode: 'FAKED' })
   expect(await countWhere(dataSource, 'slug is not null')).toBe(0)
@@ -124,7 +124,7 @@ testEachDatabase('marks a run as completed without working on it; the gate looks
   expect(await readStatus(portTo(dataSource))).toMatchObject([{ run: { id: 1, status: 'completed' } }])
 })
 
-testEachDatabase('takes a run away from whoever works on it when it is marked as completed', async (database) => {
+contractTest('takes a run away from whoever works on it when it is marked as completed', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   let isFaked = false

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { countWhere, createCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
-import { type TestDatabase, testEachDatabase } from '../support/databases.js'
+import { beforeAllCompilePackage, CliProject, citySlugText, configTextFor } from '../support/cli-project.js'
+import { contractTest, type TestDatabase } from '../support/databases.js'
 
 beforeAllCompilePackage()
 
@@ -12,7 +12,7 @@ async function createInterrupted(database: TestDatabase) {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   const project = await CliProject.create(database, {
-    'rowshift.config.ts': configText,
+    'rowshift.config.ts': configTextFor(database),
     'backfills/city-slug.ts': citySlugText({ waitAt: 150 }),
   })
   const running = project.start(['run', 'city.slug'])
@@ -26,7 +26,7 @@ async function createInterrupted(database: TestDatabase) {
 }
 
 for (const command of [['run', 'city.slug'], ['work']]) {
-  testEachDatabase(`rowshift ${command[0]} goes on with other code only when it is told to`, async (database) => {
+  contractTest(`rowshift ${command[0]} goes on with other code only when it is told to`, async (database) => {
     const { dataSource, project } = await createInterrupted(database)
     expect(await countWhere(dataSource, 'slug is null')).toBe(100)
     const refused = await project.json(command)
@@ -39,11 +39,11 @@ for (const command of [['run', 'city.slug'], ['work']]) {
   })
 }
 
-testEachDatabase('rowshift run --fake marks a run as completed, and status says so', async (database) => {
+contractTest('rowshift run --fake marks a run as completed, and status says so', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   const project = await CliProject.create(database, {
-    'rowshift.config.ts': configText,
+    'rowshift.config.ts': configTextFor(database),
     'backfills/city-slug.ts': citySlugText(),
   })
   expect(await project.json(['run', 'city.slug', '--fake'])).toMatchObject({

@@ -1,11 +1,12 @@
 import { expect } from 'vitest'
 import { countWhere, createCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText } from '../support/cli-project.js'
-import { testEachDatabase, testOn } from '../support/databases.js'
+import { beforeAllCompilePackage, CliProject, citySlugText, dataSourceText } from '../support/cli-project.js'
+import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
 
 beforeAllCompilePackage()
 
-const config = `import { defineConfig } from 'rowshift'
+const configOf = ({ adapter }: TestDatabase) =>
+  `import { defineConfig } from 'rowshift'
 import { typeorm } from 'rowshift/typeorm'
 
 export default defineConfig({
@@ -14,17 +15,17 @@ export default defineConfig({
     archive: { database: typeorm('./src/archive.ts'), backfills: 'archive/*.ts' },
   },
 })
-`
+`.replaceAll('typeorm', adapter)
 
-testEachDatabase('commands are about one of several data sources', async (main, target) => {
+contractTest('commands are about one of several data sources', async (main, target) => {
   const archive = await target.createDatabase()
   try {
     const [app, old] = [await main.connect(), await archive.connect()]
     await createCities(app, main.name, 20)
     await createCities(old, main.name, 30)
     const project = await CliProject.create(main, {
-      'rowshift.config.ts': config,
-      'src/archive.ts': `import { DataSource } from 'typeorm'\nexport const dataSource = new DataSource(${JSON.stringify(archive.dataSourceOptions())})\n`,
+      'rowshift.config.ts': configOf(main),
+      'src/archive.ts': dataSourceText(archive),
       'backfills/city-slug.ts': citySlugText(),
       'archive/city-slug.ts': citySlugText(),
     })
@@ -45,7 +46,8 @@ testEachDatabase('commands are about one of several data sources', async (main, 
   }
 })
 
-testOn(['sqlite'], 'says which data sources there are', async (database) => {
+contractTestOn(['sqlite'], 'says which data sources there are', async (database) => {
+  const config = configOf(database)
   const project = await CliProject.create(database, { 'rowshift.config.ts': config })
   const errorOf = async (args: string[]) => {
     const { code, document } = await project.json(args)

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { createCities, readCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
-import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { beforeAllCompilePackage, CliProject, citySlugText, configTextFor } from '../support/cli-project.js'
+import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
 
 beforeAllCompilePackage()
 
@@ -9,13 +9,13 @@ async function createProject(database: TestDatabase, backfill = citySlugText()) 
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 300)
   const project = await CliProject.create(database, {
-    'rowshift.config.ts': configText,
+    'rowshift.config.ts': configTextFor(database),
     'backfills/city-slug.ts': backfill,
   })
   return { dataSource, project }
 }
 
-testEachDatabase(
+contractTest(
   'rowshift plan shows contents of rows only where they are asked for',
   async (database) => {
     const { dataSource, project } = await createProject(database)
@@ -39,7 +39,7 @@ testEachDatabase(
   30_000,
 )
 
-testOn(
+contractTestOn(
   ['sqlite'],
   'rowshift plan without a name plans every backfill, and fails if a tried row would',
   async (database) => {
@@ -57,7 +57,7 @@ testOn(
   30_000,
 )
 
-testEachDatabase(
+contractTest(
   'rowshift run --dry-run tells what a batch would write, and writes nothing',
   async (database) => {
     const { dataSource, project } = await createProject(database, citySlugText({ failAt: [7] }))

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { createCities, readCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
-import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { beforeAllCompilePackage, CliProject, citySlugText, configTextFor } from '../support/cli-project.js'
+import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
 
 beforeAllCompilePackage()
 
@@ -9,13 +9,13 @@ async function createProject(database: TestDatabase, backfill = citySlugText({ j
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 300)
   const project = await CliProject.create(database, {
-    'rowshift.config.ts': configText,
+    'rowshift.config.ts': configTextFor(database),
     'backfills/city-slug.ts': backfill,
   })
   return { dataSource, project }
 }
 
-testEachDatabase(
+contractTest(
   'rowshift undo restores what still stands, lists the rest, and says how to go on',
   async (database) => {
     const { dataSource, project } = await createProject(database)
@@ -48,7 +48,7 @@ testEachDatabase(
   60_000,
 )
 
-testOn(
+contractTestOn(
   ['sqlite'],
   'rowshift undo says before it touches anything that there is no way back',
   async (database) => {

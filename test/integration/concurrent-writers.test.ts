@@ -8,7 +8,7 @@ import { portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { runChild } from '../support/child.js'
 import { createCities } from '../support/city-table.js'
-import { type DatabaseName, testEachDatabase } from '../support/databases.js'
+import { contractTest, type DatabaseName } from '../support/databases.js'
 
 const writingApp = join(__dirname, 'fixtures/writing-app.ts')
 
@@ -19,7 +19,7 @@ const batchRows = 20
 /** Writes of the application that each page waits for, after it was read and before it is written. */
 const writesAPage = 15
 
-testEachDatabase(
+contractTest(
   'loses no write of another process that writes to the same rows all the while, and writes no row twice',
   async (database) => {
     const dataSource = await database.connect()

@@ -3,7 +3,7 @@ import { typeorm } from '../../src/adapters/typeorm/index.js'
 import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { testEachDatabase, testOn } from '../support/databases.js'
+import { contractTestOn, testEachDatabase, testOn } from '../support/databases.js'
 
 const citySlug = defineBackfill({
   name: 'city.slug',
@@ -15,7 +15,7 @@ const citySlug = defineBackfill({
   transform: (row) => ({ slug: row.name }),
 })
 
-testOn(['postgres', 'mariadb'], 'works with a pool of one connection', async (database) => {
+contractTestOn(['postgres', 'mariadb'], 'works with a pool of one connection', async (database) => {
   const dataSource = await database.connect({ poolSize: 1 })
   await createCities(dataSource, database.name, 45)
   expect(await runBackfill(dataSource, citySlug)).toMatchObject({ status: 'completed', counts: { written: 45 } })
@@ -34,12 +34,8 @@ testOn(['postgres', 'mariadb'], 'reads from the primary, whatever its replicas h
   await createCities(direct, database.name, 20)
   // The replica lags so far behind that the table is not there yet.
   const replica = await target.createDatabase()
-  const { DataSource } = await import('typeorm')
-  const options = database.dataSourceOptions()
-  const dataSource = await new DataSource({
-    type: options.type,
-    replication: { master: { url: database.url }, slaves: [{ url: replica.url }] },
-  } as never).initialize()
+  const slaves = [{ url: replica.url }]
+  const dataSource = await database.connect({ replication: { master: { url: database.url }, slaves } })
   try {
     expect(await runBackfill(dataSource, citySlug)).toMatchObject({ status: 'completed', counts: { written: 20 } })
   } finally {

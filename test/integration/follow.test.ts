@@ -1,6 +1,5 @@
 import { expect } from 'vitest'
 import { borrowSession } from '../../src/adapters/typeorm/database.js'
-import { requireCompleted, schedule, typeorm, undo } from '../../src/adapters/typeorm/index.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { replayFailures } from '../../src/runs/control/replay.js'
 import { controlRun } from '../../src/runs/control/run-control.js'
@@ -8,9 +7,9 @@ import { requireCompletedInMigration } from '../../src/runs/in-migration.js'
 import { readStatus } from '../../src/runs/read-status.js'
 import { undoInForeground } from '../../src/runs/undo/undo-in-foreground.js'
 import { createWorker } from '../../src/runs/worker.js'
-import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { codeOf, portTo, runBackfill, sourceOf, withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { testEachDatabase } from '../support/databases.js'
+import { contractTest, testEachDatabase } from '../support/databases.js'
 import {
   followedSlug,
   followedSlugWhereNull,
@@ -19,29 +18,23 @@ import {
   staleCities,
   tracesOf,
 } from '../support/follow.js'
+import { inMigration, requireCompleted, schedule } from '../support/migration-calls.js'
 import { observeSession } from '../support/observed-database.js'
 
-testEachDatabase(
-  'makes its triggers when a run is scheduled, without a where; cancel removes them',
-  async (database) => {
-    const dataSource = await database.connect()
-    await createCities(dataSource, database.name, 50)
-    for (const isEnclosed of [false, true]) {
-      await withQueryRunner(dataSource, async (queryRunner) => {
-        if (isEnclosed) await queryRunner.startTransaction()
-        await schedule(queryRunner, followedSlug)
-        if (isEnclosed) await queryRunner.commitTransaction()
-      })
-      expect(await tracesOf(dataSource, database.name)).not.toEqual([])
-      await dataSource.query(`update city set name = 'Other ${isEnclosed}' where id = 3`)
-      expect(await tracesOf(dataSource, database.name)).toContain('1 notes')
-      expect(await controlRun(portTo(dataSource), 'city.slug', 'cancel')).toMatchObject({ status: 'cancelled' })
-      expect(await tracesOf(dataSource, database.name)).toEqual([])
-    }
-  },
-)
+contractTest('makes its triggers when a run is scheduled, without a where; cancel removes them', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 50)
+  for (const isEnclosed of [false, true]) {
+    await inMigration(dataSource, ({ schedule }) => schedule(followedSlug), { isEnclosed })
+    expect(await tracesOf(dataSource, database.name)).not.toEqual([])
+    await dataSource.query(`update city set name = 'Other ${isEnclosed}' where id = 3`)
+    expect(await tracesOf(dataSource, database.name)).toContain('1 notes')
+    expect(await controlRun(portTo(dataSource), 'city.slug', 'cancel')).toMatchObject({ status: 'cancelled' })
+    expect(await tracesOf(dataSource, database.name)).toEqual([])
+  }
+})
 
-testEachDatabase('cancel ends the following of a completed run as well, and shuts its gate', async (database) => {
+contractTest('cancel ends the following of a completed run as well, and shuts its gate', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)
   await runBackfill(dataSource, followedSlug)
@@ -51,28 +44,28 @@ testEachDatabase('cancel ends the following of a completed run as well, and shut
   expect(await controlRun(port, 'city.slug', 'cancel')).toMatchObject({ status: 'cancelled', follow: 'over' })
   expect(await readStatus(port)).toMatchObject([{ noted: undefined }])
   expect(await tracesOf(dataSource, database.name)).toEqual([])
-  const gate = withQueryRunner(dataSource, (queryRunner) => requireCompleted(queryRunner, followedSlug))
+  const gate = requireCompleted(dataSource, followedSlug)
   expect(await codeOf(gate)).toBe('GATE_SHUT')
 })
 
-testEachDatabase('undo removes its triggers before it restores rows', async (database) => {
+contractTest('undo removes its triggers before it restores rows', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 50)
   const definition = definitionOf(followedSlug)
-  for (const inMigration of [false, true]) {
+  for (const isInMigration of [false, true]) {
     expect(await runBackfill(dataSource, followedSlug)).toMatchObject({ status: 'completed' })
     expect(await tracesOf(dataSource, database.name)).not.toEqual([])
-    if (inMigration) await withQueryRunner(dataSource, (queryRunner) => undo(queryRunner, followedSlug))
+    if (isInMigration) await inMigration(dataSource, ({ undo }) => undo(followedSlug))
     else await undoInForeground({ database: portTo(dataSource), definition, run: undefined })
     expect(await countWhere(dataSource, 'slug is not null')).toBe(0)
     expect(await tracesOf(dataSource, database.name)).toEqual([])
   }
 })
 
-testEachDatabase('does not go on when its triggers are gone', async (database) => {
+contractTest('does not go on when its triggers are gone', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 50)
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, followedSlug))
+  await schedule(dataSource, followedSlug)
   for (const name of await tracesOf(dataSource, database.name)) {
     const on = database.name === 'postgres' ? ' on city' : ''
     await dataSource.query(`drop trigger if exists ${name}${on}`)
@@ -90,7 +83,7 @@ testEachDatabase('keeps derived columns true under an old writer, from the sched
   const writer = new OldWriter(await database.connect(writersOwn), 200)
   writer.start()
   await writer.after(5)
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, followedSlug))
+  await schedule(dataSource, followedSlug)
   const results = await Promise.all([runBackfill(dataSource, followedSlug), runBackfill(dataSource, followedSlug)])
   expect(results).toMatchObject([
     { status: 'completed', coverage: 'followed' },
@@ -125,7 +118,7 @@ testEachDatabase('keeps derived columns true under an old writer, from the sched
   expect(await tracesOf(dataSource, database.name)).toEqual([])
 })
 
-testEachDatabase('computes changed rows anew by workers after its end, until the gate', async (database) => {
+contractTest('computes changed rows anew by workers after its end, until the gate', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 50)
   expect(await runBackfill(dataSource, followedSlug)).toMatchObject({ status: 'completed' })
@@ -134,7 +127,7 @@ testEachDatabase('computes changed rows anew by workers after its end, until the
   await dataSource.query(`insert into city (id, name) values (100, 'New'), (101, 'Gone')`)
   await dataSource.query(`delete from city where id = 101`)
   expect(await staleCities(dataSource)).toHaveLength(3)
-  await using worker = createWorker({ database: typeorm(dataSource), backfills: [followedSlug] })
+  await using worker = createWorker({ database: sourceOf(dataSource), backfills: [followedSlug] })
   await worker.start()
   await worker.untilIdle()
   expect(await staleCities(dataSource)).toEqual([])
@@ -145,12 +138,12 @@ testEachDatabase('computes changed rows anew by workers after its end, until the
 
   // Without a transaction around it, and with a note that no worker has seen.
   await dataSource.query(`update city set name = 'Bergen' where id = 9`)
-  await withQueryRunner(dataSource, (queryRunner) => requireCompleted(queryRunner, followedSlug))
+  await requireCompleted(dataSource, followedSlug)
   expect(await staleCities(dataSource)).toEqual([])
   expect(await tracesOf(dataSource, database.name)).toEqual([])
 })
 
-testEachDatabase('shuts the gate for a changed row that fails, until it is replayed', async (database) => {
+contractTest('shuts the gate for a changed row that fails, until it is replayed', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 30)
   let refused = 'Nowhere'
@@ -159,7 +152,7 @@ testEachDatabase('shuts the gate for a changed row that fails, until it is repla
   })
   expect(await runBackfill(dataSource, backfill)).toMatchObject({ status: 'completed' })
   await dataSource.query(`update city set name = 'Nowhere' where id = 3`)
-  const gate = () => withQueryRunner(dataSource, (queryRunner) => requireCompleted(queryRunner, backfill))
+  const gate = () => requireCompleted(dataSource, backfill)
   expect(await codeOf(gate())).toBe('GATE_SHUT')
   expect(await tracesOf(dataSource, database.name)).not.toEqual([])
   refused = ''
@@ -169,7 +162,7 @@ testEachDatabase('shuts the gate for a changed row that fails, until it is repla
   expect(await staleCities(dataSource)).toEqual([])
 })
 
-testEachDatabase('goes over every row after a run that lost its triggers, whatever where says', async (database) => {
+contractTest('goes over every row after a run that lost its triggers, whatever where says', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 50)
   const backfill = followedSlugWhereNull()
@@ -179,7 +172,7 @@ testEachDatabase('goes over every row after a run that lost its triggers, whatev
     await dataSource.query(`drop trigger if exists ${name}${on}`)
   }
   await dataSource.query(`update city set name = 'Unseen' where id = 3`)
-  const gate = () => withQueryRunner(dataSource, (queryRunner) => requireCompleted(queryRunner, backfill))
+  const gate = () => requireCompleted(dataSource, backfill)
   expect(await codeOf(gate())).toBe('FOLLOW_LOST')
   expect(await runBackfill(dataSource, backfill)).toMatchObject({ status: 'completed', counts: { written: 1 } })
   await gate()
@@ -187,14 +180,14 @@ testEachDatabase('goes over every row after a run that lost its triggers, whatev
   expect(await tracesOf(dataSource, database.name)).toEqual([])
 })
 
-testEachDatabase(
+contractTest(
   'looks at every row at a further gate, where the triggers did not go with a contract',
   async (database) => {
     const dataSource = await database.connect()
     await createCities(dataSource, database.name, 50)
     const backfill = followedSlugWhereNull()
     await runBackfill(dataSource, backfill)
-    const gate = () => withQueryRunner(dataSource, (queryRunner) => requireCompleted(queryRunner, backfill))
+    const gate = () => requireCompleted(dataSource, backfill)
     await gate()
     await gate()
     // Its contract failed, say, and old code went on.
@@ -206,16 +199,18 @@ testEachDatabase(
   },
 )
 
-testEachDatabase('passes the gates of two followers of one table in one transaction', async (database) => {
+contractTest('passes the gates of two followers of one table in one transaction', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)
   for (const backfill of [followedSlug, followedTouched]) await runBackfill(dataSource, backfill)
   await dataSource.query(`update city set name = 'Other' where id = 3`)
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    await queryRunner.startTransaction()
-    for (const backfill of [followedSlug, followedTouched]) await requireCompleted(queryRunner, backfill)
-    await queryRunner.commitTransaction()
-  })
+  await inMigration(
+    dataSource,
+    async (migration) => {
+      for (const backfill of [followedSlug, followedTouched]) await migration.requireCompleted(backfill)
+    },
+    { isEnclosed: true },
+  )
   expect(await staleCities(dataSource)).toEqual([])
   expect(await countWhere(dataSource, `touched <> length(name)`)).toBe(0)
   expect(await tracesOf(dataSource, database.name)).toEqual([])

@@ -1,4 +1,4 @@
-import { DataSource } from 'typeorm'
+import type { DataSource } from 'typeorm'
 import { expect, onTestFinished } from 'vitest'
 import { typeorm } from '../../src/adapters/typeorm/typeorm.js'
 import type { Health, Measure } from '../../src/dialects/health.js'
@@ -7,7 +7,7 @@ import { openThrottles, type PaceOptions } from '../../src/runs/throttle/pace-op
 import type { Primary } from '../../src/runs/throttle/throttle.js'
 import { codeOf, portTo } from '../support/backfills.js'
 import { createCities } from '../support/city-table.js'
-import { type TestDatabase, testOn } from '../support/databases.js'
+import { contractTestOn, TestDatabase, testOn } from '../support/databases.js'
 import { startServer } from '../support/servers/server-process.js'
 import { Standby } from '../support/standby.js'
 
@@ -50,13 +50,10 @@ async function asStranger(database: TestDatabase): Promise<DataSource> {
       await admin.query(`drop user ${user}@'%'`)
     })
   }
-  const options = { ...database.dataSourceOptions(), username: user, password: 'secret' }
-  const stranger = await new DataSource(options as never).initialize()
-  onTestFinished(() => stranger.destroy())
-  return stranger
+  return database.connect({ username: user, password: 'secret' })
 }
 
-testOn([...servers], 'counts the connections that are active', async (database) => {
+contractTestOn([...servers], 'counts the connections that are active', async (database) => {
   const app = await database.connect()
   const ask = (health: Health) => health.activeConnections?.()
   const sleeping = app.query(database.name === 'postgres' ? 'select pg_sleep(5)' : 'select sleep(5)').catch(() => 0)
@@ -67,7 +64,7 @@ testOn([...servers], 'counts the connections that are active', async (database) 
   void sleeping
 })
 
-testOn([...servers], 'tells how old the oldest transaction is, in whatever time zone', async (database) => {
+contractTestOn([...servers], 'tells how old the oldest transaction is, in whatever time zone', async (database) => {
   const app = await database.connect()
   await createCities(app, database.name, 3)
   const other = app.createQueryRunner()
@@ -80,7 +77,7 @@ testOn([...servers], 'tells how old the oldest transaction is, in whatever time 
   expect(age).toEqual({ value: expect.toSatisfy((ms: number) => ms >= 2_000 && ms < 60_000) })
 })
 
-testOn([...servers], 'counts the statements that wait for a lock', async (database) => {
+contractTestOn([...servers], 'counts the statements that wait for a lock', async (database) => {
   const app = await database.connect()
   await createCities(app, database.name, 3)
   const [holder, waiter] = [app.createQueryRunner(), app.createQueryRunner()]
@@ -97,7 +94,7 @@ testOn([...servers], 'counts the statements that wait for a lock', async (databa
   await waiter.release()
 })
 
-testOn([...servers], 'takes what the server hides from a role for unknown', async (database) => {
+contractTestOn([...servers], 'takes what the server hides from a role for unknown', async (database) => {
   const app = await database.connect()
   const other = app.createQueryRunner()
   await other.startTransaction()
@@ -116,7 +113,7 @@ testOn([...servers], 'takes what the server hides from a role for unknown', asyn
   await other.release()
 })
 
-testOn(['postgres'], 'takes the lag of no replica, and of one that is lost, for unknown', async (database) => {
+contractTestOn(['postgres'], 'takes the lag of no replica, and of one that is lost, for unknown', async (database) => {
   const app = await database.connect()
   const ask = (health: Health) => health.replicaLagMs?.measure()
   expect(await measure(app, ask)).toEqual({ unknown: 'no replica is connected' })
@@ -125,7 +122,7 @@ testOn(['postgres'], 'takes the lag of no replica, and of one that is lost, for 
   expect(lost).toEqual({ unknown: '1 replication slots have no replica connected' })
 })
 
-testOn(['postgres'], 'reads the lag of a replica, and holds when it is gone', async (database) => {
+contractTestOn(['postgres'], 'reads the lag of a replica, and holds when it is gone', async (database) => {
   const app = await database.connect()
   await app.query('create table lagging (id int)')
   const standby = await Standby.connect(database.url)
@@ -143,11 +140,15 @@ testOn(['postgres'], 'reads the lag of a replica, and holds when it is gone', as
   await expect.poll(look, patiently).toBe('replication lag could not be measured: no replica is connected')
 })
 
-testOn(['mariadb'], 'takes the lag of a server that replicates nothing, or no more, for unknown', async (database) => {
-  const app = await database.connect()
-  const ask = (health: Health) => health.replicaLagMs?.measure()
-  expect(await measure(app, ask)).toEqual({ unknown: 'the server is no replica' })
-})
+contractTestOn(
+  ['mariadb'],
+  'takes the lag of a server that replicates nothing, or no more, for unknown',
+  async (database) => {
+    const app = await database.connect()
+    const ask = (health: Health) => health.replicaLagMs?.measure()
+    expect(await measure(app, ask)).toEqual({ unknown: 'the server is no replica' })
+  },
+)
 
 testOn(
   ['mariadb'],
@@ -193,7 +194,7 @@ testOn(
   60_000,
 )
 
-testOn(['sqlite', 'mariadb'], 'refuses a throttle that the database cannot be asked for', async (database) => {
+contractTestOn(['sqlite', 'mariadb'], 'refuses a throttle that the database cannot be asked for', async (database) => {
   const port = portTo(await database.connect())
   const code = (pace: PaceOptions) => codeOf(() => openThrottles(port, pace))
   expect(await code({ maxReplicaLagMs: 1_000 })).toBe('INVALID_CONFIG')
@@ -210,7 +211,7 @@ async function started(args: readonly string[]) {
 }
 
 async function connectTo(url: string): Promise<DataSource> {
-  const dataSource = await new DataSource({ type: 'mariadb', url }).initialize()
+  const dataSource = await TestDatabase.fromJSON({ name: 'mariadb', url, adapter: 'typeorm' }).connect()
   onTestFinished(() => dataSource.destroy())
   return dataSource
 }

@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
-import { type DatabaseName, describeEachDatabase, type TestDatabase } from '../support/databases.js'
+import { type DatabaseName, describeContract, type TestDatabase } from '../support/databases.js'
 
 /*
  * Equality is not identity. A row that was changed to an "equal" value between read and write has changed: it is read again. A row
@@ -93,7 +93,7 @@ const before: Readonly<Record<DatabaseName, readonly string[]>> = {
   sqlite: [],
 }
 
-describeEachDatabase((target) => {
+describeContract((target) => {
   let database: TestDatabase
   let dataSource: DataSource
   beforeAll(async () => {

@@ -7,7 +7,7 @@ import {
   contractTest,
   contractTestOn,
   type DatabaseName,
-  describeEachDatabase,
+  describeContract,
   type TestDatabase,
   testEachDatabase,
 } from '../support/databases.js'
@@ -298,7 +298,7 @@ function spelled(name: DatabaseName, kind: KeyKind): Keyed {
   return { ...kind, key: kind.key.replace('bytes', type), rows: kind.rows.map(value) }
 }
 
-describeEachDatabase((target) => {
+describeContract((target) => {
   let database: TestDatabase
   let dataSource: DataSource
   beforeAll(async () => {

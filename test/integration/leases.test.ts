@@ -1,5 +1,4 @@
 import { expect } from 'vitest'
-import { schedule } from '../../src/adapters/typeorm/index.js'
 import { ShardHold } from '../../src/backfill/batch/checkpoint.js'
 import { batchLimits } from '../../src/backfill/connection/limits.js'
 import { kept, ownTransactions } from '../../src/backfill/connection/transaction.js'
@@ -8,12 +7,13 @@ import { defineBackfill } from '../../src/index.js'
 import { controlRun } from '../../src/runs/control/run-control.js'
 import { type RunReport, readStatus } from '../../src/runs/read-status.js'
 import { claimShard } from '../../src/runs/shards/claim.js'
-import { portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { portTo, runBackfill } from '../support/backfills.js'
 import { countWhere } from '../support/city-table.js'
 import { countedSlug, createCountedCities, expireLease, readCheckpoint } from '../support/counted-cities.js'
-import { testEachDatabase, testOn, waitingTestEachDatabase } from '../support/databases.js'
+import { contractTest, contractTestOn, waitingContractTest } from '../support/databases.js'
 import { atPoint } from '../support/die-at.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
+import { schedule } from '../support/migration-calls.js'
 
 /* Who may write a shard's rows, and for how long. A lease is 5 s by the database's clock. */
 
@@ -27,7 +27,7 @@ const batchRows = 20
 const completed = { status: 'completed', counts: { scanned: 2 * rows, written: rows, failures: 0 } }
 
 for (const action of ['pause', 'cancel'] as const) {
-  testEachDatabase(`writes nothing of a batch that was being transformed at the ${action}`, async (database) => {
+  contractTest(`writes nothing of a batch that was being transformed at the ${action}`, async (database) => {
     const app = await database.connect()
     await createCountedCities(app, database.name, rows)
     const controlled: Promise<unknown>[] = []
@@ -51,7 +51,7 @@ for (const action of ['pause', 'cancel'] as const) {
 }
 
 for (const action of ['pause', 'cancel'] as const) {
-  testOn(['postgres', 'mariadb'], `ends a ${action} only when no batch is in flight`, async (database) => {
+  contractTestOn(['postgres', 'mariadb'], `ends a ${action} only when no batch is in flight`, async (database) => {
     const app = await database.connect()
     await createCountedCities(app, database.name, rows)
     const other = app.createQueryRunner()
@@ -82,7 +82,7 @@ for (const action of ['pause', 'cancel'] as const) {
   })
 }
 
-testEachDatabase('writes nothing for a worker whose shard was taken over meanwhile', async (database) => {
+contractTest('writes nothing for a worker whose shard was taken over meanwhile', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
   let takenOver: Promise<unknown> | undefined
@@ -101,7 +101,7 @@ testEachDatabase('writes nothing for a worker whose shard was taken over meanwhi
   await expectMigratedOnce(app)
 })
 
-waitingTestEachDatabase('keeps its shard through a transform that outlasts the lease', async (database) => {
+waitingContractTest('keeps its shard through a transform that outlasts the lease', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
   let isSlow = true
@@ -133,7 +133,7 @@ waitingTestEachDatabase('keeps its shard through a transform that outlasts the l
   await expectMigratedOnce(app)
 })
 
-waitingTestEachDatabase('takes a shard over whose worker fell silent, in under twice the lease', async (database) => {
+waitingContractTest('takes a shard over whose worker fell silent, in under twice the lease', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
   // A worker that hangs for ever, and whose heartbeats do not arrive any more.
@@ -171,7 +171,7 @@ waitingTestEachDatabase('takes a shard over whose worker fell silent, in under t
   await expectMigratedOnce(app)
 })
 
-waitingTestEachDatabase('tells a transform under way that its shard has been taken away', async (database) => {
+waitingContractTest('tells a transform under way that its shard has been taken away', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
   let signals = 0
@@ -193,10 +193,10 @@ waitingTestEachDatabase('tells a transform under way that its shard has been tak
   expect(await countWhere(app, 'slug is not null')).toBe(0)
 })
 
-testEachDatabase('changes nothing of a shard for a hold that is not, or no longer, the right one', async (database) => {
+contractTest('changes nothing of a shard for a hold that is not, or no longer, the right one', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
-  await withQueryRunner(app, (queryRunner) => schedule(queryRunner, countedSlug(undefined)))
+  await schedule(app, countedSlug(undefined))
   const port = portTo(app)
   const { dialect, stateNames } = port
   const scope = ownTransactions(dialect, batchLimits)

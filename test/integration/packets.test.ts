@@ -3,7 +3,7 @@ import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { defineBackfill } from '../../src/index.js'
 import { undoInForeground } from '../../src/runs/undo/undo-in-foreground.js'
 import { portTo, runBackfill } from '../support/backfills.js'
-import { TestDatabase, testOn } from '../support/databases.js'
+import { contractTestOn, TestDatabase } from '../support/databases.js'
 import type { StatementHooks } from '../support/observed-database.js'
 import { startServer } from '../support/servers/server-process.js'
 
@@ -23,7 +23,7 @@ const shout = defineBackfill({
   transform: ({ body }) => ({ body: `${body}!`, is_loud: 1 }),
 })
 
-testOn(
+contractTestOn(
   ['mariadb'],
   'cuts what is too large for max_allowed_packet before it is sent, and undoes it so',
   async () => {

@@ -8,7 +8,7 @@ import { planRun } from '../../src/runs/plan/plan-run.js'
 import { codeOf, portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { createCities, readCities } from '../support/city-table.js'
-import { type DatabaseName, testEachDatabase, testOn } from '../support/databases.js'
+import { contractTest, contractTestOn, type DatabaseName } from '../support/databases.js'
 import type { StatementHooks } from '../support/observed-database.js'
 
 const never = new AbortController().signal
@@ -46,7 +46,7 @@ async function dump(dataSource: DataSource, name: DatabaseName) {
   return { schema, cities: await readCities(dataSource) }
 }
 
-testEachDatabase('a plan shows table, key, rows, queries and a sample, and writes nothing', async (database) => {
+contractTest('a plan shows table, key, rows, queries and a sample, and writes nothing', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 1_500)
   await dataSource.query(`update city set slug = 'kept' where id > 1200`)
@@ -86,7 +86,7 @@ testEachDatabase('a plan shows table, key, rows, queries and a sample, and write
   expect(await dump(dataSource, database.name)).toEqual(before)
 })
 
-testEachDatabase('a plan tries values that the database computes and rolls them back', async (database) => {
+contractTest('a plan tries values that the database computes and rolls them back', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 30)
   const before = await dump(dataSource, database.name)
@@ -107,7 +107,7 @@ testEachDatabase('a plan tries values that the database computes and rolls them 
   expect(await dump(dataSource, database.name)).toEqual(before)
 })
 
-testEachDatabase('a plan names indexes, triggers and foreign keys of the written columns only', async (database) => {
+contractTest('a plan names indexes, triggers and foreign keys of the written columns only', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 3)
   const statements = bySql(database.name, {
@@ -144,26 +144,23 @@ testEachDatabase('a plan names indexes, triggers and foreign keys of the written
   })
 })
 
-testEachDatabase(
-  'a plan of a large table counts the first 100,000 keys and says that it estimates',
-  async (database) => {
-    const dataSource = await database.connect()
-    await createCities(dataSource, database.name, 1_000)
-    for (let rows = 1_000; rows < 128_000; rows *= 2)
-      await dataSource.query(`insert into city (id, name) select id + ${rows}, name from city`)
-    await dataSource.query(`update city set slug = 'kept' where id > 50000`)
-    const pages: string[] = []
-    const { rows } = await plan(dataSource, citySlug(), 1, {
-      after: ({ label }, { rows: found }) => {
-        if (label === 'read-page') pages.push(`${found.length}`)
-      },
-    })
-    expect(rows).toMatchObject({ isCounted: false, keysLooked: 100_000 })
-    expect(rows.matching / rows.estimated).toBeCloseTo(0.5)
-    // Ten pages of keys, and the sample.
-    expect(pages).toHaveLength(11)
-  },
-)
+contractTest('a plan of a large table counts the first 100,000 keys and says that it estimates', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 1_000)
+  for (let rows = 1_000; rows < 128_000; rows *= 2)
+    await dataSource.query(`insert into city (id, name) select id + ${rows}, name from city`)
+  await dataSource.query(`update city set slug = 'kept' where id > 50000`)
+  const pages: string[] = []
+  const { rows } = await plan(dataSource, citySlug(), 1, {
+    after: ({ label }, { rows: found }) => {
+      if (label === 'read-page') pages.push(`${found.length}`)
+    },
+  })
+  expect(rows).toMatchObject({ isCounted: false, keysLooked: 100_000 })
+  expect(rows.matching / rows.estimated).toBeCloseTo(0.5)
+  // Ten pages of keys, and the sample.
+  expect(pages).toHaveLength(11)
+})
 
 /** Makes an index unusable between its choice and its use. */
 const withoutRange: Readonly<Record<'postgres' | 'mariadb', string>> = {
@@ -171,7 +168,7 @@ const withoutRange: Readonly<Record<'postgres' | 'mariadb', string>> = {
   mariadb: 'alter table place drop primary key, add primary key (b, a)',
 }
 
-testOn(
+contractTestOn(
   ['postgres', 'mariadb'],
   'a page that would be no index range is refused, in the plan and in the run',
   async (database) => {
@@ -204,7 +201,7 @@ testOn(
   },
 )
 
-testEachDatabase('a dry run writes one batch, tells what it met and rolls it back', async (database) => {
+contractTest('a dry run writes one batch, tells what it met and rolls it back', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 500)
   await dataSource.query('create unique index city_slug on city (slug)')
@@ -238,7 +235,7 @@ testEachDatabase('a dry run writes one batch, tells what it met and rolls it bac
   expect(await dump(dataSource, database.name)).toEqual({ ...before, cities })
 })
 
-testEachDatabase('a dry run says when a written row would match again', async (database) => {
+contractTest('a dry run says when a written row would match again', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   const where = { slug: null }

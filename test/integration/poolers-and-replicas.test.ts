@@ -1,10 +1,10 @@
-import { DataSource } from 'typeorm'
+import type { DataSource } from 'typeorm'
 import { describe, expect, inject, onTestFinished } from 'vitest'
 import { backfill } from '../../src/adapters/typeorm/index.js'
 import { defineBackfill } from '../../src/index.js'
 import { codeOf, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { countedSlug, createCountedCities } from '../support/counted-cities.js'
-import { type TestDatabase, testOn } from '../support/databases.js'
+import { contractTestOn, TestDatabase, testOn } from '../support/databases.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 import { startServer } from '../support/servers/server-process.js'
 
@@ -20,7 +20,7 @@ function throughPgBouncer(database: TestDatabase): Promise<DataSource> {
 
 // Without one these are skipped, which the run's last lines say loudly and CI takes for a failure.
 describe.runIf('url' in pgbouncer)('PgBouncer', () => {
-  testOn(['postgres'], 'runs through PgBouncer in transaction mode', async (database) => {
+  contractTestOn(['postgres'], 'runs through PgBouncer in transaction mode', async (database) => {
     const app = await database.connect()
     await createCountedCities(app, database.name, rows)
     const dataSource = await throughPgBouncer(database)
@@ -43,40 +43,44 @@ describe.runIf('url' in pgbouncer)('PgBouncer', () => {
     await expectMigratedOnce(app)
   })
 
-  testOn(['postgres'], 'holds its settings through PgBouncer, whatever those of the database are', async (database) => {
-    const app = await database.connect()
-    const [{ name }] = await app.query('select current_database() as name')
-    for (const setting of [`timezone = 'Asia/Tokyo'`, `datestyle = 'SQL, DMY'`, `intervalstyle = 'sql_standard'`])
-      await app.query(`alter database "${name}" set ${setting}`)
-    await app.query(
-      'create table event (id int primary key, at timestamptz not null, lasts interval not null, label text)',
-    )
-    await app.query(
-      `insert into event select n, '2026-11-21 04:06:07.123456+00', interval '1 day 02:03:04' from generate_series(1, 60) n`,
-    )
-    const label = defineBackfill({
-      name: 'event.label',
-      table: 'event',
-      select: { at: 'text', lasts: 'text' },
-      write: { label: 'text' },
-      where: { label: null },
-      batchRows: 7,
-      transform: (row) => ({ label: `${row.at} ${row.lasts}` }),
-    })
-    expect(await runBackfill(await throughPgBouncer(database), label)).toMatchObject({
-      counts: { written: 60, conflicts: 0 },
-    })
-    expect(await app.query('select distinct label from event')).toEqual([
-      { label: '2026-11-21 04:06:07.123456+00 1 day 02:03:04' },
-    ])
-  })
+  contractTestOn(
+    ['postgres'],
+    'holds its settings through PgBouncer, whatever those of the database are',
+    async (database) => {
+      const app = await database.connect()
+      const [{ name }] = await app.query('select current_database() as name')
+      for (const setting of [`timezone = 'Asia/Tokyo'`, `datestyle = 'SQL, DMY'`, `intervalstyle = 'sql_standard'`])
+        await app.query(`alter database "${name}" set ${setting}`)
+      await app.query(
+        'create table event (id int primary key, at timestamptz not null, lasts interval not null, label text)',
+      )
+      await app.query(
+        `insert into event select n, '2026-11-21 04:06:07.123456+00', interval '1 day 02:03:04' from generate_series(1, 60) n`,
+      )
+      const label = defineBackfill({
+        name: 'event.label',
+        table: 'event',
+        select: { at: 'text', lasts: 'text' },
+        write: { label: 'text' },
+        where: { label: null },
+        batchRows: 7,
+        transform: (row) => ({ label: `${row.at} ${row.lasts}` }),
+      })
+      expect(await runBackfill(await throughPgBouncer(database), label)).toMatchObject({
+        counts: { written: 60, conflicts: 0 },
+      })
+      expect(await app.query('select distinct label from event')).toEqual([
+        { label: '2026-11-21 04:06:07.123456+00 1 day 02:03:04' },
+      ])
+    },
+  )
 })
 
 testOn(['postgres'], 'refuses a hot standby', async () => {
   const standby = await startServer('postgres', ['--standby'])
   onTestFinished(() => standby.stop())
   if (!('url' in standby)) throw new Error(standby.unavailable)
-  const dataSource = await new DataSource({ type: 'postgres', url: standby.url }).initialize()
+  const dataSource = await TestDatabase.fromJSON({ name: 'postgres', url: standby.url, adapter: 'typeorm' }).connect()
   onTestFinished(() => dataSource.destroy())
   expect(await codeOf(runBackfill(dataSource, countedSlug(undefined)))).toBe('READ_REPLICA')
   await withQueryRunner(dataSource, async (queryRunner) => {
@@ -92,7 +96,7 @@ testOn(['mariadb'], 'refuses a server that is read-only', async () => {
   const replica = await startServer('mariadb')
   onTestFinished(() => replica.stop())
   if (!('url' in replica)) throw new Error(replica.unavailable)
-  const dataSource = await new DataSource({ type: 'mariadb', url: replica.url }).initialize()
+  const dataSource = await TestDatabase.fromJSON({ name: 'mariadb', url: replica.url, adapter: 'typeorm' }).connect()
   onTestFinished(() => dataSource.destroy())
   await dataSource.query('set global read_only = ON')
   expect(await codeOf(runBackfill(dataSource, countedSlug(undefined)))).toBe('READ_REPLICA')

@@ -41,6 +41,9 @@ model City {
   words     String[] @default([])
   createdAt DateTime @default(now()) @map("created_at")
   seenAt    DateTime @default(now()) @updatedAt
+  /// Of each row.
+  /// @schemaVersionColumn none=1.0.0
+  rowVersion String?
   changedAt DateTime @updatedAt @map("changed_at") @db.Timestamptz(3)
   mayor     Mayor?
 
@@ -96,6 +99,7 @@ for (const version of [7, 6] as const) {
               kind: { ...field, column: 'kind', type: 'Kind', fillsItself: true },
               tags: { ...field, column: 'tags', type: 'String', isList: true },
               token: { ...field, column: 'token', type: 'String' },
+              rowVersion: { ...field, column: 'rowVersion', type: 'String', isNullable: true },
               code: { ...field, column: 'code', type: 'String' },
               short: { ...field, column: 'short', type: 'String' },
               sortable: { ...field, column: 'sortable', type: 'String' },
@@ -111,6 +115,8 @@ for (const version of [7, 6] as const) {
                 nativeType: ['Timestamptz', '3'],
               },
             },
+            relations: { mayor: 'Mayor' },
+            versionColumn: { field: 'rowVersion', none: '1.0.0' },
           },
           Mayor: {
             table: 'Mayor',
@@ -123,6 +129,7 @@ for (const version of [7, 6] as const) {
               cityCountry: { ...field, column: 'cityCountry', type: 'String', nativeType: ['Char', '2'] },
               cityNumber: { ...field, column: 'cityNumber', type: 'Int' },
             },
+            relations: { city: 'City' },
           },
         },
         enums: { Kind: { TOWN: 'TOWN', VILLAGE: 'village' } },
@@ -157,6 +164,7 @@ testPrisma(['sqlite'], 'the generator writes JSON, with Prisma 6', async (databa
           id: { ...field, column: 'id', type: 'Int' },
           name: { ...field, column: 'name', type: 'String' },
         },
+        relations: {},
       },
     },
     enums: {},

@@ -9,10 +9,11 @@ import { runInForeground } from '../../src/runs/run-in-foreground.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import {
+  contractTest,
+  contractTestOn,
   type DatabaseName,
-  describeEachDatabase,
+  describeContract,
   type TestDatabase,
-  testEachDatabase,
   testOn,
 } from '../support/databases.js'
 
@@ -206,7 +207,7 @@ async function connectCarelessly(database: TestDatabase): Promise<DataSource> {
   return dataSource
 }
 
-describeEachDatabase((target) => {
+describeContract((target) => {
   let database: TestDatabase
   let dataSource: DataSource
   beforeAll(async () => {
@@ -242,7 +243,7 @@ describeEachDatabase((target) => {
   }
 })
 
-testOn(['postgres', 'mariadb'], 'keeps nothing of a computed value that does not fit', async (database) => {
+contractTestOn(['postgres', 'mariadb'], 'keeps nothing of a computed value that does not fit', async (database) => {
   const dataSource = await connectCarelessly(database)
   await dataSource.query('create table t (id int primary key, long_text text, n bigint, short varchar(3), tiny int)')
   const types = bySql(database.name, { sqlite: [], postgres: [], mariadb: ['tinytext', 'tinyblob', 'mediumtext'] })
@@ -288,27 +289,31 @@ testOn(
   },
 )
 
-testOn(['postgres', 'mariadb'], 'rounds decimals and times to their column as every INSERT does', async (database) => {
-  const dataSource = await connectCarelessly(database)
-  const moment = bySql(database.name, { sqlite: '', postgres: 'timestamp(0)', mariadb: 'datetime' })
-  const columns = `price decimal(10, 2), at ${moment}`
-  await dataSource.query(`create table t (id int primary key, ${columns})`)
-  await dataSource.query(`create table by_insert (id int primary key, ${columns})`)
-  await dataSource.query(`insert into by_insert values (1, '1.005', '2024-01-01 12:00:00.700')`)
-  await dataSource.query('insert into t (id) values (1)')
-  const finer = defineBackfill({
-    name: 't.finer',
-    table: 't',
-    select: { id: 'integer' },
-    write: { price: 'decimal', at: 'timestamp' },
-    where: { price: null },
-    transform: () => ({ price: '1.005', at: new Date('2024-01-01T12:00:00.700Z') }),
-  })
-  expect(await runBackfill(dataSource, finer)).toMatchObject({ status: 'completed' })
-  expect(await dataSource.query('select * from t')).toEqual(await dataSource.query('select * from by_insert'))
-})
+contractTestOn(
+  ['postgres', 'mariadb'],
+  'rounds decimals and times to their column as every INSERT does',
+  async (database) => {
+    const dataSource = await connectCarelessly(database)
+    const moment = bySql(database.name, { sqlite: '', postgres: 'timestamp(0)', mariadb: 'datetime' })
+    const columns = `price decimal(10, 2), at ${moment}`
+    await dataSource.query(`create table t (id int primary key, ${columns})`)
+    await dataSource.query(`create table by_insert (id int primary key, ${columns})`)
+    await dataSource.query(`insert into by_insert values (1, '1.005', '2024-01-01 12:00:00.700')`)
+    await dataSource.query('insert into t (id) values (1)')
+    const finer = defineBackfill({
+      name: 't.finer',
+      table: 't',
+      select: { id: 'integer' },
+      write: { price: 'decimal', at: 'timestamp' },
+      where: { price: null },
+      transform: () => ({ price: '1.005', at: new Date('2024-01-01T12:00:00.700Z') }),
+    })
+    expect(await runBackfill(dataSource, finer)).toMatchObject({ status: 'completed' })
+    expect(await dataSource.query('select * from t')).toEqual(await dataSource.query('select * from by_insert'))
+  },
+)
 
-testEachDatabase('takes back the columns that a row names, and no others', async (database) => {
+contractTest('takes back the columns that a row names, and no others', async (database) => {
   const dataSource = await database.connect()
   await dataSource.query('create table t (id int not null primary key, a varchar(9), b varchar(9), done int)')
   await dataSource.query(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
-import { requireCompleted, schedule } from '../../src/adapters/typeorm/index.js'
+import { requireCompleted as requireCompletedIn } from '../../src/adapters/typeorm/index.js'
 import { limitInBackground } from '../../src/backfill/batch/failure-limit.js'
 import { batchLimits } from '../../src/backfill/connection/limits.js'
 import { ownTransactions, reading } from '../../src/backfill/connection/transaction.js'
@@ -12,7 +12,8 @@ import { concludeRun, endPass } from '../../src/runs/finish-run.js'
 import { readFailures, readStatus } from '../../src/runs/read-status.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { testEachDatabase, testOn, waitingTestEachDatabase } from '../support/databases.js'
+import { contractTest, contractTestOn, testOn, waitingContractTest } from '../support/databases.js'
+import { requireCompleted, schedule } from '../support/migration-calls.js'
 import { nothingToVerify } from '../support/verification.js'
 
 /* What follows a run's last batch, and the gate after it. */
@@ -30,7 +31,7 @@ const citySlug = defineBackfill({
   transform: ({ id, name }) => (id > 1000 ? undefined : { slug: name.toLowerCase() }),
 })
 
-testEachDatabase('ends a pass that was stopped after its last batch', async (database) => {
+contractTest('ends a pass that was stopped after its last batch', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   const stop = new AbortController()
@@ -45,10 +46,10 @@ testEachDatabase('ends a pass that was stopped after its last batch', async (dat
   expect(await runBackfill(dataSource, citySlug)).toMatchObject({ status: 'completed', counts: { written: rows } })
 })
 
-testEachDatabase('decides nothing for a run that was taken away after its last batch', async (database) => {
+contractTest('decides nothing for a run that was taken away after its last batch', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug))
+  await schedule(dataSource, citySlug)
   // As a worker leaves it between its last batch and what follows.
   await dataSource.query(`update rowshift_checkpoint set status = 'done', pass_written = 1`)
   const port = portTo(dataSource)
@@ -68,10 +69,10 @@ testEachDatabase('decides nothing for a run that was taken away after its last b
   }
 })
 
-testEachDatabase('ends a run that somebody who waits has called postponed while it was verified', async (database) => {
+contractTest('ends a run that somebody who waits has called postponed while it was verified', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug))
+  await schedule(dataSource, citySlug)
   await dataSource.query(`update rowshift_checkpoint set status = 'done'`)
   await dataSource.query(`update rowshift_run set status = 'postponed', reason_code = 'THROTTLED'`)
   const port = portTo(dataSource)
@@ -93,7 +94,7 @@ function conflictOf(key: string): string {
     select id, '${hash}', '${key}', 0, 'conflict', 'write', 'CONFLICT', '', 1, current_timestamp from rowshift_run`
 }
 
-testEachDatabase('does not end a run while a row waits to be read again', async (database) => {
+contractTest('does not end a run while a row waits to be read again', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   // Without a where there is no further pass that would meet the row.
@@ -119,16 +120,14 @@ testEachDatabase('does not end a run while a row waits to be read again', async 
   expect(await dataSource.query('select state from rowshift_failure')).toEqual([])
 })
 
-testEachDatabase('opens the gate for rows that were left on purpose, and for no further one', async (database) => {
+contractTest('opens the gate for rows that were left on purpose, and for no further one', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   await dataSource.query(`insert into city (id, name) values (1001, 'Town 1'), (1002, 'Town 2')`)
   expect(await runBackfill(dataSource, citySlug)).toMatchObject({ status: 'completed', counts: { left: 2 } })
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    await requireCompleted(queryRunner, citySlug)
-    await dataSource.query(`insert into city (id, name) values (900, 'Late')`)
-    expect(await codeOf(requireCompleted(queryRunner, citySlug))).toBe('GATE_SHUT')
-  })
+  await requireCompleted(dataSource, citySlug)
+  await dataSource.query(`insert into city (id, name) values (900, 'Late')`)
+  expect(await codeOf(requireCompleted(dataSource, citySlug))).toBe('GATE_SHUT')
 })
 
 testOn(['postgres'], 'keeps writers out from the gate until the contract is committed', async (database) => {
@@ -137,7 +136,7 @@ testOn(['postgres'], 'keeps writers out from the gate until the contract is comm
   await runBackfill(dataSource, citySlug)
   await withQueryRunner(dataSource, async (queryRunner) => {
     await queryRunner.startTransaction()
-    await requireCompleted(queryRunner, citySlug)
+    await requireCompletedIn(queryRunner, citySlug)
     await withQueryRunner(dataSource, async (old) => {
       await old.query(`set lock_timeout = '200ms'`)
       const insert = old.query(`insert into city (id, name) values (900, 'Late')`)
@@ -154,7 +153,7 @@ testOn(['postgres'], 'keeps writers out from the gate until the contract is comm
   })
 })
 
-waitingTestEachDatabase('lists a row that never stops changing, and lets go of it in time', async (database) => {
+waitingContractTest('lists a row that never stops changing, and lets go of it in time', async (database) => {
   const app = await database.connect()
   const dataSource = await database.connect()
   await createCities(app, database.name, 3)
@@ -185,33 +184,37 @@ waitingTestEachDatabase('lists a row that never stops changing, and lets go of i
   expect(await countWhere(app, 'slug is null')).toBe(1)
 })
 
-testOn(['postgres'], 'begins anew when the last attempt at a row meets a fault under its lock', async (database) => {
-  const app = await database.connect()
-  const dataSource = await database.connect()
-  await createCities(app, database.name, 3)
-  let version = 0
-  let faults = 0
-  const restless = defineBackfill({
-    name: 'city.slug',
-    table: 'city',
-    select: { id: 'integer', name: 'text' },
-    write: { slug: 'text' },
-    where: { slug: null },
-    async transform({ id, name }) {
-      if (id === 2 && version < 5) await app.query(`update city set name = 'City 2 v${++version}' where id = 2`)
-      return { slug: name }
-    },
-  })
-  const result = await runBackfill(dataSource, restless, {
-    hooks: {
-      inject({ label, text }, when) {
-        const isLocking = label === 'read-keys' && text.includes('for update')
-        if (!isLocking || when !== 'after' || faults++ > 0) return undefined
-        return `do $$ begin raise exception 'busy' using errcode = 'deadlock_detected'; end $$`
+contractTestOn(
+  ['postgres'],
+  'begins anew when the last attempt at a row meets a fault under its lock',
+  async (database) => {
+    const app = await database.connect()
+    const dataSource = await database.connect()
+    await createCities(app, database.name, 3)
+    let version = 0
+    let faults = 0
+    const restless = defineBackfill({
+      name: 'city.slug',
+      table: 'city',
+      select: { id: 'integer', name: 'text' },
+      write: { slug: 'text' },
+      where: { slug: null },
+      async transform({ id, name }) {
+        if (id === 2 && version < 5) await app.query(`update city set name = 'City 2 v${++version}' where id = 2`)
+        return { slug: name }
       },
-    },
-  })
-  expect(result).toMatchObject({ status: 'completed', counts: { written: 3, conflicts: 1 } })
-  expect(faults).toBeGreaterThan(1)
-  expect(await countWhere(app, 'slug <> name')).toBe(0)
-})
+    })
+    const result = await runBackfill(dataSource, restless, {
+      hooks: {
+        inject({ label, text }, when) {
+          const isLocking = label === 'read-keys' && text.includes('for update')
+          if (!isLocking || when !== 'after' || faults++ > 0) return undefined
+          return `do $$ begin raise exception 'busy' using errcode = 'deadlock_detected'; end $$`
+        },
+      },
+    })
+    expect(result).toMatchObject({ status: 'completed', counts: { written: 3, conflicts: 1 } })
+    expect(faults).toBeGreaterThan(1)
+    expect(await countWhere(app, 'slug <> name')).toBe(0)
+  },
+)

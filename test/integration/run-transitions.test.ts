@@ -1,6 +1,5 @@
 import type { DataSource } from 'typeorm'
 import { expect } from 'vitest'
-import { schedule } from '../../src/adapters/typeorm/index.js'
 import { batchLimits } from '../../src/backfill/connection/limits.js'
 import { keep, ownTransactions } from '../../src/backfill/connection/transaction.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
@@ -11,9 +10,10 @@ import { controlRun } from '../../src/runs/control/run-control.js'
 import { moveRun } from '../../src/runs/move-run.js'
 import { isActive, type RunStatus, transitions } from '../../src/runs/run-status.js'
 import { undoInForeground } from '../../src/runs/undo/undo-in-foreground.js'
-import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { codeOf, portTo, runBackfill } from '../support/backfills.js'
 import { createCities } from '../support/city-table.js'
-import { testEachDatabase } from '../support/databases.js'
+import { contractTest } from '../support/databases.js'
+import { schedule } from '../support/migration-calls.js'
 import type { StatementHooks } from '../support/observed-database.js'
 
 /* Every edge of the transition table: that the store goes along it, that it goes along no other, and what takes it. */
@@ -49,7 +49,7 @@ async function fill(onRow: (id: number) => Promise<void>, { id, name }: { id: nu
 
 async function scheduleRun(dataSource: DataSource): Promise<void> {
   await dataSource.query(`insert into city (id, name) values (${onlyId}, 'Oslo')`)
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug()))
+  await schedule(dataSource, citySlug())
 }
 
 /** Puts the run in a status, by hand. */
@@ -73,7 +73,7 @@ async function readRun(dataSource: DataSource) {
   }
 }
 
-testEachDatabase('moves a run along every edge of the table, and along no other', async (database) => {
+contractTest('moves a run along every edge of the table, and along no other', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 0)
   await scheduleRun(dataSource)
@@ -108,7 +108,7 @@ testEachDatabase('moves a run along every edge of the table, and along no other'
   expect(moved.sort()).toEqual([...edges].sort())
 })
 
-testEachDatabase('takes every edge of the table, each by what the table says', async (database) => {
+contractTest('takes every edge of the table, each by what the table says', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 0)
   await scheduleRun(dataSource)

@@ -1,11 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { DataSource, type DataSourceOptions } from 'typeorm'
-import { expect, onTestFinished } from 'vitest'
+import type { DataSource } from 'typeorm'
+import { expect } from 'vitest'
 import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
 import { countedSlug, createCountedCities, readCounted } from '../support/counted-cities.js'
-import { contractTestOn, type TestDatabase } from '../support/databases.js'
+import { contractTestOn, testOn } from '../support/databases.js'
+import type { DataSourceExtras } from '../support/test-database.js'
 
 /*
  * TypeORM gives a whole process one connection to SQLite. What the application writes while batches of ours are rolled back must
@@ -16,19 +17,19 @@ const rows = 60
 const writes = 200
 const rollbacks = 6
 
-const kinds: Record<string, (database: TestDatabase) => DataSourceOptions> = {
-  'a file': (database) => database.dataSourceOptions(),
-  'a database in memory': () => ({ type: 'better-sqlite3', database: ':memory:' }),
-  'sql.js': () => ({ type: 'sqljs' }),
-}
+const kinds = {
+  'a file': { addTest: contractTestOn, extras: {} },
+  // Of TypeORM's alone.
+  'a database in memory': { addTest: testOn, extras: { database: ':memory:' } },
+  'sql.js': { addTest: testOn, extras: { type: 'sqljs', database: undefined } },
+} as const
 
-for (const [kind, optionsOf] of Object.entries(kinds)) {
-  contractTestOn(
+for (const [kind, { addTest, extras }] of Object.entries(kinds)) {
+  addTest(
     ['sqlite'],
     `keeps each of ${writes} writes of its own process to ${kind} while batches roll back`,
     async (database) => {
-      const dataSource = await new DataSource(optionsOf(database)).initialize()
-      onTestFinished(() => dataSource.destroy())
+      const dataSource = await database.connect(extras as DataSourceExtras)
       await createCountedCities(dataSource, 'sqlite', rows)
       await dataSource.query('create table note (id integer primary key, was_kept integer not null)')
 

@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from 'vitest'
 import { runBackfill } from '../support/backfills.js'
 import { countedSlug, createCountedCities } from '../support/counted-cities.js'
-import { type DatabaseName, TestDatabase, testOn } from '../support/databases.js'
+import { contractTestOn, type DatabaseName, TestDatabase } from '../support/databases.js'
 import { atPoint, type ProtocolPoint } from '../support/die-at.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 import { startServer } from '../support/servers/server-process.js'
@@ -23,7 +23,7 @@ const moments: readonly ProtocolPoint[] = [
   { label: 'read-page', when: 'before', nth: 2 },
 ]
 
-testOn(['postgres', 'mariadb'], 'goes on when the server is restarted during the run', async ({ name }) => {
+contractTestOn(['postgres', 'mariadb'], 'goes on when the server is restarted during the run', async ({ name }) => {
   const { database, server } = await startOwn(name)
   for (const point of moments) {
     const setup = await database.connect()

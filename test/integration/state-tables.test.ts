@@ -9,7 +9,7 @@ import { bySql } from '../support/by-sql.js'
 import { runChild } from '../support/child.js'
 import { countWhere, createCities } from '../support/city-table.js'
 import { countedSlug, createCountedCities } from '../support/counted-cities.js'
-import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { contractTest, contractTestOn, type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 
 const firstStart = join(__dirname, 'fixtures/first-start.ts')
@@ -38,7 +38,7 @@ async function countRows(dataSource: DataSource, table: string): Promise<number>
   return Number(n)
 }
 
-testEachDatabase('creates its tables once when processes start for the first time at once', async (database) => {
+contractTest('creates its tables once when processes start for the first time at once', async (database) => {
   const dataSource = await database.connect()
   await createCountedCities(dataSource, database.name, 60)
   expect(await startTogether(database, 'run')).toEqual(Array(4).fill('completed'))
@@ -56,12 +56,12 @@ async function expectOneRun(database: TestDatabase, mode: string): Promise<void>
   await expectMigratedOnce(dataSource)
 }
 
-testEachDatabase('schedules one run when processes do it for the first time at once', (database) =>
+contractTest('schedules one run when processes do it for the first time at once', (database) =>
   expectOneRun(database, 'schedule'),
 )
 
 // On SQLite two such transactions exclude each other, and one of them is refused.
-testOn(
+contractTestOn(
   ['postgres', 'mariadb'],
   'schedules one run when processes do it for the first time at once, each in the transaction of its migration',
   (database) => expectOneRun(database, 'schedule-enclosed'),
@@ -111,7 +111,7 @@ const columns = {
     from information_schema.columns where table_schema = database() and table_name like 'rowshift%' order by 1, ordinal_position`,
 }
 
-testEachDatabase('has state tables as they were committed; another shape needs another version', async (database) => {
+contractTest('has state tables as they were committed; another shape needs another version', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 1)
   await runBackfill(dataSource, citySlug)

@@ -1,16 +1,16 @@
 import { expect } from 'vitest'
-import { requireCompleted } from '../../src/adapters/typeorm/index.js'
 import { defineBackfill, sql } from '../../src/index.js'
 import { controlRun } from '../../src/runs/control/run-control.js'
 import { readFailures } from '../../src/runs/read-status.js'
-import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { codeOf, portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countWhere, createCities, readCities } from '../support/city-table.js'
-import { testEachDatabase } from '../support/databases.js'
+import { contractTest } from '../support/databases.js'
+import { requireCompleted } from '../support/migration-calls.js'
 
 const fillSlug = { name: 'city.slug', table: 'city', select: { name: 'text' }, write: { slug: 'text' } } as const
 
-testEachDatabase('sweeps rows that appear behind the cursor', async (database) => {
+contractTest('sweeps rows that appear behind the cursor', async (database) => {
   const app = await database.connect()
   const dataSource = await database.connect()
   await createCities(app, database.name, 40)
@@ -35,7 +35,7 @@ testEachDatabase('sweeps rows that appear behind the cursor', async (database) =
   expect(await countWhere(app, 'slug is null')).toBe(0)
 })
 
-testEachDatabase('covers each key once without a where, and says so', async (database) => {
+contractTest('covers each key once without a where, and says so', async (database) => {
   const app = await database.connect()
   const dataSource = await database.connect()
   await createCities(app, database.name, 25)
@@ -57,7 +57,7 @@ testEachDatabase('covers each key once without a where, and says so', async (dat
   expect(await countWhere(app, 'slug is null')).toBe(1)
 })
 
-testEachDatabase('counts rows that the transform leaves, and ends', async (database) => {
+contractTest('counts rows that the transform leaves, and ends', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 30)
   const result = await runBackfill(
@@ -73,7 +73,7 @@ testEachDatabase('counts rows that the transform leaves, and ends', async (datab
   expect(await countWhere(dataSource, 'slug is null')).toBe(3)
 })
 
-testEachDatabase('refuses a write after which the row still matches, and keeps nothing of it', async (database) => {
+contractTest('refuses a write after which the row still matches, and keeps nothing of it', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   const stillEmpty = defineBackfill({
@@ -85,7 +85,7 @@ testEachDatabase('refuses a write after which the row still matches, and keeps n
   expect(await countWhere(dataSource, 'slug is not null')).toBe(0)
 })
 
-testEachDatabase('refuses SQL after which the row still matches', async (database) => {
+contractTest('refuses SQL after which the row still matches', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   const stillEmpty = defineBackfill.sql({
@@ -98,7 +98,7 @@ testEachDatabase('refuses SQL after which the row still matches', async (databas
   expect(await countWhere(dataSource, 'touched = 1')).toBe(0)
 })
 
-testEachDatabase('stops sweeping when old writers never stop, and goes on when asked again', async (database) => {
+contractTest('stops sweeping when old writers never stop, and goes on when asked again', async (database) => {
   const app = await database.connect()
   const dataSource = await database.connect()
   await createCities(app, database.name, 10)
@@ -121,7 +121,7 @@ testEachDatabase('stops sweeping when old writers never stop, and goes on when a
   expect(await countWhere(app, 'slug is null')).toBe(0)
 })
 
-testEachDatabase('lists rows whose transform throws, fails, and tries them again', async (database) => {
+contractTest('lists rows whose transform throws, fails, and tries them again', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)
   let isBroken = true
@@ -155,7 +155,7 @@ testEachDatabase('lists rows whose transform throws, fails, and tries them again
   expect((await readCities(dataSource)).every((city) => city.slug === city.name)).toBe(true)
 })
 
-testEachDatabase('fails a run whose rows do not pass verify.check', async (database) => {
+contractTest('fails a run whose rows do not pass verify.check', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)
   const wrong = defineBackfill({
@@ -168,12 +168,10 @@ testEachDatabase('fails a run whose rows do not pass verify.check', async (datab
   expect(result).toMatchObject({ status: 'failed', code: 'VERIFY_FAILED' })
   expect(result.status === 'failed' && result.reason).toContain('["7"]')
   // No row matches any more, and yet the gate stays shut.
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    await expect(requireCompleted(queryRunner, wrong)).rejects.toThrow(/GATE_SHUT.*failed/)
-  })
+  await expect(requireCompleted(dataSource, wrong)).rejects.toThrow(/GATE_SHUT.*failed/)
 })
 
-testEachDatabase('verifies a transform that normalises in place', async (database) => {
+contractTest('verifies a transform that normalises in place', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)
   const result = await runBackfill(
@@ -196,7 +194,7 @@ testEachDatabase('verifies a transform that normalises in place', async (databas
   expect(result).toMatchObject({ status: 'completed', counts: { written: 20 }, verification: { checked: 20 } })
 })
 
-testEachDatabase('verifies rows that the application edited after they were migrated', async (database) => {
+contractTest('verifies rows that the application edited after they were migrated', async (database) => {
   const app = await database.connect()
   const dataSource = await database.connect()
   await createCities(app, database.name, 20)
@@ -216,7 +214,7 @@ testEachDatabase('verifies rows that the application edited after they were migr
   expect(result).toMatchObject({ status: 'completed', verification: { isPassed: true, checked: 20 } })
 })
 
-testEachDatabase('completes at once on an empty table', async (database) => {
+contractTest('completes at once on an empty table', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 0)
   const result = await runBackfill(

@@ -3,10 +3,10 @@ import { expect } from 'vitest'
 import { createWorker, type WorkerEvent } from '../../src/index.js'
 import { controlRun } from '../../src/runs/control/run-control.js'
 import type { PaceOptions } from '../../src/runs/throttle/pace-options.js'
-import { portTo, runBackfill } from '../support/backfills.js'
+import { portTo, runBackfill, sourceOf } from '../support/backfills.js'
 import { countWhere } from '../support/city-table.js'
 import { countedSlug, createCountedCities } from '../support/counted-cities.js'
-import { type TestDatabase, testEachDatabase } from '../support/databases.js'
+import { contractTest, type TestDatabase } from '../support/databases.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 
 /* Runs that wait: postponed, never done; for a reason that everybody can read. */
@@ -45,7 +45,7 @@ async function create(database: TestDatabase) {
   return app
 }
 
-testEachDatabase('postpones a run while a throttle has a reason, and goes on when it has none', async (database) => {
+contractTest('postpones a run while a throttle has a reason, and goes on when it has none', async (database) => {
   const app = await create(database)
   const { gate, pace } = createGate('a sale is on')
   const told: (string | undefined)[] = []
@@ -64,7 +64,7 @@ testEachDatabase('postpones a run while a throttle has a reason, and goes on whe
   await expectMigratedOnce(app)
 })
 
-testEachDatabase('leaves its shard between two batches when a throttle shuts', async (database) => {
+contractTest('leaves its shard between two batches when a throttle shuts', async (database) => {
   const app = await create(database)
   const { gate, pace } = createGate()
   const told: (string | undefined)[] = []
@@ -87,7 +87,7 @@ testEachDatabase('leaves its shard between two batches when a throttle shuts', a
   await expectMigratedOnce(app)
 })
 
-testEachDatabase('counts what cannot be measured as a reason to wait', async (database) => {
+contractTest('counts what cannot be measured as a reason to wait', async (database) => {
   const app = await create(database)
   let isBroken = true
   const told: (string | undefined)[] = []
@@ -106,7 +106,7 @@ testEachDatabase('counts what cannot be measured as a reason to wait', async (da
   expect(await running).toMatchObject({ status: 'completed' })
 })
 
-testEachDatabase('leaves a run resumable that is stopped while it waits', async (database) => {
+contractTest('leaves a run resumable that is stopped while it waits', async (database) => {
   const app = await create(database)
   const stop = new AbortController()
   const result = await runBackfill(await database.connect(), countedSlug(undefined), {
@@ -123,7 +123,7 @@ for (const [action, reason] of [
   ['pause', 'paused'],
   ['cancel', 'cancelled'],
 ] as const) {
-  testEachDatabase(`lets a run be ${reason} while it waits`, async (database) => {
+  contractTest(`lets a run be ${reason} while it waits`, async (database) => {
     const app = await create(database)
     let controlled: Promise<unknown> | undefined
     const result = await runBackfill(await database.connect(), countedSlug(undefined), {
@@ -137,7 +137,7 @@ for (const [action, reason] of [
   })
 }
 
-testEachDatabase('does not call a run postponed that others work on', async (database) => {
+contractTest('does not call a run postponed that others work on', async (database) => {
   const app = await create(database)
   const { gate, pace } = createGate('only here')
   let waiting: Promise<unknown> | undefined
@@ -159,7 +159,7 @@ testEachDatabase('does not call a run postponed that others work on', async (dat
   expect(await waiting).toMatchObject({ status: 'completed' })
 })
 
-testEachDatabase('writes no more rows a day than the budget has, with all workers together', async (database) => {
+contractTest('writes no more rows a day than the budget has, with all workers together', async (database) => {
   const app = await create(database)
   const stop = new AbortController()
   const reasons = new Set<string>()
@@ -200,7 +200,7 @@ testEachDatabase('writes no more rows a day than the budget has, with all worker
   await expectMigratedOnce(app)
 })
 
-testEachDatabase('a worker waits, tells why, and is not idle meanwhile', async (database) => {
+contractTest('a worker waits, tells why, and is not idle meanwhile', async (database) => {
   const app = await create(database)
   const { gate, pace } = createGate('a sale is on')
   const events: WorkerEvent[] = []
@@ -211,9 +211,8 @@ testEachDatabase('a worker waits, tells why, and is not idle meanwhile', async (
     onWait: () => stop.abort(),
   })
   const dataSource = await database.connect()
-  const source = { kind: 'database-source', open: async () => portTo(dataSource) } as const
   await using worker = createWorker({
-    database: source,
+    database: sourceOf(dataSource),
     backfills: [countedSlug(undefined)],
     pace,
     onEvent: (event) => events.push(event),

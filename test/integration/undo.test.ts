@@ -1,6 +1,6 @@
 import type { DataSource, QueryRunner } from 'typeorm'
 import { expect } from 'vitest'
-import { backfill, schedule, undo as undoInDown } from '../../src/adapters/typeorm/index.js'
+import { backfill, undo as undoInDown } from '../../src/adapters/typeorm/index.js'
 import type { Backfill } from '../../src/backfill/definition/define-backfill.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { defineBackfill, sql } from '../../src/index.js'
@@ -8,11 +8,12 @@ import { controlRun } from '../../src/runs/control/run-control.js'
 import { readFailures, readStatus } from '../../src/runs/read-status.js'
 import { undoInForeground } from '../../src/runs/undo/undo-in-foreground.js'
 import { workUntil } from '../../src/runs/worker.js'
-import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { codeOf, portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { createCities, readCities } from '../support/city-table.js'
 import { columnSamples } from '../support/column-samples.js'
-import { type DatabaseName, testEachDatabase, testOn } from '../support/databases.js'
+import { contractTest, contractTestOn, type DatabaseName, testEachDatabase } from '../support/databases.js'
+import { schedule } from '../support/migration-calls.js'
 import type { StatementHooks } from '../support/observed-database.js'
 
 const journaled = (options: { readonly journal?: true | { maxBytes?: number; keepDays?: number } } = {}) =>
@@ -40,7 +41,7 @@ const journalOf = (dataSource: DataSource): Promise<{ row_key: string }[]> =>
 const statusOf = async (dataSource: DataSource, name = 'city.slug') =>
   (await readStatus(portTo(dataSource))).find(({ run }) => run.name === name)?.run.status
 
-testEachDatabase('undo gives every row back what it was, and the journal is empty again', async (database) => {
+contractTest('undo gives every row back what it was, and the journal is empty again', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 35)
   const before = await readCities(dataSource)
@@ -68,7 +69,7 @@ testEachDatabase('undo gives every row back what it was, and the journal is empt
   expect(await runBackfill(dataSource, journaled())).toMatchObject({ status: 'completed', counts: { written: 35 } })
 })
 
-testEachDatabase('nothing is journaled unless it is asked for', async (database) => {
+contractTest('nothing is journaled unless it is asked for', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 5)
   const plain = defineBackfill({
@@ -87,7 +88,7 @@ testEachDatabase('nothing is journaled unless it is asked for', async (database)
   expect(await statusOf(dataSource)).toBe('completed')
 })
 
-testEachDatabase(
+contractTest(
   'undo restores awkward values of every column type without changing a byte',
   async (database) => {
     const dataSource = await database.connect()
@@ -142,7 +143,7 @@ const stray = {
   },
 } as const
 
-testOn(['sqlite', 'mariadb'], 'undo restores values that no definition could write', async (database) => {
+contractTestOn(['sqlite', 'mariadb'], 'undo restores values that no definition could write', async (database) => {
   const dataSource = await database.connect({ poolSize: 1 })
   const { ddl, word, inserts, other } = stray[database.name as 'sqlite' | 'mariadb']
   if (database.name === 'mariadb') await dataSource.query(`set session sql_mode = ''`)
@@ -176,7 +177,7 @@ const exact = (name: DatabaseName) =>
     mariadb: `hex(a)`,
   })
 
-testEachDatabase('rows changed since are listed, and restored later if they are as they were', async (database) => {
+contractTest('rows changed since are listed, and restored later if they are as they were', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 30)
   await runBackfill(dataSource, journaled())
@@ -199,7 +200,7 @@ testEachDatabase('rows changed since are listed, and restored later if they are 
   expect((await readCities(dataSource)).filter(({ slug }) => slug !== null)).toEqual([])
 })
 
-testEachDatabase('two entries of one row are taken back from the newest to the oldest', async (database) => {
+contractTest('two entries of one row are taken back from the newest to the oldest', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 12)
   const twice = defineBackfill({
@@ -225,7 +226,7 @@ testEachDatabase('two entries of one row are taken back from the newest to the o
   expect((await readCities(dataSource)).map(({ slug }) => slug)).toEqual(Array(12).fill(null))
 })
 
-testEachDatabase(
+contractTest(
   'undo of an unfinished run ends it first, and of a cancelled one takes back what it wrote',
   async (database) => {
     const dataSource = await database.connect()
@@ -249,7 +250,7 @@ testEachDatabase(
   },
 )
 
-testEachDatabase('two undos at once restore every row once, by composite keys', async (database) => {
+contractTest('two undos at once restore every row once, by composite keys', async (database) => {
   const dataSource = await database.connect()
   const other = await database.connect()
   await dataSource.query(
@@ -277,7 +278,7 @@ testEachDatabase('two undos at once restore every row once, by composite keys', 
     expect(result).toMatchObject({ status: 'completed', counts: { failures: 0 } })
 })
 
-testEachDatabase('what the database made of a value is what must still stand', async (database) => {
+contractTest('what the database made of a value is what must still stand', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   const before = await readCities(dataSource)
@@ -300,7 +301,7 @@ testEachDatabase('what the database made of a value is what must still stand', a
   expect(await readCities(dataSource)).toEqual(before)
 })
 
-testEachDatabase('undo takes back unique values, and lists rows that the database refuses', async (database) => {
+contractTest('undo takes back unique values, and lists rows that the database refuses', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 25)
   await dataSource.query(`update city set name = 'Same'`)
@@ -359,7 +360,7 @@ for (const mode of ['all', 'none'] as const) {
   )
 }
 
-testEachDatabase(
+contractTest(
   'a journal that is full stops the run; with more room it goes on, and all can be undone',
   async (database) => {
     const dataSource = await database.connect()
@@ -377,14 +378,14 @@ testEachDatabase(
   },
 )
 
-testEachDatabase('a worker removes journals whose days are over', async (database) => {
+contractTest('a worker removes journals whose days are over', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   await runBackfill(dataSource, journaled({ journal: { keepDays: 3 } }))
   await dataSource.query(`update rowshift_run set finished_at = '2000-01-01 00:00:00'`)
   const where = { touched: 0 }
   const later = defineBackfill.sql({ name: 'later', table: 'city', where, set: { touched: 2 } })
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, later))
+  await schedule(dataSource, later)
   expect(await journalOf(dataSource)).toHaveLength(10)
   const never = new AbortController().signal
   const definitions = new Map([['later', definitionOf(later)]])
@@ -393,7 +394,7 @@ testEachDatabase('a worker removes journals whose days are over', async (databas
   expect(await journalOf(dataSource)).toEqual([])
 })
 
-testEachDatabase('a journal is removed by a later run when its days are over, and not before', async (database) => {
+contractTest('a journal is removed by a later run when its days are over, and not before', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   await runBackfill(dataSource, journaled({ journal: { keepDays: 3 } }))

@@ -18,7 +18,7 @@ import { testBackfill } from '../../src/testing/index.js'
 import { codeOf, portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { testEachDatabase } from '../support/databases.js'
+import { contractTest } from '../support/databases.js'
 
 /* New values that the application's own classes do not allow: `validate`. */
 
@@ -44,7 +44,7 @@ const slugOf = (text: (id: number) => string) =>
     transform: ({ id }) => ({ slug: text(id) }),
   })
 
-testEachDatabase('lists rows whose new values are not valid, with the names of what they break', async (database) => {
+contractTest('lists rows whose new values are not valid, with the names of what they break', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)
   const definition = slugOf((id) => (id === 4 ? 'Secret Town' : id === 7 ? 'SECRET'.repeat(5) : `c${id}`))
@@ -81,7 +81,7 @@ class Profile {
   slug!: string
 }
 
-testEachDatabase('validates nested values, as they are written and beside what was read', async (database) => {
+contractTest('validates nested values, as they are written and beside what was read', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 4)
   const column = bySql(database.name, { sqlite: 'text', postgres: 'jsonb', mariadb: 'json' })
@@ -121,7 +121,7 @@ function IsAvailable(): PropertyDecorator {
     })
 }
 
-testEachDatabase('waits for constraints that are asynchronous, also where a row has changed', async (database) => {
+contractTest('waits for constraints that are asynchronous, also where a row has changed', async (database) => {
   const app = await database.connect()
   await createCities(app, database.name, 3)
   let isRenamed = false
@@ -150,7 +150,7 @@ class Unconstrained {
   population!: number
 }
 
-testEachDatabase('refuses a class that constrains nothing of what is written', async (database) => {
+contractTest('refuses a class that constrains nothing of what is written', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 1)
   const options = { name: 'city.slug', table: 'city', select: { name: 'text' }, write: { slug: 'text' } } as const

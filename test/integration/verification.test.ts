@@ -1,15 +1,15 @@
 import type { DataSource } from 'typeorm'
 import { expect } from 'vitest'
-import { requireCompleted } from '../../src/adapters/typeorm/index.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { defineBackfill, sql } from '../../src/index.js'
 import { fakeRun } from '../../src/runs/control/fake-run.js'
 import { readStatus } from '../../src/runs/read-status.js'
 import { verifyNow } from '../../src/runs/verify-run.js'
-import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { codeOf, portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { type DatabaseName, testEachDatabase } from '../support/databases.js'
+import { contractTest, type DatabaseName } from '../support/databases.js'
+import { requireCompleted } from '../support/migration-calls.js'
 
 /* What a run is held to before it begins and before it counts as completed: a value that is stored with it. */
 
@@ -25,9 +25,9 @@ const fillSlug = {
 } as const
 
 const gate = (dataSource: DataSource, definition: Parameters<typeof requireCompleted>[1]) =>
-  withQueryRunner(dataSource, (queryRunner) => requireCompleted(queryRunner, definition))
+  requireCompleted(dataSource, definition)
 
-testEachDatabase('begins no run before what must be true is true', async (database) => {
+contractTest('begins no run before what must be true is true', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   await dataSource.query(`update city set name = '' where id = 3`)
@@ -60,7 +60,7 @@ testEachDatabase('begins no run before what must be true is true', async (databa
   expect(asked).toBe(2)
 })
 
-testEachDatabase('fails a run whose assertions do not hold, and keeps its gate shut', async (database) => {
+contractTest('fails a run whose assertions do not hold, and keeps its gate shut', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   const definition = (wrong: boolean) =>
@@ -89,7 +89,7 @@ testEachDatabase('fails a run whose assertions do not hold, and keeps its gate s
   await gate(dataSource, definition(false))
 })
 
-testEachDatabase('asks assertions of SQL backfills too, and finds out beforehand whether it can', async (database) => {
+contractTest('asks assertions of SQL backfills too, and finds out beforehand whether it can', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   const upper = (column: string) =>
@@ -128,7 +128,7 @@ async function createTouched(dataSource: DataSource, name: DatabaseName): Promis
   for (const statement of statements) await dataSource.query(statement)
 }
 
-testEachDatabase(
+contractTest(
   'computes rows again: chosen slugs, other texts of a value, triggers and edits are no faults',
   async (database) => {
     const app = await database.connect()
@@ -163,7 +163,7 @@ testEachDatabase(
   },
 )
 
-testEachDatabase('fails a run whose rows come out otherwise when they are computed again', async (database) => {
+contractTest('fails a run whose rows come out otherwise when they are computed again', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   let calls = 0
@@ -180,19 +180,16 @@ testEachDatabase('fails a run whose rows come out otherwise when they are comput
   expect(await countWhere(dataSource, `slug = 'call 1'`)).toBe(1)
 })
 
-testEachDatabase(
-  'opens the gate for no run that lacks its verification, but for one marked by hand',
-  async (database) => {
-    const dataSource = await database.connect()
-    await createCities(dataSource, database.name, rows)
-    const definition = defineBackfill({ ...fillSlug, transform: ({ name }) => ({ slug: name }) })
-    await runBackfill(dataSource, definition)
-    await gate(dataSource, definition)
-    const stored = await readStatus(portTo(dataSource))
-    expect(JSON.parse(stored[0]?.run.verification ?? '')).toMatchObject({ isPassed: true, remaining: 0 })
-    await dataSource.query('update rowshift_run set verification = null')
-    expect(await codeOf(gate(dataSource, definition))).toBe('GATE_SHUT')
-    await fakeRun(portTo(dataSource), definitionOf(definition))
-    await gate(dataSource, definition)
-  },
-)
+contractTest('opens the gate for no run that lacks its verification, but for one marked by hand', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  const definition = defineBackfill({ ...fillSlug, transform: ({ name }) => ({ slug: name }) })
+  await runBackfill(dataSource, definition)
+  await gate(dataSource, definition)
+  const stored = await readStatus(portTo(dataSource))
+  expect(JSON.parse(stored[0]?.run.verification ?? '')).toMatchObject({ isPassed: true, remaining: 0 })
+  await dataSource.query('update rowshift_run set verification = null')
+  expect(await codeOf(gate(dataSource, definition))).toBe('GATE_SHUT')
+  await fakeRun(portTo(dataSource), definitionOf(definition))
+  await gate(dataSource, definition)
+})

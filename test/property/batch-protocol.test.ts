@@ -1,8 +1,6 @@
 import fc from 'fast-check'
 import type { DataSource } from 'typeorm'
 import { expect } from 'vitest'
-import type { DataSourceLike } from '../../src/adapters/typeorm/data-source.js'
-import { databaseOf } from '../../src/adapters/typeorm/database.js'
 import { ownConnections } from '../../src/backfill/connection/connections.js'
 import { batchLimits } from '../../src/backfill/connection/limits.js'
 import { ownTransactions, reading } from '../../src/backfill/connection/transaction.js'
@@ -14,10 +12,10 @@ import { type Backfill, defineBackfill } from '../../src/index.js'
 import { type ControlAction, controlRun } from '../../src/runs/control/run-control.js'
 import { openState } from '../../src/runs/open-state.js'
 import { startRun } from '../../src/runs/start-run.js'
-import { runBackfill } from '../support/backfills.js'
+import { portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countedSlug, createCountedCities, expireLease, readCounted } from '../support/counted-cities.js'
-import { testEachDatabase } from '../support/databases.js'
+import { contractTest } from '../support/databases.js'
 import { SteppedWorker } from '../support/stepped-worker.js'
 import type { DatabaseName, TestDatabase } from '../support/test-database.js'
 
@@ -64,7 +62,7 @@ class System {
   static async start(database: TestDatabase, definition: Backfill): Promise<System> {
     const app = await database.connect()
     await createCountedCities(app, database.name, firstRows)
-    const port = databaseOf(app as unknown as DataSourceLike)
+    const port = portTo(app)
     const connections = ownConnections(port)
     const scope = ownTransactions(port.dialect, batchLimits)
     try {
@@ -79,7 +77,7 @@ class System {
   }
 
   async control(action: ControlAction): Promise<void> {
-    await controlRun(databaseOf(this.app as unknown as DataSourceLike), 'city.slug', action)
+    await controlRun(portTo(this.app), 'city.slug', action)
   }
 
   async step(i: number, choice: number): Promise<void> {
@@ -292,7 +290,7 @@ interface Property {
 }
 
 function testInAnyOrder(title: string, { definition, commands, prepare, check }: Property): void {
-  testEachDatabase(
+  contractTest(
     title,
     async (_, target) => {
       const property = fc.asyncProperty(commands, async (sequence) => {

@@ -1,4 +1,5 @@
 import type { DataSource, QueryRunner } from 'typeorm'
+import type { DatabaseSource } from '../../src/adapters/database.js'
 import type { DataSourceLike } from '../../src/adapters/typeorm/data-source.js'
 import { databaseOf } from '../../src/adapters/typeorm/database.js'
 import type { Backfill } from '../../src/backfill/definition/define-backfill.js'
@@ -9,11 +10,19 @@ import { type ForegroundOptions, runInForeground } from '../../src/runs/run-in-f
 import type { RunResult } from '../../src/runs/run-result.js'
 import { observe, type StatementHooks } from './observed-database.js'
 import { prismaBeside } from './prisma/prisma-beside.js'
+import { adapterOf } from './test-database.js'
 
 /** The database as rowshift sees it, through the adapter of the test. */
 export function portTo(dataSource: DataSource, hooks: StatementHooks = {}) {
-  return observe(prismaBeside(dataSource) ?? databaseOf(dataSource as unknown as DataSourceLike), hooks)
+  const isPrisma = adapterOf(dataSource) === 'prisma'
+  return observe(isPrisma ? prismaBeside(dataSource)! : databaseOf(dataSource as unknown as DataSourceLike), hooks)
 }
+
+/** The same as a worker takes it, which leaves it open. */
+export const sourceOf = (dataSource: DataSource): DatabaseSource => ({
+  kind: 'database-source',
+  open: async () => ({ ...portTo(dataSource), close: async () => undefined }),
+})
 
 /** Runs a definition in the background way: own connections, own transactions. */
 export function runBackfill(

@@ -12,6 +12,7 @@ const execute = promisify(execFile)
 
 /** Modules that an application has installed. */
 const dependencies = ['typeorm', 'reflect-metadata', 'better-sqlite3', 'pg', 'mysql2']
+const prismaDependencies = ['client', 'adapter-pg', 'adapter-mariadb', 'adapter-better-sqlite3']
 
 let packageFolder: string
 
@@ -41,13 +42,11 @@ export interface Ended {
 export class CliProject {
   private constructor(readonly folder: string) {}
 
-  /** With a data source in `src/data-source.ts`, and the files given by their paths. */
+  /** With what leads the test's adapter to its database in `src/data-source.ts`, and the files given by their paths. */
   static async create(database: TestDatabase, files: Readonly<Record<string, string>> = {}): Promise<CliProject> {
     const project = await CliProject.createEmpty(files)
-    const options = JSON.stringify(database.dataSourceOptions())
-    await project.write({
-      'src/data-source.ts': `import { DataSource } from 'typeorm'\nexport const dataSource = new DataSource(${options})\n`,
-    })
+    if (database.adapter === 'prisma') await project.linkPrisma()
+    await project.write({ 'src/data-source.ts': dataSourceText(database), ...files })
     return project
   }
 
@@ -61,6 +60,13 @@ export class CliProject {
     const project = new CliProject(folder)
     await project.write({ 'package.json': '{}', ...files })
     return project
+  }
+
+  /** Installs Prisma's client and driver adapters. */
+  async linkPrisma(): Promise<void> {
+    await mkdir(join(this.folder, 'node_modules/@prisma'))
+    for (const name of prismaDependencies)
+      await symlink(join(repository, 'node_modules/@prisma', name), join(this.folder, 'node_modules/@prisma', name))
   }
 
   async write(files: Readonly<Record<string, string>>): Promise<void> {
@@ -130,6 +136,29 @@ import { typeorm } from 'rowshift/typeorm'
 
 export default defineConfig({ database: typeorm('./src/data-source.ts'), backfills: 'backfills/*.ts' })
 `
+
+/** The same through the adapter of the test. */
+export const configTextFor = ({ adapter }: TestDatabase): string => configText.replaceAll('typeorm', adapter)
+
+/** What an application exports to lead rowshift to its database: a data source, or a driver adapter of Prisma. */
+export function dataSourceText(database: TestDatabase, { port }: { readonly port?: number } = {}): string {
+  if (database.adapter === 'typeorm') {
+    const options = JSON.stringify(database.dataSourceOptions(port === undefined ? {} : { port }))
+    return `import { DataSource } from 'typeorm'\nexport const dataSource = new DataSource(${options})\n`
+  }
+  const [name, module, options] = driverAdapter(database, port)
+  return `import { ${name} } from '@prisma/${module}'\nexport const adapter = new ${name}(${JSON.stringify(options)})\n`
+}
+
+function driverAdapter(database: TestDatabase, port?: number) {
+  if (database.name === 'sqlite')
+    return ['PrismaBetterSqlite3', 'adapter-better-sqlite3', { url: `file:${database.url}` }]
+  const { username: user, password, pathname } = new URL(database.url)
+  const place = { ...database.server, ...(port !== undefined && { port }), user, password, database: pathname.slice(1) }
+  if (database.name === 'postgres') return ['PrismaPg', 'adapter-pg', place] as const
+  // The driver opens its connections ahead of time, and waits long for one where there is no server.
+  return ['PrismaMariaDb', 'adapter-mariadb', { ...place, minimumIdle: 1, acquireTimeout: 1_000 }] as const
+}
 
 /**
  * A definition file for the cities of `createCities`, in batches of 100. At the row `waitAt` the transform writes "waiting" and goes

@@ -16,6 +16,8 @@ const servers = inject('servers')
 /** Every database of the test plan; those that this run has no server for are reported as skipped. */
 const plan: readonly DatabaseName[] = ['sqlite', 'postgres', 'mariadb']
 
+const adapters: readonly AdapterName[] = ['typeorm', 'prisma']
+
 /** The databases of this run. */
 export const databases: readonly DatabaseName[] = plan.filter((name) => name === 'sqlite' || 'url' in servers[name])
 
@@ -71,8 +73,7 @@ export function contractTestOn(
   body: DatabaseTest,
   timeoutMs?: number,
 ): void {
-  for (const name of names)
-    for (const adapter of ['typeorm', 'prisma'] as const) addTest(name, adapter, title, body, timeoutMs)
+  for (const name of names) for (const adapter of adapters) addTest(name, adapter, title, body, timeoutMs)
 }
 
 /** A test on every database through each adapter, titled `<database>/<adapter>: <title>`. */
@@ -81,22 +82,24 @@ export function contractTest(title: string, body: DatabaseTest, timeoutMs?: numb
 }
 
 /**
- * A test on each of `names`, titled `<database>/typeorm: <title>`, that runs beside the other waiting tests of its file: for tests
- * that pass the time. What it calls must not use vitest's own `onTestFinished`, which knows one test at a time.
+ * A contract test on each of `names` that runs beside the other waiting tests of its file: for tests that pass the time. What it
+ * calls must not use vitest's own `onTestFinished`, which knows one test at a time.
  */
-export function waitingTestOn(names: readonly DatabaseName[], title: string, body: DatabaseTest): void {
+export function waitingContractTestOn(names: readonly DatabaseName[], title: string, body: DatabaseTest): void {
   for (const name of names) {
-    test.runIf(databases.includes(name)).concurrent(`${name}/typeorm: ${title}`, async (context) => {
-      const database = await target(name, 'typeorm').createDatabase()
-      context.onTestFinished(() => database.drop())
-      await body(database, target(name, 'typeorm'))
-    })
+    for (const adapter of adapters) {
+      test.runIf(databases.includes(name)).concurrent(`${name}/${adapter}: ${title}`, async (context) => {
+        const database = await target(name, adapter).createDatabase()
+        context.onTestFinished(() => database.drop())
+        await body(database, target(name, adapter))
+      })
+    }
   }
 }
 
-/** A waiting test on every database. */
-export function waitingTestEachDatabase(title: string, body: DatabaseTest): void {
-  waitingTestOn(plan, title, body)
+/** A waiting contract test on every database. */
+export function waitingContractTest(title: string, body: DatabaseTest): void {
+  waitingContractTestOn(plan, title, body)
 }
 
 /** A test on every database, titled `<database>/typeorm: <title>`. */
@@ -104,8 +107,25 @@ export function testEachDatabase(title: string, body: DatabaseTest, timeoutMs?: 
   testOn(plan, title, body, timeoutMs)
 }
 
+/** A test on each of `names`, titled `<database>/prisma: <title>`. */
+export function prismaTestOn(
+  names: readonly DatabaseName[],
+  title: string,
+  body: DatabaseTest,
+  timeoutMs?: number,
+): void {
+  for (const name of names) addTest(name, 'prisma', title, body, timeoutMs)
+}
+
 /** A suite on every database, named `<database>/typeorm`. */
 export function describeEachDatabase(suite: (db: TestTarget) => void): void {
   for (const name of plan)
     describe.runIf(databases.includes(name))(`${name}/typeorm`, () => suite(target(name, 'typeorm')))
+}
+
+/** A suite on every database through each adapter, named `<database>/<adapter>`. */
+export function describeContract(suite: (db: TestTarget) => void): void {
+  for (const name of plan)
+    for (const adapter of adapters)
+      describe.runIf(databases.includes(name))(`${name}/${adapter}`, () => suite(target(name, adapter)))
 }

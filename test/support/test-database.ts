@@ -27,7 +27,23 @@ export type DataSourceExtras = Partial<
     | 'logger'
     | 'extra'
   >
-> & { readonly host?: string; readonly port?: number; readonly schema?: string }
+> & {
+  readonly host?: string
+  readonly port?: number
+  readonly schema?: string
+  readonly username?: string
+  readonly password?: string
+  readonly replication?: object
+}
+
+const adapters = new WeakMap<DataSource, AdapterName>()
+
+/** What rowshift is to go through to a data source's database. @throws for one that `connect` has not made, of which nobody knows */
+export function adapterOf(dataSource: DataSource): AdapterName {
+  const adapter = adapters.get(dataSource)
+  if (!adapter) throw new Error('make this data source by TestDatabase.connect')
+  return adapter
+}
 
 /**
  * An empty database of its own for a test. It passes to another process as JSON: `TestDatabase.fromJSON` there reaches the
@@ -87,6 +103,7 @@ export class TestDatabase {
   async connect(extras?: DataSourceExtras): Promise<DataSource> {
     const dataSource = new DataSource(this.dataSourceOptions(extras))
     this.#dataSources.push(dataSource)
+    adapters.set(dataSource, this.adapter)
     if (this.adapter === 'prisma') await openPrismaBeside(dataSource)
     return dataSource.initialize()
   }

@@ -1,5 +1,6 @@
 import { type PrismaRegistry, prismaModels, rowshift } from '../../src/adapters/prisma/index.js'
 import { type ChangesOf, defineBackfill, type RowOf } from '../../src/backfill/definition/define-backfill.js'
+import { defineVersions } from '../../src/index.js'
 import type { Equal, Expect } from './expect.js'
 import type { PrismaClient as Client6, Prisma as Prisma6 } from './generated/prisma-6/client/index.js'
 import type { PrismaClient as Client7, Prisma as Prisma7 } from './generated/prisma-7/client/client.js'
@@ -186,6 +187,7 @@ export const registries = [
             fillsItself: false,
           },
         },
+        relations: { country: 'Country' },
       },
     },
     enums: {},
@@ -197,3 +199,26 @@ export const otherDatabase: PrismaRegistry = { format: 1, provider: 'sqlserver',
 
 // @ts-expect-error a registry says what its tables are
 export const emptyRegistry: PrismaRegistry = { format: 1, provider: 'sqlite' }
+
+const cityVersions = defineVersions('City')
+  .version('1.0.0', { id: 'integer', title: 'text' })
+  .version('2.0.0', { id: 'integer', name: 'text' }, { upgrade: ({ title }) => ({ name: title }) })
+const olderVersions = defineVersions('City').version('1.0.0', { id: 'integer', title: 'text' })
+
+/** Versions are of models that the client has, and their latest of fields that the model has. */
+export function upgrades() {
+  const options = { newer: 'fail', writeBack: true } as const
+  const extended = client7.$extends(
+    rowshift<Client7>({ registry, upgradeOnRead: { versions: { city: cityVersions }, ...options } }),
+  )
+  client6.$extends(rowshift<Client6>({ registry, upgradeOnRead: { versions: { city: cityVersions } } }))
+  // @ts-expect-error the model has no "title"
+  rowshift<Client7>({ registry, upgradeOnRead: { versions: { city: olderVersions } } })
+  // @ts-expect-error no such model
+  rowshift<Client6>({ registry, upgradeOnRead: { versions: { town: cityVersions } } })
+  // @ts-expect-error neither of the two
+  rowshift({ registry, upgradeOnRead: { versions: { city: cityVersions }, newer: 'ignore' } })
+  // @ts-expect-error no versions
+  rowshift({ registry, upgradeOnRead: { versions: { city: {} } } })
+  return extended.city.findMany({ select: { name: true } }) satisfies Promise<{ name: string }[]>
+}

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { readRegistry } from '../../src/adapters/prisma/generator/read-registry.js'
 import { registryText } from '../../src/adapters/prisma/generator/registry-text.js'
-import { versionIn } from '../../src/adapters/prisma/generator/schema-version.js'
+import { versionColumnIn, versionIn } from '../../src/adapters/prisma/generator/schema-version.js'
 import { stateTables } from '../../src/adapters/prisma/index.js'
 import { sqlite } from '../../src/dialects/sqlite/index.js'
 
@@ -24,6 +24,35 @@ describe('the version in the comment of a model', () => {
     expect(() => versionIn('@schemaVersion 1.0.0\n@schemaVersion 2.0.0', 'City')).toThrow(
       'VERSION_DUPLICATE: model City has two versions, `@schemaVersion 1.0.0` and `@schemaVersion 2.0.0`',
     )
+  })
+})
+
+describe('the field with the version of each row', () => {
+  const plain = { kind: 'scalar', type: 'String', isRequired: false, isList: false, isId: false, isUnique: false }
+  const field = (name: string, documentation?: string) =>
+    documentation === undefined ? { ...plain, name } : { ...plain, name, documentation }
+
+  test('is the one whose comment says so, with the version of rows without one', () => {
+    const others = [field('a'), field('b', 'Not @schemaVersionColumn.')]
+    expect(versionColumnIn(others, 'City')).toBeUndefined()
+    expect(versionColumnIn([...others, field('v', 'Of the row.\n@schemaVersionColumn')], 'City')).toEqual({
+      field: 'v',
+      none: null,
+    })
+    const [v] = [field('v', '@schemaVersionColumn none=1.0.0')]
+    expect(versionColumnIn([v], 'City')).toEqual({ field: 'v', none: '1.0.0' })
+  })
+
+  test('is refused for what is no version, for two, and for what is no text', () => {
+    const v = field('v', '@schemaVersionColumn')
+    const found = (...fields: Parameters<typeof versionColumnIn>[0]) => versionColumnIn(fields, 'City')
+    expect(() => found(field('v', '@schemaVersionColumn none=1'))).toThrow(/VERSION_INVALID: `none` of City.v has/)
+    expect(() => found(field('v', '@schemaVersionColumn since 1.0.0'))).toThrow('VERSION_INVALID')
+    expect(() => found(v, { ...v, name: 'w' })).toThrow(
+      'VERSION_DUPLICATE: model City has two version columns, v and w.',
+    )
+    expect(() => found({ ...v, type: 'Int' })).toThrow(/COLUMN_TYPE_MISMATCH: City.v is to hold the version/)
+    expect(() => found({ ...v, isList: true })).toThrow('COLUMN_TYPE_MISMATCH')
   })
 })
 

@@ -16,6 +16,7 @@ const model = (fields: Readonly<Record<string, Partial<RegistryField>>>, uniques
       { column: name, type: 'String', isNullable: false, isList: false, fillsItself: false, ...field },
     ]),
   ),
+  relations: {},
 })
 
 const registry = (city: RegistryModel): PrismaRegistry => ({

@@ -8,8 +8,9 @@ import { type PgClient, pgSession } from '../drivers/pg-session.js'
 import type { BetterSqlite3Database } from '../drivers/sqlite-connection.js'
 import { ownSqliteSession } from '../drivers/sqlite-session.js'
 import { withinTime } from '../within-time.js'
+import { type DecimalClass, loadDecimal } from './client-runtime.js'
 import type { DriverAdapter, DriverAdapterFactory } from './driver-adapter.js'
-import { type DecimalClass, mappedModel } from './mapped-model.js'
+import { mappedModel } from './mapped-model.js'
 import { type MariadbConnection, mariadbSession, withoutContents } from './mariadb-session.js'
 import type { PrismaRegistry } from './registry.js'
 import { statedModels } from './stated-models.js'
@@ -147,14 +148,15 @@ function databaseOn(
   decimal: DecimalClass | undefined,
 ): Database {
   const { dialect, connect, poolSetting } = support
+  const held = new Set<Session>()
   const schema = dialect === postgres ? adapter.getConnectionInfo?.().schemaName : undefined
   return {
     kind: 'database',
     dialect,
     stateNames: { schema, prefix: 'rowshift_' },
     label: [dialect.name, support.place(adapter)].filter(Boolean).join(' '),
-    connect: ({ timeoutMs = 30_000 } = {}) =>
-      withinTime(connect(adapter, factory), timeoutMs, poolSetting, (late) => late.release()),
+    connect: async ({ timeoutMs = 30_000 } = {}) =>
+      hold(await withinTime(connect(adapter, factory), timeoutMs, poolSetting, (late) => late.release())),
     mapping: (source) => mappedModel(source, registry, dialect, schema, decimal),
     statedTables: () => statedModels(registry, schema),
     async readSchema() {
@@ -162,15 +164,21 @@ function databaseOn(
         message: 'migrations for Prisma are written by `rowshift prisma generate`, from its schema file.',
       })
     },
-    close: () => adapter.dispose(),
+    async close() {
+      // A pool that is ended waits for every connection that it gave away.
+      for (const session of held) await session.release({ discard: true })
+      await adapter.dispose()
+    },
   }
-}
 
-/** The client's own class for decimals, of Prisma 7 or 6; undefined where only a driver adapter is installed. */
-async function loadDecimal(): Promise<DecimalClass | undefined> {
-  for (const runtime of ['@prisma/client/runtime/client', '@prisma/client/runtime/library']) {
-    const loaded = await import(runtime).catch(() => undefined)
-    if (loaded?.Decimal) return loaded.Decimal as DecimalClass
+  function hold(session: Session): Session {
+    const own: Session = {
+      ...session,
+      async release(options) {
+        if (held.delete(own)) await session.release(options)
+      },
+    }
+    held.add(own)
+    return own
   }
-  return undefined
 }

@@ -11,12 +11,21 @@ import { delegateName } from './mapped-model.js'
 import { prismaModels, type Scalars } from './model-tokens.js'
 import { factoryOf } from './prisma.js'
 import type { PrismaRegistry } from './registry.js'
+import { upgradeOnRead } from './upgrade-on-read.js'
+import type { UpgradeOnReadModels } from './versioned-models.js'
 
 export interface BulkUpdateOptions<R> {
   /** Fields of a unique constraint that rows are found by, where it is not the primary key. */
   readonly key?: readonly (keyof R & string)[]
   /** What happens when a row is not there: `error`, the default, writes nothing; `skip` updates the others. */
   readonly missing?: 'error' | 'skip'
+}
+
+export interface RowshiftOptions<C> {
+  /** What the generator `rowshift-prisma` wrote. */
+  readonly registry: PrismaRegistry
+  /** Rows of models with a version column are upgraded when they are read. */
+  readonly upgradeOnRead?: UpgradeOnReadModels<C>
 }
 
 /** What a model's method finds in `this`. */
@@ -33,10 +42,24 @@ interface ModelContext {
  *   await prisma.city.bulkUpdate([{ id: 1, slug: 'oslo' }, { id: 2, slug: 'bergen' }])
  *
  * Both work on connections of their own, so neither takes part in a `$transaction`.
+ *
+ *   rowshift<PrismaClient>({ registry, upgradeOnRead: { versions: { settings }, newer: 'fail', writeBack: true } })
+ *
+ * takes rows of earlier versions along when the client reads them, by any operation that gives rows and at any depth of `include` and
+ * `select`: models with `/// @schemaVersion 2.0.0` and, above a field, `/// @schemaVersionColumn`. Rows that are selected in part stay
+ * as they are. New rows get the version of the code, and `update` and `upsert` bring their row to it first. Reads throw RowshiftError
+ * VERSION_NEWER, VERSION_UNKNOWN, VERSION_PATH and what steps throw.
+ *
+ * @throws RowshiftError ENTITY_NOT_FOUND, VERSION_MISSING, COLUMN_NOT_FOUND, INVALID_CONFIG, VERSION_UNKNOWN for `versions` that do not fit the registry
  */
-export function rowshift({ registry }: { readonly registry: PrismaRegistry }) {
+export function rowshift<C = unknown>(options: RowshiftOptions<C>) {
+  const { registry } = options
+  const query = options.upgradeOnRead && {
+    $allModels: { $allOperations: upgradeOnRead(registry, options.upgradeOnRead) },
+  }
   return {
     name: 'rowshift',
+    ...(query && { query }),
     client: {
       /** Runs a backfill to its end: a new run, or the active one from its checkpoint. @throws RowshiftError */
       async $backfill(

@@ -3,11 +3,9 @@ import type { ColumnInfo, ColumnKind } from '../../dialects/table.js'
 import { requireValidDate } from '../../dialects/values.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import type { MappedColumn, MappedTable } from '../database.js'
+import type { DecimalClass } from './client-runtime.js'
 import { modelOfToken } from './model-tokens.js'
 import type { PrismaRegistry, RegistryField, RegistryModel } from './registry.js'
-
-/** What the client gives and takes for a `Decimal` field, by structure. */
-export type DecimalClass = new (text: string) => { toFixed(): string }
 
 /** A model by the name that a client has for it: `city` for `City`. */
 export function modelNamed(registry: PrismaRegistry | undefined, name: string): RegistryModel | undefined {

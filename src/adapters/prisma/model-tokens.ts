@@ -3,7 +3,7 @@ import type { Model } from '../../backfill/definition/columns.js'
 /* The client's types are read by structure: a delegate names its model's types under a symbol, in 6 as in 7. */
 
 export type Scalars<D> = D extends { [key: symbol]: { types: { payload: { scalars: infer S } } } } ? S : never
-type ModelNames<C> = {
+export type ModelNames<C> = {
   [K in keyof C & string]: C[K] extends { [key: symbol]: { types: { payload: { scalars: unknown } } } } ? K : never
 }[keyof C & string]
 

@@ -25,6 +25,10 @@ export interface RegistryModel {
   readonly uniques: readonly (readonly string[])[]
   /** By the names that the schema gives them, relations left out. */
   readonly fields: Readonly<Record<string, RegistryField>>
+  /** The model that each relation leads to, by the relation's name. */
+  readonly relations: Readonly<Record<string, string>>
+  /** `/// @schemaVersionColumn none=1.0.0`: the field with each row's version, and that of rows without one; absent where there is none. */
+  readonly versionColumn?: { readonly field: string; readonly none: string | null }
 }
 
 /** What the generator `rowshift-prisma` emits of a Prisma schema: all that rowshift needs to know of it. */

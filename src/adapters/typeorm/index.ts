@@ -1,3 +1,4 @@
+export type { UpgradeOnReadOptions } from '../../schema-version/upgrade-on-read.js'
 export { type BulkRepository, type BulkUpdateOptions, bulkUpdate } from './bulk-update.js'
 export { entityJsonSchema } from './entity-json-schema.js'
 export { withSchemaVersion } from './entity-versions.js'
@@ -14,4 +15,4 @@ export { refuseLoss, requireReversible, requireWritten } from './migration-check
 export { SchemaVersionColumn } from './schema-version-column.js'
 export { type StragglersOptions, stragglers } from './stragglers.js'
 export { type DataSourceSource, typeorm } from './typeorm.js'
-export { UpgradeOnRead, type UpgradeOnReadOptions } from './upgrade-on-read.js'
+export { UpgradeOnRead } from './upgrade-on-read.js'

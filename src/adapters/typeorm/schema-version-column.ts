@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import type { EntityClass } from '../../backfill/definition/columns.js'
+import type { VersionProperty } from '../../schema-version/upgrade-on-read.js'
 
 interface ColumnArgsLike {
   readonly target: unknown
@@ -26,12 +27,6 @@ export const metadataArgsStorage = (): MetadataArgsStorageLike =>
 
 /** TypeORM's condition for a column without a value. */
 export const isNull = (): unknown => (load('typeorm') as TypeormLike).IsNull()
-
-/** The property that holds a row's version, and the version of rows without one. */
-export interface VersionProperty {
-  readonly property: string
-  readonly none: string | undefined
-}
 
 // Registered, so that two copies of rowshift in one process see each other's columns.
 const columnKey = Symbol.for('rowshift.schema-version-column')

@@ -1,19 +1,14 @@
-import { compare, valid } from 'semver'
-import { RowshiftError } from '../../errors/rowshift-error.js'
-import { fieldsOf } from '../../schema-version/fields.js'
 import { statedVersion } from '../../schema-version/schema-version.js'
-import { type History, historyOf } from '../../schema-version/version-history.js'
-import { isNull, metadataArgsStorage, type VersionProperty, versionProperty } from './schema-version-column.js'
-
-/** What `UpgradeOnRead` is told. */
-export interface UpgradeOnReadOptions {
-  /** Rows of a version that the code does not know yet: pass as they are with a warning in the log (default), or make the read fail. */
-  readonly newer?: 'warn' | 'fail'
-  /** Writes what was upgraded, unless the row has another version by then. One statement a row, on the connection of the read. Default false. */
-  readonly writeBack?: boolean
-}
-
-type Row = Record<string, unknown>
+import {
+  stampNewRow,
+  type UpgradeOnReadOptions,
+  upgradedValues,
+  upgradeRow,
+  type VersionedRow,
+  type VersionedRows,
+} from '../../schema-version/upgrade-on-read.js'
+import { historyOf } from '../../schema-version/version-history.js'
+import { isNull, metadataArgsStorage, versionProperty } from './schema-version-column.js'
 
 interface UpdateBuilderLike {
   update(target: unknown): UpdateBuilderLike
@@ -34,14 +29,8 @@ interface EventLike {
   }
   readonly manager: { createQueryBuilder(): UpdateBuilderLike }
   readonly dataSource: { readonly logger: { log(level: 'warn', message: string): unknown } }
-  readonly entity?: Row | undefined
-  readonly databaseEntity?: Row | undefined
-}
-
-interface Versioned {
-  readonly column: VersionProperty
-  readonly version: string
-  readonly history: History
+  readonly entity?: VersionedRow | undefined
+  readonly databaseEntity?: VersionedRow | undefined
 }
 
 /**
@@ -56,38 +45,21 @@ interface Versioned {
 export function UpgradeOnRead(options: UpgradeOnReadOptions = {}): new () => object {
   const { newer = 'warn', writeBack = false } = options
   /** What the loaded entities hold in the table, where that is something else. */
-  const stored = new WeakMap<object, Row>()
+  const stored = new WeakMap<object, VersionedRow>()
 
   class UpgradeOnReadSubscriber {
-    afterLoad(entity: Row, event: EventLike): Promise<unknown> | undefined {
-      const versioned = versionedBy(event.metadata.target)
-      if (!versioned) return undefined
-      const { column, version, history } = versioned
-      // Not selected: what version the rest has cannot be told.
-      if (entity[column.property] === undefined) return undefined
-      const from = entity[column.property] ?? column.none
-      if (from === undefined || from === version) return undefined
-      if (typeof from === 'string' && valid(from) && compare(from, version) > 0) {
-        return tooNew(event, from, version)
-      }
-      const before = upgradeInPlace(entity, from as string, versioned)
+    afterLoad(entity: VersionedRow, event: EventLike): Promise<unknown> | undefined {
+      const rows = versionedRows(event)
+      if (!rows) return undefined
+      const before = upgradeRow(entity, rows, newer, (message) => event.dataSource.logger.log('warn', message))
       if (!before) return undefined
       stored.set(entity, before)
-      return writeBack ? write(entity, before, versioned, event) : undefined
-
-      function tooNew({ metadata, dataSource }: EventLike, found: string, known: string): undefined {
-        const message = `a row of ${metadata.name} has the version ${found}, and this code knows ${history.name} up to ${known}. Deploy the code that wrote it; until then do not save the row.`
-        if (newer === 'fail') throw new RowshiftError('VERSION_NEWER', { message, details: { found, known } })
-        dataSource.logger.log('warn', `rowshift: ${message}`)
-        return undefined
-      }
+      return writeBack ? write(entity, before, rows, event) : undefined
     }
 
-    beforeInsert({ entity, metadata }: EventLike): void {
-      const versioned = versionedBy(metadata.target)
-      if (versioned && entity && entity[versioned.column.property] == null) {
-        entity[versioned.column.property] = versioned.version
-      }
+    beforeInsert(event: EventLike): void {
+      const rows = versionedRows(event)
+      if (rows && event.entity) stampNewRow(event.entity, rows)
     }
 
     /**
@@ -104,37 +76,25 @@ export function UpgradeOnRead(options: UpgradeOnReadOptions = {}): new () => obj
   return UpgradeOnReadSubscriber
 }
 
-function versionedBy(target: unknown): Versioned | undefined {
+function versionedRows({ metadata: { target, name } }: EventLike): VersionedRows | undefined {
   const column = versionProperty(target)
   const stated = column && statedVersion(target)
   const history = stated && historyOf(stated.of)
-  return history && { column, version: stated.version, history }
-}
-
-/** Upgrades an entity; what it held before, or undefined when it lacks fields of its version. */
-function upgradeInPlace(entity: Row, from: string, { column, version, history }: Versioned): Row | undefined {
-  const fields = fieldsOf(history.requireShape(from))
-  if ([...fields.names].some((name) => entity[name] === undefined)) return undefined
-  const upgraded = history.converter(from, version, 'plain').convert(entity, undefined) as Row
-  const names = fieldsOf(history.requireShape(version)).names
-  const before: Row = { [column.property]: entity[column.property] }
-  for (const name of names) {
-    if (upgraded[name] === undefined || upgraded[name] === entity[name]) continue
-    before[name] = entity[name]
-    entity[name] = upgraded[name]
-  }
-  entity[column.property] = version
-  return before
+  return history && { entity: name, column, version: stated.version, history }
 }
 
 /** Only where the row still has the version that was read: whoever was faster wins. */
-function write(entity: Row, before: Row, { column }: Versioned, event: EventLike): Promise<unknown> {
+function write(
+  entity: VersionedRow,
+  before: VersionedRow,
+  { column }: VersionedRows,
+  event: EventLike,
+): Promise<unknown> {
   const { property } = column
-  const values = Object.fromEntries(Object.keys(before).map((name) => [name, entity[name]]))
   const update = event.manager
     .createQueryBuilder()
     .update(event.metadata.target)
-    .set(values)
+    .set(upgradedValues(entity, before))
     .whereInIds(event.metadata.getEntityIdMap(entity))
   const was = before[property]
   const still = update.andWhere({ [property]: was === null ? isNull() : was })

@@ -1,6 +1,6 @@
 import { RowshiftError } from '../../../errors/rowshift-error.js'
 import type { PrismaRegistry, RegistryField, RegistryModel } from '../registry.js'
-import { versionIn } from './schema-version.js'
+import { versionColumnIn, versionIn } from './schema-version.js'
 
 /* Of what Prisma hands to generators, the parts that are read, by structure: 6 and 7 name them alike. */
 
@@ -8,6 +8,7 @@ export interface DatamodelField {
   readonly kind: string
   readonly name: string
   readonly type: string
+  readonly documentation?: string
   readonly dbName?: string | null
   readonly nativeType?: readonly [string, readonly string[]] | null
   readonly isRequired: boolean
@@ -33,7 +34,7 @@ export interface Datamodel {
   }[]
 }
 
-/** @throws RowshiftError UNSUPPORTED_DATABASE, VERSION_INVALID, VERSION_DUPLICATE */
+/** @throws RowshiftError UNSUPPORTED_DATABASE, VERSION_INVALID, VERSION_DUPLICATE, COLUMN_TYPE_MISMATCH */
 export function readRegistry(provider: string, { models, enums }: Datamodel): PrismaRegistry {
   if (provider !== 'postgresql' && provider !== 'mysql' && provider !== 'sqlite') {
     throw new RowshiftError('UNSUPPORTED_DATABASE', {
@@ -56,6 +57,7 @@ export function readRegistry(provider: string, { models, enums }: Datamodel): Pr
 
 function readModel(model: Datamodel['models'][number]): RegistryModel {
   const columns = model.fields.filter(({ kind }) => kind === 'scalar' || kind === 'enum')
+  const versionColumn = versionColumnIn(columns, model.name)
   const named = (test: (field: DatamodelField) => boolean) => columns.filter(test).map(({ name }) => name)
   return {
     table: model.dbName ?? model.name,
@@ -64,6 +66,10 @@ function readModel(model: Datamodel['models'][number]): RegistryModel {
     key: model.primaryKey?.fields ?? named(({ isId }) => isId),
     uniques: [...named(({ isUnique }) => isUnique).map((name) => [name]), ...model.uniqueFields],
     fields: Object.fromEntries(columns.map((field) => [field.name, readField(field)])),
+    relations: Object.fromEntries(
+      model.fields.filter(({ kind }) => kind === 'object').map(({ name, type }) => [name, type]),
+    ),
+    ...(versionColumn && { versionColumn }),
   }
 }
 
