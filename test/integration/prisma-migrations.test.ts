@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { beforeAllCompilePackage } from '../support/cli-project.js'
+import { beforeAllCompilePackage, citySlugText } from '../support/cli-project.js'
 import { PrismaProject, testPrisma } from '../support/prisma/prisma-project.js'
 
 beforeAllCompilePackage()
@@ -179,6 +179,37 @@ testPrisma(
   },
   300_000,
 )
+
+testPrisma(['sqlite'], 'a deploy with Prisma 6 runs the backfills in between as well', async (database) => {
+  const migrations = 'prisma/migrations'
+  const project = await PrismaProject.create(
+    database,
+    'model city {\n  id Int @id\n  name String\n  slug String?\n}\n',
+    {
+      version: 6,
+      files: {
+        [`${migrations}/1_init/migration.sql`]: `create table city (id integer not null primary key, name text not null);
+        insert into city (id, name) values (1, 'New York');`,
+        [`${migrations}/2_slug/migration.sql`]:
+          '-- rowshift:backfill city.slug\nalter table city add column slug text;',
+        [`${migrations}/2_slug/backfill.ts`]: citySlugText(),
+        [`${migrations}/3_index/migration.sql`]:
+          '-- rowshift:gate city.slug\ncreate unique index city_slug on city (slug);',
+      },
+    },
+  )
+  expect(await project.json('prisma', 'deploy')).toMatchObject({
+    code: 0,
+    document: { isDone: true, backfills: [{ backfill: 'city.slug', counts: { written: 1 } }] },
+  })
+  const app = await database.connect()
+  expect(await app.query('select slug from city')).toEqual([{ slug: 'new-york' }])
+  expect(await app.query('select migration_name as name from _prisma_migrations order by 1')).toEqual([
+    { name: '1_init' },
+    { name: '2_slug' },
+    { name: '3_index' },
+  ])
+})
 
 /** Writes the function of the one generated definition. */
 async function fill(project: PrismaProject, changes: string): Promise<void> {

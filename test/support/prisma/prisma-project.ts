@@ -18,7 +18,12 @@ const packagesOf = {
     '@prisma/adapter-better-sqlite3': '@prisma/adapter-better-sqlite3',
     '@prisma/adapter-mariadb': '@prisma/adapter-mariadb',
   },
-  6: { prisma: 'prisma-6', '@prisma/client': '@prisma/client-6' },
+  6: {
+    prisma: 'prisma-6',
+    '@prisma/client': '@prisma/client-6',
+    // For rowshift alone: a client of 6 would need that of 6.
+    '@prisma/adapter-better-sqlite3': '@prisma/adapter-better-sqlite3',
+  },
 } as const
 
 /** What lets the stock command run where Prisma's engines are not downloaded. */
@@ -53,7 +58,7 @@ export class PrismaProject {
   ): Promise<PrismaProject> {
     const app = await CliProject.createEmpty({
       'rowshift.config.ts': rowshiftConfig(database),
-      ...(options.version !== 6 && { 'prisma.config.ts': configText(database) }),
+      'prisma.config.ts': configText(database, options.version),
       ...options.files,
     })
     for (const [name, source] of Object.entries(packagesOf[options.version ?? 7])) {
@@ -132,7 +137,7 @@ export default defineConfig({
 
 const urlOf = ({ name, url }: TestDatabase): string => (name === 'sqlite' ? `file:${url}` : url)
 
-const configText = (database: TestDatabase) => `import { defineConfig } from 'prisma/config'
+const configText = (database: TestDatabase, version: 6 | 7 | undefined) => `import { defineConfig } from 'prisma/config'
 import { stateTables } from 'rowshift/prisma'
 
 export default defineConfig({
@@ -140,7 +145,7 @@ export default defineConfig({
   experimental: { externalTables: true },
   tables: { external: stateTables(${database.name === 'postgres' ? "{ schema: 'public' }" : ''}) },
   migrations: { path: 'prisma/migrations' },
-  datasource: { url: ${JSON.stringify(urlOf(database))} },
+  ${version === 6 ? '' : `datasource: { url: ${JSON.stringify(urlOf(database))} },`}
 })
 `
 

@@ -13,7 +13,10 @@ import { postgres } from './postgres.mjs'
 import { sqlite } from './sqlite.mjs'
 
 const { command, datamodels, datasource, isVersionAsked } = readArguments(process.argv.slice(2))
-const url = datasource.url
+/** Prisma 6 has the URL in the schema, where the compiled engine, which is that of 7, refuses it. */
+const urlLine = /^\s*url\s*=\s*"([^"]*)"\s*$/m
+const schemas = datamodels.map((file) => [file, readFileSync(file, 'utf8')])
+const url = datasource.url ?? schemas.map(([, text]) => urlLine.exec(text)?.[1]).find((found) => found !== undefined)
 const logLine = (level, fields) =>
   process.stderr.write(
     `${JSON.stringify({ timestamp: new Date().toISOString(), level, fields, target: 'schema_engine::logger' })}\n`,
@@ -33,7 +36,8 @@ function readArguments(args) {
       const value = args.shift()
       read.datasource = value.startsWith('{') ? JSON.parse(value) : { url: value }
     } else if (argument.startsWith('--')) args.shift()
-    else if (argument === 'cli') read.command = args.shift()
+    // `cli` itself is no command; Prisma 6 has options between it and the one that it means.
+    else if (argument !== 'cli') read.command = argument
   }
   return read
 }
@@ -79,7 +83,7 @@ function serve() {
       database.engine ??
       openEngine(
         database,
-        datamodels.map((file) => [file, readFileSync(file, 'utf8')]),
+        schemas.map(([file, text]) => [file, text.replace(urlLine, '')]),
       )
     return opened
   }
