@@ -25,8 +25,8 @@ export type MigrationPart =
   | { readonly kind: 'backfill' | 'schedule' | 'gate'; readonly backfill: MigrationBackfill }
   | { readonly kind: 'online'; readonly preparation: OnlinePreparation }
   | { readonly kind: 'version'; readonly table: string; readonly from: string | undefined; readonly to: string }
-  /** Says why what follows was not prepared outside a transaction. */
-  | { readonly kind: 'unprepared' }
+  /** Says why what follows was not prepared outside a transaction: names that this table's columns get here, or the transaction mode. */
+  | { readonly kind: 'unprepared'; readonly table: string | undefined }
   | { readonly kind: 'analyze'; readonly table: string; readonly statement: SchemaStatement }
 
 /** What a migration does. */

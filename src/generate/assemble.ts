@@ -43,7 +43,8 @@ export async function assemble(
   const isModeAll = transactionMode === 'all'
   const isContractPending = isProgressive && isModeAll
   const split = splitOnline(stages.contract, plans, ddl)
-  const notes: readonly MigrationPart[] = isModeAll && split.preparations.length > 0 ? [{ kind: 'unprepared' }] : []
+  const notes: readonly MigrationPart[] =
+    isModeAll && split.preparations.length > 0 ? [{ kind: 'unprepared', table: undefined }] : []
   const analyze = [...definitions.map(({ plan }) => plan), ...scheduled.keys()].map(
     ({ change: { table } }): MigrationPart => {
       const { text } = ddl.analyze(parseTableName(table))
@@ -86,7 +87,8 @@ export async function assemble(
         parts: [...gates, ...inPlace(online)],
       })
     }
-    const rest = steps(split.contract)
+    const unprepared = split.unprepared.map((table): MigrationPart => ({ kind: 'unprepared', table }))
+    const rest = [...unprepared, ...steps(split.contract)]
     migration('Contract', 2, {
       summary: `${summary} Second half: the gate, and behind it what the old version would not have borne.`,
       lost,

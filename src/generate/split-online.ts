@@ -6,6 +6,8 @@ import type { TablePlan } from './table-plan.js'
 export interface SplitContract {
   readonly preparations: readonly OnlinePreparation[]
   readonly contract: readonly SchemaStep[]
+  /** Tables with something that could be prepared if their columns had their names before the contract. */
+  readonly unprepared: readonly string[]
 }
 
 /**
@@ -22,15 +24,18 @@ export function splitOnline(
   )
   const drops = steps.flatMap(({ up }) => up.map(({ text }) => text)).filter((text) => /\bDROP\b/.test(text))
   const preparations: OnlinePreparation[] = []
+  const unprepared = new Set<string>()
   const contract = steps.map((step): SchemaStep => {
     // Without a statement back for each statement, nobody knows which belongs to which.
-    if (moving.has(step.table) || step.up.length !== step.down.length) return step
+    if (step.up.length !== step.down.length) return step
     const up: SchemaStatement[] = []
     const down: SchemaStatement[] = []
     for (const [i, statement] of step.up.entries()) {
       const back = step.down[step.down.length - 1 - i]!
       const found = ddl.prepareOnline(statement.text, back.text)
-      if (!found || drops.some((text) => text.includes(found.subject))) {
+      const isMoving = moving.has(step.table)
+      if (found && isMoving) unprepared.add(step.table)
+      if (!found || isMoving || drops.some((text) => text.includes(found.subject))) {
         up.push(statement)
         down.unshift(back)
         continue
@@ -41,7 +46,7 @@ export function splitOnline(
     }
     return { ...step, up, down }
   })
-  return { preparations, contract: contract.filter(({ up }) => up.length > 0) }
+  return { preparations, contract: contract.filter(({ up }) => up.length > 0), unprepared: [...unprepared] }
 }
 
 const plain = (text: string): SchemaStatement => ({ text, parameters: [] })

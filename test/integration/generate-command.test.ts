@@ -484,6 +484,57 @@ export class Fan { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ ty
   })
 })
 
+testOn(
+  ['postgres'],
+  'a progressive contract says what it cannot prepare, because columns get their names in it',
+  async (database) => {
+    const app = await ChangingApp.create(database, {}, { migrationsTransactionMode: 'each' })
+    await app.entities(
+      'v1',
+      `@Entity() @SchemaVersion('1.0.0')
+export class Fan { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ length: 9 }) name!: string }`,
+    )
+    await app.entities(
+      'v2',
+      `@Entity() @SchemaVersion('2.0.0')
+export class Fan { @PrimaryColumn({ type: 'integer' }) id!: number; @Index() @Column({ length: 9 }) title!: string
+  @Column({ type: 'integer' }) seat!: number }`,
+    )
+    expect(await app.generate('v1', 'migrations/First')).toMatchObject({ code: 0, err: '' })
+    await app.use('v1', async (dataSource) => {
+      await dataSource.runMigrations()
+      await dataSource.query(`insert into fan (id, name) values (1, 'a'), (2, 'b')`)
+    })
+    const args = ['--progressive', '--rename', 'name:title']
+    expect(await app.generate('v2', 'migrations/Second', ...args)).toMatchObject({ code: 0, err: '' })
+    await app.fill([[/toBeWritten\(.*\)/, '(row) => ({ seat: row.id })']])
+    expect(await app.compile()).toBe('')
+    const files = Object.values(await app.files('migrations'))
+    // First, expand, contract: nothing stands between the two.
+    expect(files).toHaveLength(3)
+    expect(files[2]).toContain('// Built while writers wait: columns of "fan" get their names in this migration only.')
+
+    await app.use('v2', (dataSource) => expect(dataSource.runMigrations()).rejects.toThrow('GATE_SHUT'))
+    expect(await app.command('run', 'fan@2.0.0')).toMatchObject({ code: 0 })
+    await app.use('v2', async (dataSource) => {
+      await dataSource.runMigrations()
+      expect(await dataSource.query('select * from fan order by id')).toEqual([
+        { id: 1, title: 'a', seat: 1 },
+        { id: 2, title: 'b', seat: 2 },
+      ])
+      expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([])
+      for (let i = 0; i < 2; i++) await dataSource.undoLastMigration()
+    })
+    await app.use('v1', async (dataSource) => {
+      expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([])
+      expect(await dataSource.query('select * from fan order by id')).toEqual([
+        { id: 1, name: 'a' },
+        { id: 2, name: 'b' },
+      ])
+    })
+  },
+)
+
 testEachDatabase('names follow the data source: prefix, schema, and columns as they are called', async (database) => {
   const isPostgres = database.name === 'postgres'
   if (isPostgres) await (await database.connect()).query('create schema shop')

@@ -138,6 +138,13 @@ function upLines(part: MigrationPart, run: RunStatements): readonly string[] {
     case 'version':
       return [`await recordVersion(queryRunner, ${quote(part.table)}, ${quote(part.to)}, this.name)`]
     case 'unprepared':
+      if (part.table !== undefined) {
+        return [
+          `// Built while writers wait: columns of "${part.table}" get their names in this migration only.`,
+          '// With the rename or the new type in a version of its own, `rowshift generate --progressive` prepares the rest.',
+          '',
+        ]
+      }
       return [
         '// Built while writers wait: in transaction mode "all" TypeORM runs no migration outside a transaction.',
         '// In mode "each" `rowshift generate --progressive` prepares it.',
