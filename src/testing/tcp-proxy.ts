@@ -4,7 +4,7 @@ import { type AddressInfo, createConnection, createServer, type Server, type Soc
 interface Tripwire {
   readonly matches: (chunk: Buffer) => boolean
   readonly when: 'before' | 'after'
-  readonly cut: () => void
+  readonly trip: (client: Socket) => void
 }
 
 /** A TCP proxy in front of a server, to lose connections at a chosen moment and to slow them down. */
@@ -40,15 +40,21 @@ export class TcpProxy {
 
   /**
    * Loses all connections once, at the first chunk from a client that matches: `before` the server sees it, or `after` the
-   * server has answered it and the client has not seen the answer. Settles when that has happened.
+   * server has answered it and the client has not seen the answer. Settles when that has happened. `half-close`: only that client's,
+   * which is told in good order that nothing more will come, and may still send.
    */
-  cutAfterClientBytes(matches: (chunk: Buffer) => boolean, when: 'before' | 'after'): Promise<void> {
+  cutAfterClientBytes(
+    matches: (chunk: Buffer) => boolean,
+    when: 'before' | 'after',
+    how: 'reset' | 'half-close' = 'reset',
+  ): Promise<void> {
     return new Promise((resolve) => {
       this.#tripwire = {
         matches,
         when,
-        cut: () => {
-          this.cut()
+        trip: (client) => {
+          if (how === 'reset') this.cut()
+          else client.end()
           resolve()
         },
       }
@@ -68,11 +74,11 @@ export class TcpProxy {
       armed = this.#tripwire
       this.#tripwire = undefined
       if (armed.when === 'after') return true
-      armed.cut()
+      armed.trip(client)
       return false
     })
     this.#forward(server, client, () => {
-      armed?.cut()
+      armed?.trip(client)
       return armed === undefined
     })
   }

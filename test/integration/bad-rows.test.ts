@@ -137,6 +137,33 @@ contractTest('gives refused rows one joint retry, which a clash that has cleared
   expect(result).toMatchObject({ status: 'completed', counts: { written: 20, failures: 0, conflicts: 0 } })
 })
 
+contractTest('lists two rows that would swap values under a unique index, and writes the others', async (database) => {
+  const dataSource = await createChecked(database, 20)
+  await dataSource.query('update city set slug = name')
+  await dataSource.query('create unique index city_slug on city (slug)')
+  const other = new Map([
+    [5, 'City 6'],
+    [6, 'City 5'],
+  ])
+  const swap = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { id: 'integer' },
+    write: { slug: 'text' },
+    maxFailures: 5,
+    transform: ({ id }) => ({ slug: other.get(id) ?? `c${id}` }),
+  })
+  expect(await runBackfill(dataSource, swap)).toMatchObject({
+    status: 'completed',
+    counts: { written: 18, failures: 2 },
+  })
+  expect((await listed(dataSource)).map(({ key, code }) => `${key} ${code}`).sort()).toEqual([
+    '["5"] ROW_REFUSED',
+    '["6"] ROW_REFUSED',
+  ])
+  expect(await countWhere(dataSource, 'slug = name')).toBe(2)
+})
+
 contractTest('stops beyond maxFailures, keeps the good rows, and a replay finishes the run', async (database) => {
   const dataSource = await createChecked(database, 300)
   const bad = [3, 4, 5, 6, 7, 8]

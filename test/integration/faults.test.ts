@@ -60,9 +60,16 @@ const cuts: Record<string, Cut> = {
   'the commit of the end': { from: { label: 'set-verification', when: 'after' }, at: isCommit },
 }
 
-for (const [statement, { from, at }] of Object.entries(cuts)) {
+const halfClosed = ['a fence', 'an update', 'the commit of a batch']
+const losses = Object.entries(cuts).flatMap(([statement, cut]) => [
+  { statement, ...cut, how: 'reset' as const },
+  ...(halfClosed.includes(statement) ? [{ statement, ...cut, how: 'half-close' as const }] : []),
+])
+
+for (const { statement, from, at, how } of losses) {
   for (const when of ['before', 'after'] as const) {
-    const title = when === 'before' ? 'before it arrives' : 'before its answer arrives'
+    const moment = when === 'before' ? 'before it arrives' : 'before its answer arrives'
+    const title = how === 'reset' ? moment : `${moment}, by a half-close`
     contractTestOn(
       ['postgres', 'mariadb'],
       `goes on when ${statement} loses its connection ${title}`,
@@ -71,7 +78,7 @@ for (const [statement, { from, at }] of Object.entries(cuts)) {
         let lost: Promise<void> | undefined
         const hooks: StatementHooks = {
           ...atPoint(from, () => {
-            lost = proxy.cutAfterClientBytes(at, when)
+            lost = proxy.cutAfterClientBytes(at, when, how)
           }),
           // A claim whose commit was not answered is waited for until its lease has run out.
           inject: (sent, place) =>

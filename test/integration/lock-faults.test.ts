@@ -5,7 +5,7 @@ import { controlRun } from '../../src/runs/control/run-control.js'
 import { portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countedSlug, countedSlugInSql, createCountedCities, readCounted } from '../support/counted-cities.js'
-import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
+import { contractTest, contractTestOn, type TestDatabase, testOn } from '../support/databases.js'
 import { atPoint } from '../support/die-at.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 
@@ -107,6 +107,43 @@ for (const form of ['transform', 'sql'] as const) {
       await expectMigratedOnce(app)
     },
   )
+}
+
+const passing = {
+  'a deadlock': { postgres: '40P01', mariadb: 1213 },
+  'a serialization failure': { postgres: '40001', mariadb: 1020 },
+  'a lock timeout': { postgres: '55P03', mariadb: 1205 },
+  'a server that shuts down': { postgres: '57P01', mariadb: 1053 },
+  'too many connections': { postgres: '53300', mariadb: 1040 },
+} as const
+
+for (const [fault, code] of Object.entries(passing)) {
+  testOn(['postgres', 'mariadb'], `does a batch again after ${fault}`, async (database) => {
+    const app = await database.connect()
+    await createCountedCities(app, database.name, rows)
+    const raise = bySql(database.name, {
+      sqlite: '',
+      postgres: `do $$ begin raise exception 'as if' using errcode = '${code.postgres}'; end $$`,
+      mariadb: `signal sqlstate 'HY000' set mysql_errno = ${code.mariadb}, message_text = 'as if'`,
+    })
+    let isDue = false
+    const errors: unknown[] = []
+    const result = await runBackfill(await database.connect(), countedSlug(undefined), {
+      hooks: {
+        ...atPoint({ label: 'fence', when: 'after', nth: 2 }, () => {
+          isDue = true
+        }),
+        inject({ label }, when) {
+          if (!isDue || errors.length > 0 || label !== 'fence' || when !== 'after') return undefined
+          return raise
+        },
+        failed: (_, error) => void errors.push((error as { errno?: number }).errno ?? codeOf(error)),
+      },
+    })
+    expect(errors).toEqual([bySql<unknown>(database.name, { sqlite: '', ...code })])
+    expect(result).toMatchObject(completed)
+    await expectMigratedOnce(app)
+  })
 }
 
 contractTestOn(['postgres', 'mariadb'], 'notes conflicts while somebody pauses the run', async (database) => {
