@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { createCities, readCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
-import { type TestDatabase, testEachDatabase } from '../support/databases.js'
+import { beforeAllCompilePackage, CliProject, citySlugText, configTextFor } from '../support/cli-project.js'
+import { contractTest, type TestDatabase } from '../support/databases.js'
 
 beforeAllCompilePackage()
 
@@ -9,13 +9,13 @@ async function createProject(database: TestDatabase, backfill = citySlugText({ w
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 1_000)
   const project = await CliProject.create(database, {
-    'rowshift.config.ts': configText,
+    'rowshift.config.ts': configTextFor(database),
     'backfills/city-slug.ts': backfill,
   })
   return { dataSource, project }
 }
 
-testEachDatabase('a run is paused by another process, and resumed by a third', async (database) => {
+contractTest('a run is paused by another process, and resumed by a third', async (database) => {
   const { dataSource, project } = await createProject(database)
   const runner = project.start(['run', 'city.slug'])
   await runner.line('waiting')
@@ -47,7 +47,7 @@ testEachDatabase('a run is paused by another process, and resumed by a third', a
   expect((await readCities(dataSource)).filter(({ id, slug }) => slug !== `city-${id}`)).toEqual([])
 })
 
-testEachDatabase('a cancelled run ends whoever works on it, and a new one passes over its rows', async (database) => {
+contractTest('a cancelled run ends whoever works on it, and a new one passes over its rows', async (database) => {
   const { project } = await createProject(database)
   const runner = project.start(['run', 'city.slug'])
   await runner.line('waiting')
@@ -65,7 +65,7 @@ testEachDatabase('a cancelled run ends whoever works on it, and a new one passes
   })
 })
 
-testEachDatabase('a run is paused even when its definition does not compile', async (database) => {
+contractTest('a run is paused even when its definition does not compile', async (database) => {
   const { project } = await createProject(database)
   const runner = project.start(['run', 'city.slug'])
   await runner.line('waiting')
@@ -75,7 +75,7 @@ testEachDatabase('a run is paused even when its definition does not compile', as
   expect((await runner.exited).code).toBe(3)
 })
 
-testEachDatabase('rowshift status shows every backfill, from never run to completed', async (database) => {
+contractTest('rowshift status shows every backfill, from never run to completed', async (database) => {
   const { project } = await createProject(database)
   await project.write({ 'backfills/other.ts': citySlugText({ name: 'city.other' }) })
   const none = await project.run(['status'])
@@ -113,7 +113,7 @@ testEachDatabase('rowshift status shows every backfill, from never run to comple
   })
 })
 
-testEachDatabase('rowshift status tells how fast a run is while somebody works on it', async (database) => {
+contractTest('rowshift status tells how fast a run is while somebody works on it', async (database) => {
   const slow = citySlugText().replace('batchRows: 100', 'batchRows: 5, delayMs: 100')
   const { project } = await createProject(database, slow)
   const runner = project.start(['run', 'city.slug'])

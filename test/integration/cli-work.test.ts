@@ -1,11 +1,16 @@
 import { expect } from 'vitest'
-import { schedule } from '../../src/adapters/typeorm/index.js'
 import { defineBackfill } from '../../src/index.js'
 import { TcpProxy } from '../../src/testing/tcp-proxy.js'
-import { withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities, readCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
-import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import {
+  beforeAllCompilePackage,
+  CliProject,
+  citySlugText,
+  configTextFor,
+  dataSourceText,
+} from '../support/cli-project.js'
+import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
+import { schedule } from '../support/migration-calls.js'
 
 beforeAllCompilePackage()
 
@@ -29,15 +34,15 @@ const citySlug = (name = 'city.slug') =>
 async function createScheduled(database: TestDatabase, backfill = citySlugText()) {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug()))
+  await schedule(dataSource, citySlug())
   const project = await CliProject.create(database, {
-    'rowshift.config.ts': configText,
+    'rowshift.config.ts': configTextFor(database),
     'backfills/city-slug.ts': backfill,
   })
   return { dataSource, project }
 }
 
-testEachDatabase('rowshift work does what a migration has scheduled, then exits', async (database) => {
+contractTest('rowshift work does what a migration has scheduled, then exits', async (database) => {
   const { dataSource, project } = await createScheduled(database)
   const { code, document } = await project.json(['work'])
   expect({ code, document }).toMatchObject({
@@ -60,7 +65,7 @@ async function takenOver(project: CliProject): Promise<{ readonly from: string; 
   return backfills[0]!.shards[0]!.takenOver
 }
 
-testEachDatabase('of two workers one waits and takes over when the other is killed', async (database) => {
+contractTest('of two workers one waits and takes over when the other is killed', async (database) => {
   const { dataSource, project } = await createScheduled(database, citySlugText({ waitAt: 350 }))
   const first = project.start(['work'])
   await first.line('waiting')
@@ -109,14 +114,14 @@ testEachDatabase('of two workers one waits and takes over when the other is kill
   expect(cities.filter(({ id, slug }) => slug !== `city-${id}`)).toEqual([])
 })
 
-testEachDatabase(
+contractTest(
   'rowshift work --watch takes up runs that are scheduled later, until it is told to stop',
   async (database) => {
     const { dataSource, project } = await createScheduled(database)
     const worker = project.start(['work', '--watch'])
     await worker.line('completed: 1,000 rows written')
     await dataSource.query(`update city set slug = null`)
-    await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug()))
+    await schedule(dataSource, citySlug())
     await expect.poll(() => countWhere(dataSource, 'slug is null'), patiently).toBe(0)
     await expect.poll(() => worker.lines.filter((line) => line.includes('completed')).length, patiently).toBe(2)
     worker.signal('SIGTERM')
@@ -124,7 +129,7 @@ testEachDatabase(
   },
 )
 
-testEachDatabase('an interrupted worker exits with 3 and says how to go on', async (database) => {
+contractTest('an interrupted worker exits with 3 and says how to go on', async (database) => {
   const { dataSource, project } = await createScheduled(database, citySlugText({ waitAt: 350 }))
   const worker = project.start(['work'])
   await worker.line('waiting')
@@ -137,11 +142,11 @@ testEachDatabase('an interrupted worker exits with 3 and says how to go on', asy
   expect(await countWhere(dataSource, 'slug is not null')).toBe(400)
 })
 
-testEachDatabase('rowshift work declines a run of another definition and does the others', async (database) => {
+contractTest('rowshift work declines a run of another definition and does the others', async (database) => {
   const changed = citySlugText().replace(`batchRows: 100`, `batchRows: 100, revision: 2`)
   const { dataSource, project } = await createScheduled(database, changed)
   await project.write({ 'backfills/other.ts': citySlugText({ name: 'city.other' }) })
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug('city.other')))
+  await schedule(dataSource, citySlug('city.other'))
   const { code, document } = await project.json(['work'])
   expect({ code, document }).toMatchObject({
     code: 3,
@@ -158,7 +163,7 @@ testEachDatabase('rowshift work declines a run of another definition and does th
   expect(told.stdout).toContain('Left:\n  city.slug  scheduled: declined by this code\n')
 })
 
-testEachDatabase('rowshift work exits with 1 when rows fail, and leaves a failed run alone', async (database) => {
+contractTest('rowshift work exits with 1 when rows fail, and leaves a failed run alone', async (database) => {
   const { project } = await createScheduled(database, citySlugText({ failAt: [350], maxFailures: 0 }))
   const failed = await project.run(['work'])
   expect(failed.code).toBe(1)
@@ -171,15 +176,15 @@ testEachDatabase('rowshift work exits with 1 when rows fail, and leaves a failed
   expect((await project.json(['work'])).code).toBe(0)
 })
 
-testEachDatabase('a run whose table is gone does not keep rowshift work from the others', async (database) => {
+contractTest('a run whose table is gone does not keep rowshift work from the others', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 1)
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug('city.gone')))
+  await schedule(dataSource, citySlug('city.gone'))
   await dataSource.query('drop table city')
   await createCities(dataSource, database.name, rows)
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug()))
+  await schedule(dataSource, citySlug())
   const project = await CliProject.create(database, {
-    'rowshift.config.ts': configText,
+    'rowshift.config.ts': configTextFor(database),
     'backfills/gone.ts': citySlugText({ name: 'city.gone' }).replace(`table: 'city'`, `table: 'town'`),
     'backfills/city-slug.ts': citySlugText(),
   })
@@ -201,29 +206,30 @@ testEachDatabase('a run whose table is gone does not keep rowshift work from the
   )
 })
 
-testOn(['postgres', 'mariadb'], 'rowshift work --watch outlasts a restart of the database', async (database) => {
-  const { dataSource, project } = await createScheduled(database)
-  const proxy = await new TcpProxy(database.server).listen()
-  const { port } = proxy
-  const options = JSON.stringify({ ...database.dataSourceOptions(), port })
-  await project.write({
-    'src/data-source.ts': `import { DataSource } from 'typeorm'\nexport const dataSource = new DataSource(${options})\n`,
-  })
-  const worker = project.start(['work', '--watch'])
-  await worker.line('completed: 1,000 rows written')
-  await proxy.close()
-  await worker.line('database out of reach, waiting: DATABASE_UNAVAILABLE: ')
-  await dataSource.query(`update city set slug = null`)
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug()))
-  await proxy.listen(port)
-  await worker.line('database in reach again')
-  await expect.poll(() => worker.lines.filter((line) => line.includes('completed')).length, patiently).toBe(2)
-  worker.signal('SIGTERM')
-  expect(await worker.exited).toEqual({ code: 0, signal: null })
-  await proxy.close()
-})
+contractTestOn(
+  ['postgres', 'mariadb'],
+  'rowshift work --watch outlasts a restart of the database',
+  async (database) => {
+    const { dataSource, project } = await createScheduled(database)
+    const proxy = await new TcpProxy(database.server).listen()
+    const { port } = proxy
+    await project.write({ 'src/data-source.ts': dataSourceText(database, { port }) })
+    const worker = project.start(['work', '--watch'])
+    await worker.line('completed: 1,000 rows written')
+    await proxy.close()
+    await worker.line('database out of reach, waiting: DATABASE_UNAVAILABLE: ')
+    await dataSource.query(`update city set slug = null`)
+    await schedule(dataSource, citySlug())
+    await proxy.listen(port)
+    await worker.line('database in reach again')
+    await expect.poll(() => worker.lines.filter((line) => line.includes('completed')).length, patiently).toBe(2)
+    worker.signal('SIGTERM')
+    expect(await worker.exited).toEqual({ code: 0, signal: null })
+    await proxy.close()
+  },
+)
 
-testEachDatabase('rowshift run starts what was merely scheduled, and resumes only what was begun', async (database) => {
+contractTest('rowshift run starts what was merely scheduled, and resumes only what was begun', async (database) => {
   const { project } = await createScheduled(database)
   const { stdout } = await project.run(['run', 'city.slug'])
   expect(stdout).toMatch(/^city\.slug · run \d+ · started\n/)
