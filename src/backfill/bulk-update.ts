@@ -1,7 +1,7 @@
 import type { Database, MappedTable, Session } from '../adapters/database.js'
 import type { Dialect, TablePlan, UpdateRow } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
-import { type ColumnInfo, type TableInfo, tableText } from '../dialects/table.js'
+import { type ColumnInfo, keyedBy, type TableInfo, tableText } from '../dialects/table.js'
 import type { ErrorCode } from '../errors/codes.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { enclosedConnections, ownConnections } from './connection/connections.js'
@@ -112,17 +112,14 @@ function columnOf(info: TableInfo, update: BulkUpdate, property: string): Column
 function withKey(info: TableInfo, update: BulkUpdate): TableInfo {
   if (!update.key) return info
   const key = update.key.map((property) => columnOf(info, update, property))
-  const names = new Set(key.map(({ name }) => name))
-  const isUnique = info.uniqueIndexes.some(
-    (index) => index.length === names.size && index.every((name) => names.has(name)),
-  )
-  if (!isUnique)
+  return (
+    keyedBy(info, key) ??
     fail(
       'KEY_NOT_UNIQUE',
       update,
       `${update.key.join(', ')} are not the columns of a unique index, so one entry could be many rows.`,
     )
-  return { ...info, key }
+  )
 }
 
 function groupsOf(info: TableInfo, update: BulkUpdate): readonly Group[] {

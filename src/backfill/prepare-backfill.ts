@@ -4,8 +4,10 @@ import type { Dialect, Followed, TablePlan } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
 import { isSql, type Sql, sql } from '../dialects/sql.js'
 import { type ColumnInfo, type TableInfo, tableText } from '../dialects/table.js'
-import type { ErrorCode } from '../errors/codes.js'
-import { RowshiftError } from '../errors/rowshift-error.js'
+import type { Destination } from './batch/destination.js'
+import { ownRows } from './batch/own-rows.js'
+import { type BoundInto, bindInto } from './bind-into.js'
+import { type Binder, type BoundColumn, createBinder } from './binder.js'
 import { conditionOf, negationOf } from './condition.js'
 import { noVerify } from './definition/check-verify.js'
 import type { BackfillDefinition, DeclaredColumn, SqlWork, TransformWork } from './definition/definition.js'
@@ -18,26 +20,12 @@ import { byRow } from './transform/by-row.js'
 import type { Computation } from './transform/computation.js'
 import { type Validator, validatorOf } from './transform/validate.js'
 
-/** A column of a definition, tied to the table: how its values come and go. */
-export interface BoundColumn {
-  /** The name in the definition: a property of the entity, or the column itself. */
-  readonly property: string
-  readonly column: ColumnInfo
-  /** Where its token stands among `plan.read`. */
-  readonly position: number
-  /** A key or generated column: it can be given back unchanged only. */
-  readonly isReadOnly: boolean
-  /** @throws Error whose message carries no contents */
-  decode(text: string | null): unknown
-  /** @throws Error whose message carries no contents */
-  encode(value: unknown): string | null
-}
-
 export interface PreparedTransform {
   readonly form: 'transform'
   /** The name of the definition, for messages. */
   readonly backfill: string
   readonly computation: Computation
+  readonly destination: Destination
   readonly select: readonly BoundColumn[]
   readonly write: readonly BoundColumn[]
   readonly work: TransformWork
@@ -95,11 +83,13 @@ export function* prepareBackfill(database: Database, definition: BackfillDefinit
   const binder = createBinder(dialect, definition, info, mapping)
   const { work } = definition
   const read: ColumnInfo[] = []
+  const into =
+    work.form === 'transform' && work.into ? yield* bindInto(database, definition, work.into, table) : undefined
   const prepared =
-    work.form === 'transform' ? bindTransform(binder, definition.name, work, read) : bindSql(binder, work)
+    work.form === 'transform' ? bindTransform(binder, definition.name, work, read, into) : bindSql(binder, work)
   const own = mapping?.discriminator && discriminatorOf(mapping.discriminator)
   const where = whereOf(dialect, definition, binder, own)
-  const plan = { info, read, where, endsWithWrite: definition.where !== undefined && !definition.where.isNegated }
+  const plan = { info, read, where, endsWithWrite: endsWithWrite(definition) }
   return {
     definition,
     info,
@@ -112,6 +102,15 @@ export function* prepareBackfill(database: Database, definition: BackfillDefinit
   }
 }
 
+/**
+ * Whether a row that was written must match `where` no more. Columns of a row that others are made of stay as they are; SQL can look at those
+ * others.
+ */
+export function endsWithWrite({ where, work }: BackfillDefinition): boolean {
+  if (where === undefined || where.isNegated) return false
+  return work.form === 'sql' || work.into === undefined || isSql(where.condition)
+}
+
 /** Takes back, by their journals, what runs of a definition have written. */
 export function* prepareRestore(
   database: Database,
@@ -119,10 +118,11 @@ export function* prepareRestore(
   runIds: readonly number[],
 ): Script<PreparedBackfill> {
   const prepared = yield* prepareBackfill(database, definition)
-  const { plan } = prepared
+  const info = prepared.work.form === 'transform' ? prepared.work.destination.info : prepared.info
   const name = definition.name + undoSuffix
   return {
     ...prepared,
+    info,
     definition: Object.freeze({
       ...definition,
       name,
@@ -131,7 +131,7 @@ export function* prepareRestore(
       follow: false,
       verify: noVerify,
     }),
-    plan: { info: plan.info, read: [], where: undefined, endsWithWrite: false },
+    plan: { info, read: [], where: undefined, endsWithWrite: false },
     work: { form: 'restore', runIds },
     follow: undefined,
     definitionHash: createHash('sha256')
@@ -146,140 +146,13 @@ export function requireWritten({ name, where, reverse, work }: BackfillDefinitio
   requireParts(name, [where?.condition, work.form === 'transform' ? work.transform.call : undefined, reverse])
 }
 
-interface Binder {
-  fail(code: ErrorCode, message: string, details?: Record<string, unknown>): never
-  readonly dialect: Dialect
-  readonly info: TableInfo
-  /** The column of a property, with its conversions. */
-  bind(property: string, declared: DeclaredColumn, position: number): BoundColumn
-  /** The same for a property that the definition does not declare. */
-  bindUndeclared(property: string): BoundColumn
-  requireWritable(bound: { readonly property: string; readonly column: ColumnInfo }): void
-  /** A constant of the definition as text; one that the column cannot hold is refused. */
-  constant(bound: BoundColumn, value: unknown): string | null
-}
-
-function createBinder(
-  dialect: Dialect,
-  definition: BackfillDefinition,
-  info: TableInfo,
-  mapping: MappedTable | undefined,
-): Binder {
-  const table = tableText(info.table)
-  // Taking back meets rows that were never filled; their NULLs are no fault.
-  const requiresValues = definition.work.form === 'transform' && !definition.work.isPartial
-  const fail = (code: ErrorCode, message: string, details: Record<string, unknown> = {}): never => {
-    throw new RowshiftError(code, {
-      message: `backfill "${definition.name}": ${message}`,
-      details: { backfill: definition.name, table, ...details },
-    })
-  }
-
-  const columnOf = (property: string): ColumnInfo => {
-    const name = mapping?.columns.get(property)?.column ?? property
-    const column = info.columns.get(name)
-    if (column) return column
-    const embedded = [...(mapping?.columns.keys() ?? [])].filter((path) => path.startsWith(`${property}.`))
-    if (embedded.length > 0) {
-      const message = `"${property}" of the entity is embedded. Name its columns: ${embedded.join(', ')}.`
-      return fail('COLUMN_NOT_FOUND', message, { column: property })
-    }
-    const known = [...info.columns.keys()].join(', ')
-    return fail('COLUMN_NOT_FOUND', `table "${table}" has no column "${name}". It has: ${known}.`, { column: name })
-  }
-
-  const bind = (property: string, declared: DeclaredColumn, position: number): BoundColumn => {
-    const column = columnOf(property)
-    const isReadOnly = info.key.includes(column) || column.isGenerated
-    if (declared === 'mapped') {
-      const mapped = mapping?.columns.get(property)
-      if (!mapped) return fail('COLUMN_NOT_FOUND', `the entity has no column "${property}".`, { column: property })
-      return {
-        property,
-        column,
-        position,
-        isReadOnly,
-        decode: (text) => mapped.decode(text, column),
-        encode: (value) => mapped.encode(value ?? null, column),
-      }
-    }
-    const codec = dialect.codec(column, declared.kind)
-    if (!codec) {
-      return fail(
-        'COLUMN_TYPE_MISMATCH',
-        `column "${column.name}" is ${column.type}, which "${declared.kind}" does not fit. Declare it as "${column.kind === 'other' ? 'text' : column.kind}".`,
-        { column: column.name, type: column.type, declared: declared.kind },
-      )
-    }
-    const { allowed } = declared
-    const holdsNull = declared.isNullable || declared.kind === 'json'
-    return {
-      property,
-      column,
-      position,
-      isReadOnly,
-      decode(text) {
-        if (text !== null) return codec.decode(text)
-        if (requiresValues && !holdsNull)
-          throw new TypeError(`the stored value is NULL: declare it as "${declared.kind}?"`)
-        return null
-      },
-      encode(value) {
-        if (value === null) {
-          // A JSON column that is not declared nullable holds JSON's own null.
-          if (declared.kind === 'json' && !declared.isNullable) return codec.encode(null)
-          if (!holdsNull) throw new TypeError(`null is not declared: use "${declared.kind}?"`)
-          return null
-        }
-        if (allowed && !allowed.includes(value as string)) throw new TypeError('the value is not one of those declared')
-        return codec.encode(value)
-      },
-    }
-  }
-
-  return {
-    fail,
-    dialect,
-    info,
-    bind,
-    bindUndeclared(property) {
-      if (mapping) return bind(property, 'mapped', -1)
-      return bind(property, { kind: columnOf(property).kind, isNullable: true }, -1)
-    },
-    constant(bound, value) {
-      try {
-        return bound.encode(value)
-      } catch (error) {
-        const { name, type } = bound.column
-        return fail(
-          'INVALID_DEFINITION',
-          `a constant for "${bound.property}" is no value of column "${name}" (${type}): ${(error as Error).message}.`,
-          { column: name },
-        )
-      }
-    },
-    requireWritable({ property, column }) {
-      if (info.key.includes(column)) {
-        fail(
-          'KEY_WRITTEN',
-          `"${property}" is part of the key (${info.key.map((key) => key.name).join(', ')}), which pages follow: it cannot be written. Fill a new column and swap them in a later migration.`,
-          { column: column.name },
-        )
-      }
-      if (column.isGenerated) {
-        fail(
-          'COLUMN_NOT_WRITABLE',
-          `column "${column.name}" is generated by the database. Write what it is computed from.`,
-          {
-            column: column.name,
-          },
-        )
-      }
-    },
-  }
-}
-
-function bindTransform(binder: Binder, name: string, work: TransformWork, read: ColumnInfo[]): PreparedTransform {
+function bindTransform(
+  binder: Binder,
+  name: string,
+  work: TransformWork,
+  read: ColumnInfo[],
+  into: BoundInto | undefined,
+): PreparedTransform {
   const place = (property: string, declared: DeclaredColumn): BoundColumn => {
     const bound = binder.bind(property, declared, -1)
     let position = read.indexOf(bound.column)
@@ -287,12 +160,12 @@ function bindTransform(binder: Binder, name: string, work: TransformWork, read: 
     return { ...bound, position }
   }
   const select = [...work.select].map(([property, declared]) => place(property, declared))
-  const write = [...work.write].map(([property, declared]) => place(property, declared))
+  const write = into?.write ?? [...work.write].map(([property, declared]) => place(property, declared))
   // Taking back may return any column that was read, the key as well; a row that would change it is refused by itself.
-  if (!work.isPartial) for (const bound of write) binder.requireWritable(bound)
+  if (!work.isPartial && !into) for (const bound of write) binder.requireWritable(bound)
   for (const property of work.unique.keys()) {
     const { column } = write.find((bound) => bound.property === property)!
-    if (!binder.info.uniqueIndexes.some((index) => index.length === 1 && index[0] === column.name)) {
+    if (!binder.info.uniqueIndexes.some((index) => index.columns.length === 1 && index.columns[0] === column.name)) {
       binder.fail(
         'UNIQUE_NEEDS_INDEX',
         `\`unique\` on "${property}" needs a unique index on "${column.name}": without one another writer could take the same value. Create it before the backfill; a nullable column may hold any number of NULLs.`,
@@ -302,7 +175,9 @@ function bindTransform(binder: Binder, name: string, work: TransformWork, read: 
   }
   const { transform } = work
   const computation = transform.per === 'row' ? byRow(transform.call) : byPage(transform.call)
-  return { form: 'transform', backfill: name, computation, select, write, work, validator: validatorOf(name, work) }
+  const destination = into?.destination ?? ownRows(binder.info, { select, write }, work)
+  const validator = validatorOf(name, work)
+  return { form: 'transform', backfill: name, computation, destination, select, write, work, validator }
 }
 
 function bindSql(binder: Binder, work: SqlWork): PreparedSql {
@@ -316,6 +191,12 @@ function bindSql(binder: Binder, work: SqlWork): PreparedSql {
   return { form: 'sql', set }
 }
 
+/** What a definition says of a column of the table it reads. */
+function declaredIn(work: BackfillDefinition['work'], property: string): DeclaredColumn | undefined {
+  if (work.form === 'sql') return undefined
+  return work.select.get(property) ?? (work.into ? undefined : work.write.get(property))
+}
+
 function whereOf(
   dialect: Dialect,
   definition: BackfillDefinition,
@@ -324,7 +205,7 @@ function whereOf(
 ): Sql | undefined {
   const { work, where } = definition
   const columnOf = (property: string) => {
-    const declared = work.form === 'transform' ? (work.select.get(property) ?? work.write.get(property)) : undefined
+    const declared = declaredIn(work, property)
     const bound = declared ? binder.bind(property, nullable(declared), -1) : binder.bindUndeclared(property)
     return { column: bound.column, encode: (value: unknown) => binder.constant(bound, value) }
   }
@@ -362,11 +243,21 @@ function discriminatorOf(discriminator: NonNullable<MappedTable['discriminator']
   return sql`${sql.id(discriminator.column)} in (${discriminator.values})`
 }
 
-/** The key and the columns touched, with their types: what must not change while a run is unfinished. */
+/** The keys and the columns touched, with their types: what must not change while a run is unfinished. */
 function tableFingerprint(info: TableInfo, work: PreparedTransform | PreparedSql): string {
-  const touched =
-    work.form === 'transform' ? [...work.select, ...work.write].map((b) => b.column) : work.set.map(([c]) => c)
   const describe = (column: ColumnInfo) => [column.name, column.type]
-  const facts = [tableText(info.table), info.key.map(describe), [...new Set(touched)].map(describe)]
-  return createHash('sha256').update(JSON.stringify(facts)).digest('hex')
+  const describeAll = (columns: Iterable<ColumnInfo>) => [...new Set(columns)].map(describe)
+  const facts = (touched: readonly ColumnInfo[], of: TableInfo = info) => [
+    tableText(of.table),
+    of.key.map(describe),
+    describeAll(touched),
+  ]
+  const columnsOf = (columns: readonly BoundColumn[]) => columns.map((bound) => bound.column)
+  const described = (): unknown => {
+    if (work.form === 'sql') return facts(work.set.map(([column]) => column))
+    const { destination, select, write } = work
+    if (destination.info === info) return facts(columnsOf([...select, ...write]))
+    return [facts(columnsOf(select)), facts(columnsOf(write), destination.info)]
+  }
+  return createHash('sha256').update(JSON.stringify(described())).digest('hex')
 }

@@ -22,8 +22,8 @@ import { takePace } from './take-pace.js'
 const mostEntries = 2_000
 
 /**
- * Gives rows back what the journal has of them, from the newest entry to the oldest, each only where the row still is as the run
- * left it. The cursor is the id of an entry; an entry is removed in the transaction that restores its row, so nothing is restored
+ * Gives rows back what the journal has of them, or deletes those that the run created, from the newest entry to the oldest, each only where
+ * the row still is as the run left it. The cursor is the id of an entry; an entry is removed in the transaction that restores its row, so nothing is restored
  * twice. What was changed since is listed, and its entry stays.
  */
 export async function runRestore(
@@ -95,7 +95,7 @@ function* restoreBatch(
   return keep({ status: 'written', written, skipped, conflicts: 0, failures: failures.size, refused: 0 })
 }
 
-/** Entries that one statement can take: of the same columns, and no row twice, because the newer entry comes first. */
+/** Entries that one statement can take: of the same columns, created rows by themselves, and no row twice, because the newer entry comes first. */
 function statementsOf(entries: readonly JournalEntry[]): readonly (readonly JournalEntry[])[] {
   const rounds: Map<string, JournalEntry[]>[] = []
   const seen = new Map<string, number>()
@@ -103,9 +103,9 @@ function statementsOf(entries: readonly JournalEntry[]): readonly (readonly Jour
     const round = seen.get(entry.key) ?? 0
     seen.set(entry.key, round + 1)
     rounds[round] ??= new Map()
-    const columns = JSON.stringify(entry.columns)
-    const group = rounds[round].get(columns) ?? []
-    rounds[round].set(columns, group)
+    const kind = JSON.stringify([entry.before === null, entry.columns])
+    const group = rounds[round].get(kind) ?? []
+    rounds[round].set(kind, group)
     group.push(entry)
   }
   // Most often in key order, then: as they were written.
@@ -123,7 +123,7 @@ function* restoreGroup(context: ShardContext, entries: readonly JournalEntry[]):
   const { dialect, prepared } = context
   const columns = entries[0]!.columns.map((name) => columnOf(prepared, name))
   const plan: TablePlan = { info: prepared.info, read: columns, where: undefined, endsWithWrite: false }
-  const rows = entries.map(({ key, before, after }): UpdateRow => [...readKey(key), ...after, ...before])
+  const rows = entries.map(({ key, before, after }): UpdateRow => [...readKey(key), ...after, ...(before ?? [])])
   const standing = new Set(yield* dialect.lockGuarded(plan, rows))
   const others = entries.filter((_, i) => !standing.has(i))
   const { needless, changed } = yield* sortOut(context, plan, others)
@@ -137,9 +137,16 @@ function* restoreGroup(context: ShardContext, entries: readonly JournalEntry[]):
     dialect,
     sound,
     function* (part) {
-      // Locked rows are written even where the driver counts only those whose bytes changed.
       const texts = part.map(({ row }) => row)
-      yield* dialect.updateRows(plan, columns, texts, 'restored')
+      // Locked rows are written even where the driver counts only those whose bytes changed.
+      if (part[0]?.entry.before) yield* dialect.updateRows(plan, columns, texts, 'restored')
+      else {
+        const width = prepared.info.key.length
+        yield* dialect.deleteRows(
+          prepared.info,
+          texts.map((row) => row.slice(0, width) as string[]),
+        )
+      }
     },
     ({ entry }, error) => {
       refused.add(entry)

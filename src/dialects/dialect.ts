@@ -66,6 +66,25 @@ export interface Journal {
   readonly runId: number
 }
 
+/** A row to be created, flat: the text of each of its columns. */
+export type NewRow = readonly (string | null)[]
+
+export interface InsertOptions {
+  /**
+   * Columns of a unique index: rows whose values there are taken, by the table or by an earlier row of the call, are left out. Where the
+   * database cannot pass over what others insert at this moment (MySQL), they clash. undefined = every clash is an error.
+   */
+  readonly unlessTaken: readonly ColumnInfo[] | undefined
+  /** Whether the keys of the created rows are wanted. */
+  readonly returnsKeys: boolean
+}
+
+export interface InsertOutcome {
+  readonly created: number
+  /** Of the created rows, in no order; empty unless they were wanted. */
+  readonly keys: readonly Key[]
+}
+
 export interface UpdateOutcome {
   /**
    * Positions in the batch of rows that were not written, because they are gone, changed or no longer match.
@@ -226,8 +245,21 @@ export interface Dialect extends SqlSpelling {
   /** How a statement about the table would be carried out. It is not run, and takes no locks. */
   explain(info: TableInfo, statement: Statement): Script<Explanation>
   writeEffects(info: TableInfo, written: readonly ColumnInfo[]): Script<WriteEffects>
-  /** For each value the position of the first that is the same one to the column, under its collation. */
-  sameValues(info: TableInfo, column: ColumnInfo, texts: readonly string[]): Script<readonly number[]>
+  /** For each row of values the position of the first that is the same one to the columns, under their collations. */
+  sameValues(
+    info: TableInfo,
+    columns: readonly ColumnInfo[],
+    rows: readonly (readonly string[])[],
+  ): Script<readonly number[]>
+  /** Creates rows of encoded values of `columns`. */
+  insertRows(
+    info: TableInfo,
+    columns: readonly ColumnInfo[],
+    rows: readonly NewRow[],
+    options: InsertOptions,
+  ): Script<InsertOutcome>
+  /** Deletes rows by their keys. */
+  deleteRows(info: TableInfo, keys: readonly Key[]): Script<void>
   /** Keeps other writers out of the table until the enclosing transaction ends, where that is possible. */
   lockTable(table: TableName, lockTimeoutMs: number): Script<void>
 

@@ -57,6 +57,6 @@ export function requireKey(
   return {
     key: chosen.columns,
     keyIndex: chosen.name,
-    uniqueIndexes: onColumns.map((index) => index.columns.map((column) => column.name)),
+    uniqueIndexes: onColumns.map(({ name, columns }) => ({ name, columns: columns.map((column) => column.name) })),
   }
 }

@@ -131,7 +131,8 @@ export interface JournalEntry {
   /** JSON array of the key's texts. */
   readonly key: string
   readonly columns: readonly string[]
-  readonly before: readonly (string | null)[]
+  /** null = the batch created it; `columns` are all of the row then. */
+  readonly before: readonly (string | null)[] | null
   readonly after: readonly (string | null)[]
 }
 

@@ -53,8 +53,17 @@ export interface TableInfo {
   /** The key pages follow: the primary key, or a unique index without NULLs; in index order. Never empty. */
   readonly key: readonly ColumnInfo[]
   readonly keyIndex: string
-  /** Column lists of the full (not partial, not expression) unique indexes, the key's included. */
-  readonly uniqueIndexes: readonly (readonly string[])[]
+  /** The full (not partial, not expression) unique indexes, the key's included. */
+  readonly uniqueIndexes: readonly { readonly name: string; readonly columns: readonly string[] }[]
+}
+
+/** The table as if these columns were its key; undefined = there is no unique index on them. */
+export function keyedBy(info: TableInfo, key: readonly ColumnInfo[]): TableInfo | undefined {
+  const names = new Set(key.map(({ name }) => name))
+  const index = info.uniqueIndexes.find(
+    ({ columns }) => columns.length === names.size && columns.every((name) => names.has(name)),
+  )
+  return index && { ...info, key, keyIndex: index.name }
 }
 
 export function tableText(table: TableName): string {

@@ -12,7 +12,7 @@ import { databaseError } from '../backfill/connection/retry.js'
 import { ownTransactions, reading, type Scope, savepoints } from '../backfill/connection/transaction.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import { undoSuffix } from '../backfill/definition/reverse-of.js'
-import { type PreparedBackfill, prepareBackfill } from '../backfill/prepare-backfill.js'
+import { endsWithWrite, type PreparedBackfill, prepareBackfill } from '../backfill/prepare-backfill.js'
 import { verifyTable } from '../backfill/verify/verify.js'
 import type { Dialect } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
@@ -179,9 +179,16 @@ export async function scheduleInMigration(
   session: Session,
   definition: BackfillDefinition,
 ): Promise<void> {
-  if (definition.where === undefined && !definition.follow) {
+  if (!endsWithWrite(definition) && !definition.follow) {
+    const { where, work } = definition
+    const lack =
+      where === undefined ? 'has no `where`' : 'has a `where` that stays true of a row when others are created of it'
+    const remedy =
+      work.form === 'transform' && work.into
+        ? 'Say in SQL what is still to be created: where: sql`not exists (select 1 from ... where ...)`.'
+        : 'Add one, such as where: { slug: null }, or follow: true.'
     throw new RowshiftError('SCHEDULE_NEEDS_WHERE', {
-      message: `backfill "${definition.name}" has no \`where\`: while the application goes on writing, nothing would tell which rows are left. Add one, such as where: { slug: null }, or follow: true.`,
+      message: `backfill "${definition.name}" ${lack}: while the application goes on writing, nothing would tell which rows are left. ${remedy}`,
       details: { backfill: definition.name },
     })
   }

@@ -133,6 +133,12 @@ function prepareIn(database: Database, session: Session, scope: Scope, backfill:
 
 function factsOf(database: Database, prepared: PreparedChange, counter: string | undefined): TableFacts {
   const { definition, info, work } = prepared
+  if (work.form === 'transform' && work.destination.info !== info) {
+    throw new RowshiftError('CRASH_TEST_UNUSABLE', {
+      message: `backfill "${definition.name}" creates rows of another table, and a crash test compares the one that is read.`,
+      details: { backfill: definition.name },
+    })
+  }
   const byProperty =
     definition.work.form === 'sql' && work.form === 'sql'
       ? new Map([...definition.work.set.keys()].map((property, i) => [property, work.set[i]![0].name]))

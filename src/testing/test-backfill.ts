@@ -119,17 +119,30 @@ async function outcomeOf(
 ): Promise<Outcome> {
   if (fault !== undefined) return { value, fault }
   if (value === undefined) return { value }
+  // Each row that is to be created is judged like the new values of one.
+  const entries: readonly unknown[] = work.into && Array.isArray(value) ? value : [value]
+  for (const entry of entries) {
+    const found = await faultOf(work, one, entry, validator)
+    if (found !== undefined) return { value, fault: found }
+  }
+  return { value }
+}
+
+async function faultOf(
+  work: TransformWork,
+  one: TransformCase<Backfill>,
+  value: unknown,
+  validator: Validator | undefined,
+): Promise<string | undefined> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return { value, fault: `it returned ${inspect(value)}: neither new values nor undefined` }
+    return `it returned ${inspect(value)}: neither new values nor undefined`
   const returned = value as Readonly<Record<string, unknown>>
   const undeclared = Object.keys(returned).filter((property) => !work.write.has(property))
-  if (undeclared.length > 0) return { value, fault: `it returned ${list(undeclared)}, not declared in \`write\`` }
+  if (undeclared.length > 0) return `it returned ${list(undeclared)}, not declared in \`write\``
   const missing = [...work.write.keys()].filter((property) => returned[property] === undefined)
-  if (missing.length > 0) return { value, fault: `it did not return ${list(missing)}, declared in \`write\`` }
+  if (missing.length > 0) return `it did not return ${list(missing)}, declared in \`write\``
   const invalid = await validator?.(one.row as never, returned)
-  return invalid === undefined
-    ? { value }
-    : { value, fault: `it returned what \`validate\` does not allow: ${invalid}` }
+  return invalid === undefined ? undefined : `it returned what \`validate\` does not allow: ${invalid}`
 }
 
 const list = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')

@@ -216,7 +216,7 @@ testMysql('finds kinds, lengths, character sets, generated columns and the key',
   expect(info.key.map(({ name, castType }) => [name, castType])).toEqual([['id', 'unsigned']])
   expect(info.key[0]).toBe(info.columns.get('id'))
   expect(info.keyIndex).toBe('PRIMARY')
-  expect(info.uniqueIndexes).toEqual([['price'], ['id'], ['tenant', 'code']])
+  expect(info.uniqueIndexes.map(({ columns }) => columns)).toEqual([['price'], ['id'], ['tenant', 'code']])
   expect([...info.columns.values()].map(({ name, kind }) => [name, kind])).toEqual([
     ...[
       ['id', 'bigint'],

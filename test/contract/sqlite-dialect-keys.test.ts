@@ -229,7 +229,7 @@ testSqlite('pages by the first unique index without NULLs where there is no prim
     'create unique index k_expression on k (e + 1)',
   )
   expect(info.key.map(({ name }) => name)).toEqual(['b'])
-  expect(info.uniqueIndexes).toEqual([['a'], ['b'], ['c', 'd']])
+  expect(info.uniqueIndexes.map(({ columns }) => columns)).toEqual([['a'], ['b'], ['c', 'd']])
   expect(info.columns.get('a')?.isNullable).toBe(true)
   expect(info.key[0]).toBe(info.columns.get('b'))
 })
@@ -238,7 +238,7 @@ testSqlite('takes the primary key, and leaves out an index that no page could fo
   const session = await test.open()
   const rowid = await infoOf(test, session, 'create table k (id integer primary key, b text not null unique)')
   expect(rowid.key.map(({ name }) => name)).toEqual(['id'])
-  expect(rowid.uniqueIndexes).toEqual([['id'], ['b']])
+  expect(rowid.uniqueIndexes.map(({ columns }) => columns)).toEqual([['id'], ['b']])
   // Neither a rowid nor NOT NULL.
   expect(await codeOf(infoOf(test, session, 'create table k (id integer primary key desc, b text)'))).toBe(
     'KEY_NULLABLE',

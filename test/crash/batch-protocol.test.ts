@@ -13,9 +13,11 @@ import {
 } from '../support/counted-cities.js'
 import { contractTest, type DatabaseName, type TestDatabase, type TestTarget } from '../support/databases.js'
 import type { ProtocolPoint } from '../support/die-at.js'
+import { createNotedCities, noteCities, notesOfCities } from '../support/noted-cities.js'
 
 const dyingRun = join(__dirname, 'fixtures/dying-run.ts')
 const dyingSql = join(__dirname, 'fixtures/dying-sql.ts')
+const dyingInsert = join(__dirname, 'fixtures/dying-insert.ts')
 
 /** Four batches of ten; rows 13, 23 and 33 are conflicts. */
 const rows = 40
@@ -117,6 +119,34 @@ for (const [moment, point] of Object.entries(deathsInSql)) {
       counts: { scanned: rows, written: rows },
     })
     expect(await countWhere(app, 'touched = 1')).toBe(rows)
+  })
+}
+
+const deathsInInserts: Record<string, ProtocolPoint> = {
+  'between fence and insert': { label: 'fence', when: 'after', nth: 2 },
+  'between insert and journal': { label: 'insert-rows', when: 'after', nth: 2 },
+  'before the commit': { label: 'commit', when: 'before', nth: 2, since: 'insert-rows' },
+  'right after the commit': { label: 'commit', when: 'after', nth: 2, since: 'insert-rows' },
+}
+
+for (const [moment, point] of Object.entries(deathsInInserts)) {
+  contractTest(`creates rows of another table exactly once when it is killed ${moment}`, async (database) => {
+    const app = await database.connect()
+    await createNotedCities(app, database.name, rows)
+    await isKilled(dyingInsert, database, point)
+    const { cursor = 0, written } = await readCheckpoint(app)
+    const notes = await notesOfCities(app)
+    expect(notes).toEqual(notes.map((_, i) => (i < cursor ? 2 : 0)))
+    expect(written).toBe(2 * cursor)
+
+    await expireLease(app)
+    expect(await runBackfill(await database.connect(), noteCities)).toMatchObject({
+      status: 'completed',
+      counts: { scanned: rows, written: 2 * rows },
+    })
+    expect(await notesOfCities(app)).toEqual(Array(rows).fill(2))
+    const [journal] = await app.query('select count(*) as n from rowshift_journal')
+    expect(Number(journal.n)).toBe(2 * rows)
   })
 }
 

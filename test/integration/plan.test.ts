@@ -74,6 +74,7 @@ contractTest('a plan shows table, key, rows, queries and a sample, and writes no
     key: [String(id)],
     before: { name: `City ${id}`, slug: null },
     after,
+    creates: [],
     failure,
   })
   expect(report.sample).toEqual([
@@ -100,8 +101,8 @@ contractTest('a plan tries values that the database computes and rolls them back
   expect(report).toMatchObject({ rows: { matching: 30 }, time: { measured: 'batch-rolled-back' } })
   expect(report.queries.map(({ isByIndex }) => isByIndex)).toEqual([true, true])
   expect(report.sample).toEqual([
-    { key: ['1'], before: { slug: null, touched: '0' }, after: { slug: 'city 1' }, failure: null },
-    { key: ['2'], before: { slug: null, touched: '0' }, after: { slug: 'city 2' }, failure: null },
+    { key: ['1'], before: { slug: null, touched: '0' }, after: { slug: 'city 1' }, creates: [], failure: null },
+    { key: ['2'], before: { slug: null, touched: '0' }, after: { slug: 'city 2' }, creates: [], failure: null },
   ])
   expect(await tryBatch(dataSource, lowered)).toMatchObject({ scanned: 30, written: 30, failures: [] })
   expect(await dump(dataSource, database.name)).toEqual(before)

@@ -47,6 +47,39 @@ export const cityCountry = defineBackfill.page({
   },
 })
 
+// Move to a related table.
+export const userBio = defineBackfill.insert({
+  name: 'user.bio-to-profile',
+  table: 'user',
+  select: { id: 'integer', bio: 'text?' },
+  where: { bio: { not: null } },
+  into: 'profile',
+  write: { user_id: 'integer', bio: 'text' },
+  onConflict: { key: ['user_id'], do: 'update' },
+  transform: (row) => (row.bio === null ? undefined : { user_id: row.id, bio: row.bio }),
+})
+
+// Links of many to many.
+export const userTags = defineBackfill.insert.page({
+  name: 'user.tags',
+  table: 'user',
+  select: { id: 'integer', tags: 'text' },
+  into: 'user_tag',
+  write: { user_id: 'integer', tag_id: 'integer' },
+  onConflict: { key: ['user_id', 'tag_id'], do: 'skip' },
+  transform: async (rows, { query }) => {
+    const words = rows.flatMap((row) => row.tags.split(','))
+    const found = await query({ id: 'integer', word: 'text' }, sql`select id, word from tag where word in (${words})`)
+    const ids = new Map(found.map(({ id, word }) => [word, id]))
+    return rows.map((row) =>
+      row.tags.split(',').flatMap((word) => {
+        const tag_id = ids.get(word)
+        return tag_id === undefined ? [] : [{ user_id: row.id, tag_id }]
+      }),
+    )
+  },
+})
+
 // Split a column.
 export const userName = defineBackfill({
   name: 'user.split-name',

@@ -18,7 +18,9 @@ import type {
   postStatus,
   SettingsV1,
   SettingsV2,
+  userBio,
   userEmail,
+  userTags,
 } from './five-jobs.test-d.js'
 
 export type Words = [
@@ -44,6 +46,11 @@ export type Definitions = [
   Expect<Equal<ChangesOf<typeof postStatus>, { status: 'draft' | 'archived'; settings: SettingsV2 }>>,
   Expect<Equal<RowOf<typeof cityCountry>, { country_code: string }>>,
   Expect<Equal<ChangesOf<typeof cityCountry>, { country_id: number }>>,
+  Expect<Equal<RowOf<typeof userBio>, { id: number; bio: string | null }>>,
+  Expect<
+    Equal<ChangesOf<typeof userBio>, { user_id: number; bio: string } | readonly { user_id: number; bio: string }[]>
+  >,
+  Expect<Equal<RowOf<typeof userTags>, { id: number; tags: string }>>,
   // An optional property is a nullable column: read as null, never as undefined.
   Expect<Equal<RowOf<typeof userEmail>, { email: string; bio: string | null }>>,
   Expect<Equal<ChangesOf<typeof userEmail>, { email: string; kind: 'person' | 'robot' }>>,

@@ -60,6 +60,28 @@ export const pageForgets = defineBackfill.page({
   transform: (rows) => rows.map((row) => ({ slug: slugify(row.name) })),
 })
 
+export const insertForgets = defineBackfill.insert({
+  name: 'a field that a created row lacks',
+  table: 'city',
+  select: { name: 'text' },
+  into: 'place',
+  write: { name: 'text', rank: 'integer' },
+  // error: Type '{ name: string; }' is not assignable to type 'Changed<Created<unknown, { readonly name: "text"; readonly rank: "integer"; }>>'.
+  // Property 'rank' is missing in type '{ name: string; }' but required in type '{ name: string; rank: number; }'.
+  transform: (row) => ({ name: row.name }),
+})
+
+export const insertKey = defineBackfill.insert({
+  name: 'a key that is not written',
+  table: 'city',
+  select: { name: 'text' },
+  into: City,
+  write: { name: true },
+  // error: Type '"nmae"' is not assignable to type '"name"'.
+  onConflict: { key: ['nmae'], do: 'skip' },
+  transform: (row) => [{ name: row.name }],
+})
+
 export const unknownType = defineBackfill({
   name: 'an unknown type',
   table: 'city',

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import type { BoundColumn } from '../../src/backfill/binder.js'
 import { cutPage, type TransformedPage } from '../../src/backfill/pages/cut-page.js'
-import type { BoundColumn } from '../../src/backfill/prepare-backfill.js'
-import type { RowFailure, UpdateSet } from '../../src/backfill/transform/transform.js'
+import type { ChangeSet } from '../../src/backfill/transform/change-set.js'
+import type { RowFailure } from '../../src/backfill/transform/transform.js'
 
 /*
  * Nine keys in the order of a database that ignores case, of which: c does not match, A and E are left, b, D and g have both columns
@@ -20,7 +21,7 @@ const failure = (key: string): RowFailure => ({
   message: `no slug for ${key}`,
 })
 
-const setOf = (written: readonly BoundColumn[], keysOfRows: readonly string[]): UpdateSet => ({
+const setOf = (written: readonly BoundColumn[], keysOfRows: readonly string[]): ChangeSet => ({
   columns: written,
   rows: keysOfRows.map((key) => [key, ...tokens, ...written.map(({ property }) => `${property} of ${key}`)]),
   originals: new Map([['slug', keysOfRows.map((key) => `original ${key}`)]]),

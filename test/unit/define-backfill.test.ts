@@ -48,6 +48,7 @@ describe('a definition', () => {
         steps: [],
         unique: new Map(),
         validate: undefined,
+        into: undefined,
         isPartial: false,
       },
     } satisfies BackfillDefinition)

@@ -1,4 +1,4 @@
-import type { Dialect, Key, KeyRange, UpdateOutcome, UpdateRow } from '../../dialects/dialect.js'
+import type { Dialect, Key, KeyRange, UpdateRow } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
 import type { NewFailure, StateNames } from '../../dialects/state-statements.js'
 import { tableText } from '../../dialects/table.js'
@@ -6,15 +6,17 @@ import { RowshiftError } from '../../errors/rowshift-error.js'
 import { type Decision, keep, readModeIn, type Scope, undo } from '../connection/transaction.js'
 import { writeKey } from '../pages/cursor.js'
 import { type PageRow, rereadRows } from '../pages/keyset-reader.js'
-import type { PreparedBackfill } from '../prepare-backfill.js'
-import type { RowFailure, UpdateSet } from '../transform/transform.js'
+import type { PreparedBackfill, PreparedTransform } from '../prepare-backfill.js'
+import { type ChangeSet, pickRows } from '../transform/change-set.js'
+import type { RowFailure } from '../transform/transform.js'
 import type { Advance, ShardHold } from './checkpoint.js'
-import { journalBytesOf, noteImages, requireJournalRoom } from './journal.js'
+import type { Destination } from './destination.js'
+import { journalBytesOf, requireJournalRoom } from './journal.js'
 
 export interface Batch {
   readonly id: string
   readonly advance: Advance
-  readonly sets: readonly UpdateSet[]
+  readonly sets: readonly ChangeSet[]
   /** Ranges whose matching rows are given values that the database computes: they never leave it. One key each in `retried` batches. */
   readonly ranges?: readonly KeyRange[]
   readonly failures: readonly RowFailure[]
@@ -49,21 +51,21 @@ export interface WriterContext {
   readonly scope: Scope
 }
 
+/** Attempts at a batch that others come in between of: each is a transaction that is rolled back. */
+const attempts = 5
+
 /**
- * One batch, one transaction: fence, guarded updates, failures and conflicts. Either all of it is committed or nothing.
+ * One batch, one transaction: fence, guarded writes, failures and conflicts. Either all of it is committed or nothing.
  *
- * Where the database cannot say which rows it left out, the transaction is rolled back and made anew with the rows whose
- * guard holds locked first: rare, and cheaper than a savepoint in every batch.
+ * Where the database cannot say which rows it left out, or somebody else was quicker to create a row, the transaction is rolled back and
+ * made anew with the rows whose guard holds locked first: rare, and cheaper than a savepoint in every batch.
  */
 export function* writeBatch(context: WriterContext, batch: Batch): Script<BatchOutcome> {
-  const first = yield* context.scope.wrap(attempt(context, batch, false))
-  return first === 'unknown' ? yield* writeCarefully(context, batch) : first
-}
-
-function* writeCarefully(context: WriterContext, batch: Batch): Script<BatchOutcome> {
-  const outcome = yield* context.scope.wrap(attempt(context, batch, true))
-  if (outcome === 'unknown') throw new Error('rows that were locked first could not be told apart')
-  return outcome
+  for (let n = 1; n <= attempts; n++) {
+    const outcome = yield* context.scope.wrap(attempt(context, batch, n > 1))
+    if (outcome !== 'unknown') return outcome
+  }
+  throw new Error(`rows that were locked first could not be told apart in ${attempts} attempts`)
 }
 
 function* attempt(
@@ -71,33 +73,38 @@ function* attempt(
   batch: Batch,
   isCareful: boolean,
 ): Script<Decision<BatchOutcome | 'unknown'>> {
-  const { hold } = context
-  const expected = batch.sets.reduce((sum, set) => sum + set.rows.length, 0)
-  const journalBytes = journalBytesOf(context.prepared, batch.sets)
+  const { hold, prepared } = context
+  // Values that the database computes come in ranges, never in sets.
+  const { destination } = prepared.work as PreparedTransform
+  const expected = batch.sets.reduce((sum, set) => sum + destination.rowsOf(set), 0)
+  const journalBytes = journalBytesOf(prepared, batch)
   const add = { ...batch.advance.add, written: expected, passWritten: expected, journalBytes }
   if (!(yield* hold.fence(batch.id, { ...batch.advance, add }))) return undo({ status: 'fenced' })
   yield* requireJournalRoom(context)
 
   const unwritten: Key[] = []
+  let [written, left] = [0, 0]
   for (const set of batch.sets) {
-    const missed = yield* updateSet(context, set, isCareful)
-    if (missed === 'unknown') return undo('unknown')
-    yield* noteImages(context, set, missed)
-    for (const position of missed) unwritten.push(keyOf(context, set.rows[position]!))
+    const outcome = yield* writeSet(context, destination, set, isCareful)
+    if (outcome === 'unknown') return undo('unknown')
+    for (const position of outcome.missed) unwritten.push(keyOf(context, set.rows[position]!))
+    written += outcome.written
+    left += outcome.skipped
   }
-  const { conflicts, skipped } = yield* sortOut(context, unwritten)
+  const { conflicts, skipped: gone } = yield* sortOut(context, unwritten)
   const { ranges = [] } = batch
   const computed = yield* updateRanges(context, ranges)
   // A range of one key that wrote nothing was about a row that is gone, or matches no more.
   const passed = batch.retried.size > 0 ? ranges.length - computed : 0
+  const skipped = gone + left + passed
   const sampled = yield* readSampled(context, batch.sampled ?? [], unwritten)
   yield* noteFailures(context, batch, conflicts)
-  const added = computed - unwritten.length
-  if (added !== 0 || skipped + passed > 0 || conflicts.length > 0) {
+  const added = written + computed - expected
+  if (added !== 0 || skipped > 0 || conflicts.length > 0) {
     yield* hold.count({
       written: added,
       passWritten: added,
-      skipped: skipped + passed,
+      skipped,
       // Further attempts at a row are the same conflict.
       conflicts: batch.advance.cursor ? conflicts.length : 0,
     })
@@ -105,7 +112,7 @@ function* attempt(
   return keep({
     status: 'written',
     written: expected + added,
-    skipped: skipped + passed,
+    skipped,
     conflicts: conflicts.length,
     failures: batch.failures.length,
     refused: batch.refused?.length ?? 0,
@@ -132,23 +139,24 @@ function* updateRanges({ dialect, prepared }: WriterContext, ranges: readonly Ke
   return rows
 }
 
-/** Writes one set; returns the positions of the rows that were not. */
-function* updateSet(context: WriterContext, set: UpdateSet, isCareful: boolean): Script<readonly number[] | 'unknown'> {
-  const { dialect, prepared } = context
-  const columns = set.columns.map((bound) => bound.column)
-  let rows: readonly UpdateRow[] = set.rows
-  let missed: number[] = []
-  if (isCareful) {
-    const guarded = new Set(yield* dialect.lockGuarded(prepared.plan, set.rows))
-    rows = set.rows.filter((_, i) => guarded.has(i))
-    missed = set.rows.flatMap((_, i) => (guarded.has(i) ? [] : [i]))
-    if (rows.length === 0) return missed
-  }
-  const outcome: UpdateOutcome = yield* dialect.updateRows(prepared.plan, columns, rows)
-  refuseStillMatching(prepared, outcome.stillMatching)
-  // Locked rows were written even where the driver counts only those whose bytes changed.
-  if (isCareful) return missed
-  return outcome.unwritten
+/** Writes one set, and says which of its rows were missed. */
+function* writeSet(
+  { dialect, names, prepared, hold, scope }: WriterContext,
+  destination: Destination,
+  given: ChangeSet,
+  isCareful: boolean,
+): Script<{ readonly missed: readonly number[]; readonly written: number; readonly skipped: number } | 'unknown'> {
+  const { plan } = prepared
+  const isLocked = isCareful || destination.locksFirst
+  const guarded = isLocked ? new Set(yield* dialect.lockGuarded(plan, given.rows)) : undefined
+  const set = guarded ? pickRows(given, (_, i) => guarded.has(i)) : given
+  const left = guarded ? given.rows.flatMap((_, i) => (guarded.has(i) ? [] : [i])) : []
+  if (set.rows.length === 0) return { missed: left, written: 0, skipped: 0 }
+  const journal = prepared.definition.journal && { table: dialect.state.journalTable(names), runId: hold.runId }
+  const place = { dialect, mode: readModeIn(scope), journal }
+  const { missed, stillMatching, ...counts } = yield* destination.write(place, plan, set, isLocked)
+  refuseStillMatching(prepared, stillMatching)
+  return missed === 'unknown' ? missed : { ...counts, missed: isLocked ? left : missed }
 }
 
 export function refuseStillMatching(prepared: PreparedBackfill, key: Key | undefined): void {

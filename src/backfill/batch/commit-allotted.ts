@@ -11,8 +11,8 @@ import type { UniqueValues } from './unique-values.js'
 export const uniqueAttempts = 5
 
 /** Whether a batch was refused because somebody else has taken one of its values, as far as the database tells. */
-export function isClash({ dialect }: ShardContext, { work }: PreparedTransform, error: RowshiftError): boolean {
-  return work.unique.size > 0 && dialect.classifyError(error.cause).isUniqueViolation
+export function isClash({ dialect }: ShardContext, { destination }: PreparedTransform, error: RowshiftError): boolean {
+  return destination.mayClash && dialect.classifyError(error.cause).isUniqueViolation
 }
 
 /**

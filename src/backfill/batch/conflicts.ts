@@ -21,6 +21,7 @@ import { rereadRows } from '../pages/keyset-reader.js'
 import type { PreparedTransform } from '../prepare-backfill.js'
 import { nameOf, type ShardContext } from '../shard-context.js'
 import { asksOf } from '../transform/asks.js'
+import { pickRows } from '../transform/change-set.js'
 import { type Changes, transformRowNow, transformRows } from '../transform/transform.js'
 import { allotFree } from './allot-free.js'
 import { type Batch, type BatchOutcome, decided, writeBatch } from './bulk-writer.js'
@@ -150,13 +151,11 @@ function portionsOfConflicts(
         const place = places.get(key)
         return place === undefined ? isFirst : place >= from && place < to
       })
-      const sets = changes.sets.map((set) => ({
-        ...set,
-        rows: part.filter((item) => item.set === set).map(({ row }) => row),
-      }))
+      const written = new Set(part.map(({ row }) => row))
+      const sets = changes.sets.map((set) => pickRows(set, (row) => written.has(row)))
       const rest = { left: isFirst ? changes.left : 0, failures: isFirst ? changes.failures : [] }
-      const written = sets.filter((set) => set.rows.length > 0)
-      return batchOf(context, { ...rest, sets: written }, own, isFirst ? skipped : 0)
+      const present = sets.filter((set) => set.rows.length > 0)
+      return batchOf(context, { ...rest, sets: present }, own, isFirst ? skipped : 0)
     },
   }
 }

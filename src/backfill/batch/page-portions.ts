@@ -2,6 +2,7 @@ import type { Key } from '../../dialects/dialect.js'
 import { writeKey } from '../pages/cursor.js'
 import type { Page } from '../pages/keyset-reader.js'
 import type { ShardContext } from '../shard-context.js'
+import { pickRows } from '../transform/change-set.js'
 import type { Changes } from '../transform/transform.js'
 import type { Portions } from './isolate.js'
 import { countersOf } from './page-counters.js'
@@ -36,12 +37,8 @@ export function portionsOfPage(
       const end = isLast ? page.keys.length : written[to - 1]! + 1
       const isWithin = (position: number) => position >= first && position < end
       const sets = changes.sets.flatMap((set, at) => {
-        const taken = positionsOfSets[at]!.map(isWithin)
-        if (!taken.includes(true)) return []
-        const originals = new Map(
-          [...set.originals].map(([property, values]) => [property, values.filter((_, i) => taken[i])]),
-        )
-        return [{ ...set, rows: set.rows.filter((_, i) => taken[i]), originals }]
+        const part = pickRows(set, (_, i) => isWithin(positionsOfSets[at]![i]!))
+        return part.rows.length > 0 ? [part] : []
       })
       const failures = changes.failures.filter((_, i) => isWithin(failed[i]!))
       const left = matching.filter(isWithin).length - (to - from) - failures.length

@@ -3,7 +3,8 @@ import type { Script } from '../../dialects/script.js'
 import { refusalOf } from '../connection/retry.js'
 import { type Decision, undo } from '../connection/transaction.js'
 import { writeKey } from '../pages/cursor.js'
-import type { PreparedBackfill } from '../prepare-backfill.js'
+import type { PreparedBackfill, PreparedTransform } from '../prepare-backfill.js'
+import { pickRows } from '../transform/change-set.js'
 import type { Changes, RowFailure } from '../transform/transform.js'
 import { refuseStillMatching } from './bulk-writer.js'
 import { byHalves } from './by-halves.js'
@@ -26,23 +27,30 @@ export function* tryChanges(
   changes: Changes,
 ): Script<Decision<TrialOutcome>> {
   const { plan, info } = prepared
+  const { destination } = prepared.work as PreparedTransform
   const failures = [...changes.failures]
   let [written, conflicts] = [0, 0]
   for (const set of changes.sets) {
-    const columns = set.columns.map(({ column }) => column)
     // Not every database can say which rows it left out, so they are found first.
     const guarded = new Set(yield* dialect.lockGuarded(plan, set.rows))
     conflicts += set.rows.length - guarded.size
     const rows = set.rows.filter((_, i) => guarded.has(i))
     function* write(part: readonly UpdateRow[]): Script<void> {
-      refuseStillMatching(prepared, (yield* dialect.updateRows(plan, columns, part)).stillMatching)
+      const wanted = new Set(part)
+      const place = { dialect, mode: 'current', journal: undefined } as const
+      const outcome = yield* destination.write(
+        place,
+        plan,
+        pickRows(set, (row) => wanted.has(row)),
+        true,
+      )
+      refuseStillMatching(prepared, outcome.stillMatching)
+      written += outcome.written
     }
-    const before = failures.length
     yield* byHalves(dialect, rows, write, (row, error) => {
       const key = writeKey(row.slice(0, info.key.length) as string[])
       failures.push({ key, step: 'write', ...refusalOf(dialect, error) })
     })
-    written += rows.length - (failures.length - before)
   }
   return undo({ written, conflicts, failures })
 }

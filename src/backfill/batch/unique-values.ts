@@ -1,9 +1,11 @@
 import type { Dialect, Key, ReadMode } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
+import type { BoundColumn } from '../binder.js'
 import { writeKey } from '../pages/cursor.js'
-import type { BoundColumn, PreparedBackfill, PreparedTransform } from '../prepare-backfill.js'
-import type { Changes, UpdateSet } from '../transform/transform.js'
+import type { PreparedBackfill, PreparedTransform } from '../prepare-backfill.js'
+import type { ChangeSet } from '../transform/change-set.js'
+import type { Changes } from '../transform/transform.js'
 
 /** Suffixes tried for one value before it counts as hopeless: most often the function ignores its second argument. */
 const maxSuffix = 1_000_000
@@ -16,7 +18,7 @@ type Next = (value: unknown, n: number) => unknown
 /** A row that wants a value: where its text stands, and what the transform returned. */
 interface Applicant {
   readonly key: Key
-  readonly set: UpdateSet
+  readonly set: ChangeSet
   readonly row: number
   readonly cell: number
   readonly base: unknown
@@ -59,7 +61,7 @@ export class UniqueValues {
     return { ...changes, sets }
   }
 
-  private applicants(sets: readonly UpdateSet[], bound: BoundColumn): Applicant[] {
+  private applicants(sets: readonly ChangeSet[], bound: BoundColumn): Applicant[] {
     const keys = this.prepared.info.key.length
     const first = keys + this.prepared.plan.read.length
     return sets.flatMap((set) => {
@@ -86,7 +88,10 @@ export class UniqueValues {
       const taken = new Set(yield* this.dialect.takenValues(this.prepared.info, bound.column, values, mode))
       for (const [i, { text }] of values.entries()) page.answer(text, taken.has(i))
       const { asked } = page
-      if (asked.length > 1) page.sort(asked, yield* this.dialect.sameValues(this.prepared.info, bound.column, asked))
+      if (asked.length > 1) {
+        const rows = asked.map((text) => [text])
+        page.sort(asked, yield* this.dialect.sameValues(this.prepared.info, [bound.column], rows))
+      }
     }
   }
 

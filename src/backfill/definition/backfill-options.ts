@@ -266,6 +266,70 @@ export interface PageBackfillOptions<E, S, W> extends ChangeOptions<E, S, W> {
   readonly transform: PageTransform<E, S, W>
 }
 
+type Created<T, W> = Row<T, W> | readonly Row<T, W>[]
+type Insert<E, S, T, W> = [S, W] extends [infer A, infer B]
+  ? (row: Row<E, A>, context: RowContext) => Changed<Created<T, B>>
+  : never
+type PageInsert<E, S, T, W> = [S, W] extends [infer A, infer B]
+  ? (
+      rows: readonly Row<E, A>[],
+      context: PageContext,
+    ) => readonly (Created<T, B> | undefined)[] | Promise<readonly (Created<T, B> | undefined)[]>
+  : never
+
+/** What happens to a row that is in the way of a created one. */
+export interface OnConflict<W> {
+  /** Columns of `write` that a unique index of `into` is on. */
+  readonly key: readonly (keyof W & string)[]
+  /**
+   * `skip` leaves the row that is there as it is, and nothing is created; `update` writes the other columns of `write` into it; `fail` lists
+   * the row that was read as a failure, and nothing is created of it.
+   */
+  readonly do: 'skip' | 'update' | 'fail'
+}
+
+/** What `defineBackfill.insert` and `defineBackfill.insert.page` have in common. */
+export interface CreateOptions<E, S, T, W> extends CommonOptions<E> {
+  /** Columns read: see `defineBackfill`. What is created of a row that somebody changed meanwhile is made of it anew. */
+  readonly select: S
+  /**
+   * Rows of `table` that others are made of. By columns, it says which: each is read once in a run, and a background run (`schedule`) is not
+   * possible. As SQL, it must no longer be true once the rows are created, such as `` sql`not exists (select 1 from profile where ...)` ``:
+   * then it tells what is left, and rows that come meanwhile are not missed. Default: every row, once.
+   */
+  readonly where?: Where<unknown extends E ? Readonly<Record<keyof S & string, Scalar | null>> : E>
+  /** The table whose rows are created: its name, an entity class, or a model. Another one than `table`, with a primary key or unique index. */
+  readonly into: Source<T>
+  /** Columns of `into` that are written: every created row supplies each of them. All others have their defaults. */
+  readonly write: W
+  /** Default: a row that is in the way makes the row that was read a failure, as far as a unique index tells. */
+  readonly onConflict?: OnConflict<W>
+  /**
+   * `'not-needed'`: what was created may stay when the rest is taken back. Default: `undo` deletes it by the `journal`, and refuses to without
+   * one.
+   */
+  readonly reverse?: 'not-needed'
+  /**
+   * Keeps the keys and contents of created rows, and what overwritten ones were before, so that `undo` can delete the ones and restore the
+   * others, as long as nobody has changed them since. Default false.
+   */
+  readonly journal?: boolean | JournalOptions
+  /** What must be true before a run and after it. */
+  readonly verify?: AssertionOptions
+}
+
+/** What `defineBackfill.insert` takes: rows of another table are made of the rows that are read. */
+export interface InsertBackfillOptions<E, S, T, W> extends CreateOptions<E, S, T, W> {
+  /** The rows to be created: one, a list of them, or none (`undefined`), at once or as a promise. Must not have side effects. */
+  readonly transform: Insert<E, S, T, W>
+}
+
+/** What `defineBackfill.insert.page` takes. */
+export interface InsertPageOptions<E, S, T, W> extends CreateOptions<E, S, T, W> {
+  /** For each row of a page, in their order, the rows to be created: one, a list, or `undefined`. See `defineBackfill.page`. */
+  readonly transform: PageInsert<E, S, T, W>
+}
+
 /** What `defineBackfill.sql` takes: the database computes the new values, rows never leave it. */
 export interface SqlBackfillOptions<E, X> extends CommonOptions<E> {
   /** Rows still to be migrated; a migrated row must no longer match. Default: every row, once. */

@@ -1,10 +1,13 @@
 import type {
   BackfillOptions,
   CheckedSet,
+  InsertBackfillOptions,
+  InsertPageOptions,
   PageBackfillOptions,
   Settable,
   SqlBackfillOptions,
 } from './backfill-options.js'
+import { checkInsertOptions, checkInsertPageOptions } from './check-insert.js'
 import { checkPageOptions, checkRowOptions, checkSqlOptions } from './check-options.js'
 import type { CheckedSelection, Row, Selection } from './columns.js'
 import { backfillOf } from './definition.js'
@@ -28,6 +31,31 @@ export type RowOf<B extends Backfill> = B extends Backfill<infer R, unknown> ? R
 
 /** What a definition's `transform` returns: `ChangesOf<typeof citySlug>`. */
 export type ChangesOf<B extends Backfill> = B extends Backfill<unknown, infer C> ? C : never
+
+/** The type of `defineBackfill.insert`. */
+export interface DefineInsert {
+  /**
+   * Defines a backfill that creates rows of another table, of those that are read: none, one or some of each. They are created in the
+   * transaction that moves the cursor past their row, so they are there exactly once after any crash.
+   *
+   * @throws RowshiftError INVALID_DEFINITION, which names the option and the remedy
+   */
+  <E, T, const S extends Selection<E> & CheckedSelection<E, S>, const W extends Selection<T> & CheckedSelection<T, W>>(
+    options: InsertBackfillOptions<E, S, T, W>,
+  ): Backfill<Row<E, S>, Row<T, W> | readonly Row<T, W>[]>
+
+  /**
+   * The same for a `transform` that is given a page of rows, so that one query or one outside call does for all of them.
+   *
+   * @throws RowshiftError INVALID_DEFINITION, which names the option and the remedy
+   */
+  page<
+    E,
+    T,
+    const S extends Selection<E> & CheckedSelection<E, S>,
+    const W extends Selection<T> & CheckedSelection<T, W>,
+  >(options: InsertPageOptions<E, S, T, W>): Backfill<Row<E, S>, Row<T, W> | readonly Row<T, W>[]>
+}
 
 /** The type of {@link defineBackfill}. */
 export interface DefineBackfill {
@@ -53,6 +81,9 @@ export interface DefineBackfill {
     options: PageBackfillOptions<E, S, W>,
   ): Backfill<Row<E, S>, Row<E, W>>
 
+  /** Defines a backfill that creates rows of another table. See {@link DefineInsert}. */
+  readonly insert: DefineInsert
+
   /**
    * Defines a backfill that the database computes: one UPDATE a batch, rows never leave it. Not for values that only code
    * can compute.
@@ -67,6 +98,9 @@ export const defineBackfill: DefineBackfill = Object.assign(
   (options: unknown) => backfillOf(checkRowOptions(options)) as Backfill<never, never>,
   {
     page: (options: unknown) => backfillOf(checkPageOptions(options)) as Backfill<never, never>,
+    insert: Object.assign((options: unknown) => backfillOf(checkInsertOptions(options)) as Backfill<never, never>, {
+      page: (options: unknown) => backfillOf(checkInsertPageOptions(options)) as Backfill<never, never>,
+    }),
     sql: (options: unknown) => backfillOf(checkSqlOptions(options)) as Backfill<never, never>,
   },
 )

@@ -15,7 +15,7 @@ export function definitionFingerprint(definition: BackfillDefinition): string {
   const { name, source, where, revision, journal, follow, work } = definition
   const declared = {
     name,
-    table: typeof source === 'string' ? parseTableName(source) : 'mapped',
+    table: tableOf(source),
     where: where && { condition: where.condition, isNegated: where.isNegated },
     revision: revision ?? 1,
     form: work.form,
@@ -29,6 +29,7 @@ export function definitionFingerprint(definition: BackfillDefinition): string {
           write: describeColumns(work.write),
           unique: [...work.unique.keys()].sort(),
           isPartial: work.isPartial,
+          into: work.into && { table: tableOf(work.into.source), onConflict: work.into.onConflict },
           per: work.transform.per === 'row' ? undefined : work.transform.per,
         }),
   }
@@ -63,6 +64,8 @@ function tokensOf(callable: unknown): readonly string[] {
     return [text]
   }
 }
+
+const tableOf = (source: unknown) => (typeof source === 'string' ? parseTableName(source) : 'mapped')
 
 // A list of allowed values is a set: its order says nothing.
 function describeColumns(columns: ReadonlyMap<string, DeclaredColumn>): ReadonlyMap<string, unknown> {

@@ -51,7 +51,15 @@ export interface DefinedWhere {
   readonly isNegated: boolean
 }
 
-/** Rows are read, changed by a function, and written back. */
+/** Another table, whose rows are created. */
+export interface Into {
+  /** As `source` of the definition. */
+  readonly source: unknown
+  /** Columns of a unique index, and what happens to a row whose values there are taken. */
+  readonly onConflict: undefined | { readonly key: readonly string[]; readonly do: 'skip' | 'update' | 'fail' }
+}
+
+/** Rows are read, changed by a function, and written back; or rows of another table are made of them. */
 export interface TransformWork {
   readonly form: 'transform'
   /** Columns the function sees, by property name of the source. Never empty. */
@@ -65,6 +73,8 @@ export interface TransformWork {
   readonly unique: ReadonlyMap<string, UniqueFunction>
   /** What the new values are validated as. Undefined = they are not. */
   readonly validate: ValidatedClass | undefined
+  /** The table whose rows are created; `write` is of its columns then. Undefined = the rows that are read are written. */
+  readonly into: Into | undefined
   /** False: a changed row supplies every column of `write`. True (taking back): a column left out stays as it is. */
   readonly isPartial: boolean
 }

@@ -51,6 +51,7 @@ function reverseTransform({ select, write }: TransformWork, reverse: RowFunction
     steps: [],
     unique: new Map(),
     validate: undefined,
+    into: undefined,
     isPartial: true,
   }
 }

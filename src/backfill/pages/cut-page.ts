@@ -1,5 +1,6 @@
-import type { Key } from '../../dialects/dialect.js'
-import type { Changes, UpdateSet } from '../transform/transform.js'
+import type { Key, UpdateRow } from '../../dialects/dialect.js'
+import { pickRows } from '../transform/change-set.js'
+import type { Changes } from '../transform/transform.js'
 import { writeKey } from './cursor.js'
 import type { Page } from './keyset-reader.js'
 
@@ -22,7 +23,8 @@ export function cutPage({ page, changes }: TransformedPage, last: Key): Transfor
   const keys = page.keys.slice(0, at + 1)
   const kept = new Set(keys.map(writeKey))
   const rows = page.rows.filter((row) => kept.has(writeKey(row.key)))
-  const sets = changes.sets.map((set) => cutSet(set, last.length, kept)).filter((set) => set.rows.length > 0)
+  const isKept = (row: UpdateRow) => kept.has(writeKey(row.slice(0, last.length) as string[]))
+  const sets = changes.sets.map((set) => pickRows(set, isKept)).filter((set) => set.rows.length > 0)
   const failures = changes.failures.filter((failure) => kept.has(failure.key))
   const written = sets.reduce((sum, set) => sum + set.rows.length, 0)
   return {
@@ -37,12 +39,4 @@ export function firstOfPage(page: Page, count: number): Page {
   const keys = page.keys.slice(0, count)
   const kept = new Set(keys.map(writeKey))
   return { keys, rows: page.rows.filter(({ key }) => kept.has(writeKey(key))), last: keys.at(-1), isLast: false }
-}
-
-function cutSet(set: UpdateSet, keyWidth: number, kept: ReadonlySet<string>): UpdateSet {
-  const isKept = set.rows.map((row) => kept.has(writeKey(row.slice(0, keyWidth) as string[])))
-  const originals = [...set.originals].map(
-    ([property, values]) => [property, values.filter((_, i) => isKept[i])] as const,
-  )
-  return { columns: set.columns, rows: set.rows.filter((_, i) => isKept[i]), originals: new Map(originals) }
 }

@@ -1,21 +1,13 @@
-import { isDeepStrictEqual } from 'node:util'
-import type { Key, UpdateRow } from '../../dialects/dialect.js'
+import type { Key } from '../../dialects/dialect.js'
 import type { FailureStep } from '../../dialects/state-statements.js'
 import type { ErrorCode } from '../../errors/codes.js'
 import { writeKey } from '../pages/cursor.js'
 import type { PageRow } from '../pages/keyset-reader.js'
-import type { BoundColumn, PreparedTransform } from '../prepare-backfill.js'
+import type { PreparedTransform } from '../prepare-backfill.js'
 import type { Asks } from './asks.js'
+import type { ChangeSet } from './change-set.js'
 import { Invalid, Thrown, Unreadable } from './computation.js'
 import { describeThrown } from './describe-thrown.js'
-
-/** Rows that write the same columns: one statement. */
-export interface UpdateSet {
-  readonly columns: readonly BoundColumn[]
-  readonly rows: UpdateRow[]
-  /** What the transform returned for columns that must be unique, by property, a value a row. */
-  readonly originals: ReadonlyMap<string, unknown[]>
-}
 
 /** A row that cannot be written, and why. Never contents: the message names the fault. */
 export interface RowFailure {
@@ -27,7 +19,7 @@ export interface RowFailure {
 
 /** What the transform made of a page: ready to be written in one transaction. */
 export interface Changes {
-  readonly sets: readonly UpdateSet[]
+  readonly sets: readonly ChangeSet[]
   /** Rows whose transform said `undefined`, or changed nothing: they stay as they are. */
   readonly left: number
   readonly failures: readonly RowFailure[]
@@ -59,10 +51,8 @@ export function transformRowNow(prepared: PreparedTransform, row: PageRow, signa
 }
 
 function createCollector(prepared: PreparedTransform) {
-  const sets = new Map<string, UpdateSet>()
+  const sets = new Map<string, ChangeSet>()
   const failures: RowFailure[] = []
-  const known = new Set(prepared.write.map((bound) => bound.property))
-  const seen = new Set(prepared.select.map((bound) => bound.property))
   let left = 0
 
   const fail = (key: Key, code: ErrorCode, message: string, step: FailureStep = 'encode') => {
@@ -76,71 +66,10 @@ function createCollector(prepared: PreparedTransform) {
       return fail(row.key, 'TRANSFORM_FAILED', describeThrown(outcome.error), 'transform')
     }
     if (outcome instanceof Invalid) return fail(row.key, 'VALIDATION_FAILED', outcome.fault, 'validate')
-    if (outcome === undefined) {
-      left++
-      return
-    }
-    if (typeof outcome !== 'object' || outcome === null || Array.isArray(outcome)) {
-      return fail(row.key, 'INVALID_VALUE', 'the transform must return an object of new values, or undefined')
-    }
-    const changes = outcome as Record<string, unknown>
-    for (const property in changes) {
-      if (!known.has(property)) return fail(row.key, 'INVALID_VALUE', `"${property}" is not declared in \`write\``)
-    }
-    const written: BoundColumn[] = []
-    const texts: (string | null)[] = []
-    let name = ''
-    for (const bound of prepared.write) {
-      const value = changes[bound.property]
-      if (value === undefined) {
-        if (prepared.work.isPartial) continue
-        return fail(row.key, 'INVALID_VALUE', `the transform did not return "${bound.property}"`)
-      }
-      let text: string | null
-      try {
-        const token = row.tokens[bound.position] ?? null
-        if (isUnchanged(bound, token, value, seen.has(bound.property))) continue
-        text = bound.encode(value)
-        if (text === token) continue
-        if (bound.isReadOnly) throw new TypeError('the column is part of the key or generated, and cannot be changed')
-        if (text === null && !bound.column.isNullable) throw new TypeError('the column is NOT NULL')
-      } catch (error) {
-        return fail(row.key, 'INVALID_VALUE', `"${bound.property}": ${(error as Error).message}`)
-      }
-      written.push(bound)
-      texts.push(text)
-      name += `${bound.position},`
-    }
-    if (written.length === 0) {
-      left++
-      return
-    }
-    let set = sets.get(name)
-    if (!set) {
-      set = { columns: written, rows: [], originals: new Map([...prepared.work.unique.keys()].map((key) => [key, []])) }
-      sets.set(name, set)
-    }
-    for (const [property, values] of set.originals) values.push(changes[property])
-    set.rows.push([...row.key, ...row.tokens, ...texts])
+    const taken = outcome === undefined ? 'left' : prepared.destination.take(sets, row, outcome)
+    if (taken === 'left') left++
+    else if (taken !== 'taken') fail(row.key, 'INVALID_VALUE', taken.fault)
   }
 
   return { add, changes: (): Changes => ({ sets: [...sets.values()], left, failures }) }
-}
-
-/**
- * A value that was passed through must be left alone even where its text would differ: a Date holds milliseconds, the column
- * may hold microseconds.
- */
-function isUnchanged(bound: BoundColumn, token: string | null, value: unknown, isSeen: boolean): boolean {
-  // A column transformer may show NULL as something else; to write just that into a column that was not read is a change.
-  if (token === null && (value === null || !isSeen)) return value === null && bound.encode(null) === null
-  let stored: unknown
-  try {
-    stored = bound.decode(token)
-  } catch {
-    // What cannot be represented cannot be equal to what was returned.
-    return false
-  }
-  // Not ===: 0 and -0 are two values, and NaN is one.
-  return Object.is(stored, value) || (typeof stored === 'object' && isDeepStrictEqual(stored, value))
 }

@@ -6,7 +6,8 @@ import { type Decision, undo } from '../connection/transaction.js'
 import { readKey, writeKey } from '../pages/cursor.js'
 import { type PageRow, rereadRows } from '../pages/keyset-reader.js'
 import type { PreparedBackfill, PreparedTransform } from '../prepare-backfill.js'
-import type { Changes, UpdateSet } from '../transform/transform.js'
+import type { ChangeSet } from '../transform/change-set.js'
+import type { Changes } from '../transform/transform.js'
 
 /**
  * Rows that this process has written, each with the same chance, and a hash of each as its batch left it: read in the batch's
@@ -22,7 +23,7 @@ export class WrittenSample {
   ) {}
 
   /** Which of the rows of a batch are to be looked at once they are written. */
-  choose(sets: readonly UpdateSet[], keyColumns: number): readonly Key[] {
+  choose(sets: readonly ChangeSet[], keyColumns: number): readonly Key[] {
     const chosen: Key[] = []
     for (const { rows } of sets) {
       for (const row of rows)
@@ -71,7 +72,7 @@ export function withoutChosen(prepared: PreparedBackfill, work: PreparedTransfor
   if (unique.size === 0) return changes
   const keys = prepared.info.key.length
   const first = keys + prepared.plan.read.length
-  const settled = (set: UpdateSet, row: UpdateRow, at: number): UpdateRow => {
+  const settled = (set: ChangeSet, row: UpdateRow, at: number): UpdateRow => {
     const cells = [...row]
     for (const [i, { property, position, encode }] of set.columns.entries()) {
       const next = unique.get(property)
@@ -81,7 +82,7 @@ export function withoutChosen(prepared: PreparedBackfill, work: PreparedTransfor
     }
     return cells
   }
-  const differs = (set: UpdateSet, row: UpdateRow) =>
+  const differs = (set: ChangeSet, row: UpdateRow) =>
     set.columns.some(({ position }, i) => row[first + i] !== row[keys + position])
   const sets = changes.sets.map((set) => ({
     ...set,

@@ -70,10 +70,11 @@ function documentOf({ sample, ...report }: PlanReport, shown: number | undefined
   }
 }
 
-const isChanged = ({ after }: PlanReport['sample'][number]): boolean => Object.keys(after).length > 0
+const isChanged = ({ after, creates }: PlanReport['sample'][number]): boolean =>
+  Object.keys(after).length + creates.length > 0
 
 function linesOf(report: PlanReport, shown: number | undefined, { paint }: Output): readonly string[] {
-  const { rows, key: index, reads, writes, queries, time, volume } = report
+  const { rows, key: index, reads, writes, into, queries, time, volume } = report
   const page = queries.find(({ purpose }) => purpose === 'page')
   const matching = rows.isCounted
     ? `${count(rows.matching)} of ${count(rows.estimated)} match, counted`
@@ -82,7 +83,11 @@ function linesOf(report: PlanReport, shown: number | undefined, { paint }: Outpu
     ['  rows', matching, ''],
     ['  key', described(index.columns), `by ${index.index}`],
     ['  reads', described(reads), page ? (page.isByIndex ? 'each page is an index range' : 'few rows: scanned') : ''],
-    ['  writes', described(writes), effectsOf(report)],
+    [
+      `  ${into === null ? 'writes' : 'creates'}`,
+      described(writes),
+      into === null ? effectsOf(report) : `in ${into}  ${effectsOf(report)}`,
+    ],
     ['  volume', volumeOf(volume), ''],
     ['  undo', undoBy[report.undo], ''],
     ['  time', timeOf(time), measuredBy[time.measured]],
@@ -152,11 +157,15 @@ function sampleLines(report: PlanReport, shown: number | undefined, paint: Outpu
       const after = row.after[name]
       return `${name} ${quoted(text)}${after === undefined ? '' : ` -> ${quoted(after)}`}`
     })
-    return [`  ${key(JSON.stringify(row.key))}`, ...texts, row.failure ? paint.red(row.failure.code) : '']
+    const created = row.creates.map((made) => {
+      const cells = Object.entries(made).map(([name, text]) => `${name} ${quoted(text)}`)
+      return `+ ${cells.join(', ')}`
+    })
+    return [`  ${key(JSON.stringify(row.key))}`, ...texts, ...created, row.failure ? paint.red(row.failure.code) : '']
   })
   return [
     ...columns(asked),
-    `  ${counted(sample.length, 'row')} tried: ${count(changed)} would change${
+    `  ${counted(sample.length, 'row')} tried: ${count(changed)} would ${report.into === null ? 'change' : 'have others created'}${
       failed.length > 0 ? `, ${paint.red(`${count(failed.length)} could not be migrated`)}` : ''
     }${shown === undefined ? paint.dim(`  (--sample ${triedRows} shows them)`) : ''}`,
     ...failed.map(({ key: of, failure }) => `    ${key(JSON.stringify(of))}  ${failure!.code}: ${failure!.message}`),

@@ -36,7 +36,8 @@ const columnOf = (info: TableInfo, column: ColumnInfo): Sql => sql`${sql.id(info
 /** `city` force index (`PRIMARY`): a page must be a range of this index, whatever the statistics say. */
 const keyed = (info: TableInfo): Sql => sql`${tableSql(info.table)} force index (${sql.id(info.keyIndex)})`
 
-const keyTexts = (info: TableInfo): Sql => sql.join(info.key.map((column) => textOf(column, columnOf(info, column))))
+export const keyTexts = (info: TableInfo): Sql =>
+  sql.join(info.key.map((column) => textOf(column, columnOf(info, column))))
 const orderBy = (info: TableInfo, direction = sql``): Sql =>
   sql.join(info.key.map((column) => sql`${columnOf(info, column)} ${direction}`))
 const lock = (mode: ReadMode): Sql => (mode === 'current' ? sql`for update` : sql``)
@@ -78,7 +79,8 @@ const keyJoin = (info: TableInfo): Sql =>
 const joined = (info: TableInfo, rows: readonly UpdateRow[], columns: readonly InputColumn[]): Sql =>
   sql`${input(rows, columns)} straight_join ${keyed(info)} on ${keyJoin(info)}`
 
-const byKeys = (info: TableInfo, keys: readonly Key[]): Sql => joined(info, keys, inputColumns('k', 0, info.key.length))
+export const byKeys = (info: TableInfo, keys: readonly Key[]): Sql =>
+  joined(info, keys, inputColumns('k', 0, info.key.length))
 
 /** Equality is not identity ('Bob' = 'bob '), so what was read and what is there are compared as bytes. */
 function guard(plan: TablePlan): Sql {
@@ -376,12 +378,16 @@ export function* takenValues(
  * select rs_v.rs_ord, min(rs_v.rs_ord) over (partition by convert(rs_v.rs_w0 using latin1) collate latin1_swedish_ci)
  * from json_table(...) as rs_v order by rs_v.rs_ord
  */
-export function* sameValues(_info: TableInfo, column: ColumnInfo, texts: readonly string[]): Script<readonly number[]> {
-  const rows = texts.map((text) => [text])
+export function* sameValues(
+  _info: TableInfo,
+  columns: readonly ColumnInfo[],
+  rows: readonly (readonly string[])[],
+): Script<readonly number[]> {
+  const values = columns.map((column, i) => typed(column, given('w', i)))
   const found = yield statement(
     'same-values',
-    sql`select rs_v.rs_ord, min(rs_v.rs_ord) over (partition by ${typed(column, given('w', 0))})
-      from ${input(rows, inputColumns('w', 0, 1))} order by rs_v.rs_ord`,
+    sql`select rs_v.rs_ord, min(rs_v.rs_ord) over (partition by ${sql.join(values)})
+      from ${input(rows, inputColumns('w', 0, columns.length))} order by rs_v.rs_ord`,
   )
   return found.rows.map((row) => Number(row[1]) - 1)
 }

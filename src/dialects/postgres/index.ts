@@ -7,6 +7,7 @@ import { ddl } from './ddl.js'
 import { follow } from './follow.js'
 import { health } from './health.js'
 import { catalogueColumns, estimateRows, introspect } from './introspect.js'
+import { deleteRows, insertRows } from './new-rows.js'
 import * as preflight from './preflight.js'
 import * as rows from './rows.js'
 import { spelling } from './spelling.js'
@@ -19,6 +20,8 @@ export const postgres: Dialect = {
   ...spelling,
   ...transaction,
   ...rows,
+  insertRows,
+  deleteRows,
   ...preflight,
   hasTransactionalDdl: true,
   readsNeedTransaction: true,

@@ -27,7 +27,7 @@ export const tableSql = (table: TableName): Sql =>
 export const pathOf = (table: Sql): string =>
   (table.holes[0] as { identifier: string[] }).identifier.map(spelling.quote).join('.')
 
-const cast = (value: Sql, column: ColumnInfo): Sql => sql`cast(${value} as ${sql.raw(column.castType)})`
+export const cast = (value: Sql, column: ColumnInfo): Sql => sql`cast(${value} as ${sql.raw(column.castType)})`
 
 /** "city"."id": qualified, because the parameter's columns stand beside the table's. */
 const columnOf = (info: TableInfo, column: ColumnInfo): Sql => sql`${sql.id(info.table.name)}.${sql.id(column.name)}`
@@ -60,15 +60,15 @@ interface InputColumn {
 }
 
 /** unnest($1::text[], $2::text[], ...) with ordinality as v(k0, t0, w0, ord) */
-function input(rows: readonly UpdateRow[], columns: readonly InputColumn[]): Sql {
+export function input(rows: readonly UpdateRow[], columns: readonly InputColumn[]): Sql {
   const arrays = columns.map(({ position }) => sql`cast(${arrayLiteral(rows, position)} as text[])`)
   return sql`unnest(${sql.join(arrays)}) with ordinality as v(${sql.join(columns.map(({ name }) => name))}, rs_ord)`
 }
 
-const inputColumns = (prefix: string, from: number, count: number): InputColumn[] =>
+export const inputColumns = (prefix: string, from: number, count: number): InputColumn[] =>
   Array.from({ length: count }, (_, i) => ({ name: sql.id(`rs_${prefix}${i}`), position: from + i }))
 
-function keyJoin(info: TableInfo): Sql {
+export function keyJoin(info: TableInfo): Sql {
   return sql.join(
     info.key.map((column, i) => sql`${columnOf(info, column)} = ${cast(sql`v.${sql.id(`rs_k${i}`)}`, column)}`),
     ' and ',
@@ -85,7 +85,7 @@ function guard(plan: TablePlan): Sql {
 }
 
 const keyColumns = (info: TableInfo): Sql => sql.join(info.key.map((column) => sql.id(column.name)))
-const keyTexts = (info: TableInfo, from: Sql): Sql =>
+export const keyTexts = (info: TableInfo, from: Sql): Sql =>
   sql.join(info.key.map((column) => sql`cast(${from}.${sql.id(column.name)} as text)`))
 const orderBy = (info: TableInfo, from: Sql, direction = sql``): Sql =>
   sql.join(info.key.map((column) => sql`${from}.${sql.id(column.name)} ${direction}`))
@@ -305,18 +305,24 @@ export function* takenValues(
 }
 
 /**
- * select rs_ord, min(rs_ord) over (partition by rs_w)
- * from (select "city"."slug" as rs_w, cast(null as bigint) as rs_ord from "city" where false
+ * select rs_ord, min(rs_ord) over (partition by rs_w0)
+ * from (select "city"."slug" as rs_w0, cast(null as bigint) as rs_ord from "city" where false
  *       union all select cast(v.rs_w0 as text), v.rs_ord from unnest($1::text[]) with ordinality as v(rs_w0, rs_ord)) as u
  *
- * The first branch has no rows: it gives the values the column's type and collation.
+ * The first branch has no rows: it gives the values the columns' types and collations.
  */
-export function* sameValues(info: TableInfo, column: ColumnInfo, texts: readonly string[]): Script<readonly number[]> {
-  const rows = texts.map((text) => [text])
+export function* sameValues(
+  info: TableInfo,
+  columns: readonly ColumnInfo[],
+  rows: readonly (readonly string[])[],
+): Script<readonly number[]> {
+  const names = columns.map((_, i) => sql.id(`rs_w${i}`))
+  const typed = columns.map((column, i) => sql`${columnOf(info, column)} as ${names[i]}`)
+  const values = columns.map((column, i) => cast(sql`v.${names[i]}`, column))
   const result = yield render(
-    sql`select rs_ord, min(rs_ord) over (partition by rs_w) from (
-      select ${columnOf(info, column)} as rs_w, cast(null as bigint) as rs_ord from ${tableSql(info.table)} where false
-      union all select ${cast(sql`v.rs_w0`, column)}, v.rs_ord from ${input(rows, inputColumns('w', 0, 1))}) as u order by rs_ord`,
+    sql`select rs_ord, min(rs_ord) over (partition by ${sql.join(names)}) from (
+      select ${sql.join(typed)}, cast(null as bigint) as rs_ord from ${tableSql(info.table)} where false
+      union all select ${sql.join(values)}, v.rs_ord from ${input(rows, inputColumns('w', 0, columns.length))}) as u order by rs_ord`,
     spelling,
     'same-values',
   )

@@ -22,6 +22,8 @@ export interface SqliteTable extends TableInfo {
   readonly hasConflictClause: boolean
   /** By column: the unique index on it alone, which decides by its collation what is the same value. */
   readonly valueIndexes: ReadonlyMap<string, { readonly name: string; readonly collation: string }>
+  /** By column: the collation by which the unique indexes it belongs to compare it. */
+  readonly collations: ReadonlyMap<string, string>
 }
 
 const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
@@ -187,6 +189,7 @@ export function* introspect(table: TableName): Script<TableInfo> {
     columns,
     hasConflictClause: /\bon\s+conflict\b/i.test(String(definition.rows[0]?.[0])),
     valueIndexes: valueIndexesOf(indexes),
+    collations: collationsOf(indexes),
   }
 
   const unique: UniqueIndex[] = []
@@ -219,6 +222,18 @@ function valueIndexesOf(indexes: readonly FoundIndex[]): SqliteTable['valueIndex
     if (column === undefined || columns.length > 1) continue
     const collation = collations[0]!
     if (!found.has(column) || !/^binary$/i.test(collation)) found.set(column, { name, collation })
+  }
+  return found
+}
+
+/** Of several that differ the one that takes more values for the same. */
+function collationsOf(indexes: readonly FoundIndex[]): SqliteTable['collations'] {
+  const found = new Map<string, string>()
+  for (const { columns, collations } of indexes) {
+    for (const [i, column] of columns.entries()) {
+      if (column === undefined) continue
+      if (!found.has(column) || !/^binary$/i.test(collations[i]!)) found.set(column, collations[i]!)
+    }
   }
   return found
 }

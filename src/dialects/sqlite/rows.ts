@@ -49,7 +49,7 @@ const orderBy = (columns: readonly Sql[], direction = sql``): Sql =>
   sql.join(columns.map((column) => sql`${column} ${direction}`))
 
 /** "id" > ?, or ("a", "b") > (?, ?): one range of the index either way. Bound texts take the column's affinity. */
-function compare(info: TableInfo, comparison: '>' | '>=' | '<=' | '=', key: Key): Sql {
+export function compare(info: TableInfo, comparison: '>' | '>=' | '<=' | '=', key: Key): Sql {
   const columns = sql.join(keyColumns(info))
   const values = sql.join(info.key.map((column, i) => keyValue(column, key[i]!)))
   const operator = sql.raw(comparison)
@@ -159,7 +159,7 @@ function guarded(plan: TablePlan, row: UpdateRow): Sql {
  * row in the order of the placeholders; the parameters of `where` come after them. A row with a marked text is spelled in
  * another way.
  */
-function perRow(
+export function perRow(
   width: number,
   render: (row: UpdateRow) => Statement,
   inOrder: (row: UpdateRow) => UpdateRow = (row) => row,
@@ -344,13 +344,17 @@ export function* takenValues(
  * select rs_v.rs_ord, min(rs_v.rs_ord) over (partition by rs_v.rs_c0 collate "NOCASE")
  * from (select key as rs_ord, value ->> 0 as rs_c0 from json_each(?)) as rs_v order by rs_v.rs_ord
  */
-export function* sameValues(info: TableInfo, column: ColumnInfo, texts: readonly string[]): Script<readonly number[]> {
-  const { collation } = (info as SqliteTable).valueIndexes.get(column.name) ?? { collation: 'BINARY' }
-  const rows = texts.map((text) => [text])
+export function* sameValues(
+  info: TableInfo,
+  columns: readonly ColumnInfo[],
+  rows: readonly (readonly string[])[],
+): Script<readonly number[]> {
+  const { collations } = info as SqliteTable
+  const values = columns.map(({ name }, i) => sql`${given(i)} collate ${sql.id(collations.get(name) ?? 'BINARY')}`)
   const result = yield statement(
     'same-values',
-    sql`select rs_v.rs_ord, min(rs_v.rs_ord) over (partition by ${given(0)} collate ${sql.id(collation)})
-      from ${input(rows, 1)} order by rs_v.rs_ord`,
+    sql`select rs_v.rs_ord, min(rs_v.rs_ord) over (partition by ${sql.join(values)})
+      from ${input(rows, columns.length)} order by rs_v.rs_ord`,
   )
   return result.rows.map((row) => Number(row[1]))
 }

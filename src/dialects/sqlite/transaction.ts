@@ -55,13 +55,9 @@ export function* rollbackToSavepoint(name: string): Script<void> {
   yield plain('rollback-to-savepoint', `rollback to savepoint ${spelling.quote(name)}`)
 }
 
-/** A setting of the connection, so nobody may use it before it is taken back: the script runs at once. */
-export function* beginReadOnly(): Script<void> {
-  yield plain('read-only', 'pragma query_only = on')
-}
-export function* endReadOnly(): Script<void> {
-  yield plain('read-only', 'pragma query_only = off')
-}
+// What is asked stands in the FROM of a SELECT, where nothing can write: there are no functions that do.
+export function* beginReadOnly(): Script<void> {}
+export function* endReadOnly(): Script<void> {}
 
 /** Outside a transaction SAVEPOINT would start one, so BEGIN asks: it takes no lock and is refused inside. */
 export function* isInTransaction(): Script<boolean> {

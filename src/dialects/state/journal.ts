@@ -64,7 +64,7 @@ export function stateOfJournal(
           id: Number(row[0]),
           key: String(row[1]),
           columns: JSON.parse(String(row[2])) as string[],
-          before: JSON.parse(String(row[3])) as (string | null)[],
+          before: JSON.parse(String(row[3])) as (string | null)[] | null,
           after: JSON.parse(String(row[4])) as (string | null)[],
         }),
       )

@@ -41,6 +41,8 @@ export interface PlanReport {
   readonly key: { readonly columns: readonly PlannedColumn[]; readonly index: string }
   readonly reads: readonly PlannedColumn[]
   readonly writes: readonly PlannedColumn[]
+  /** The table whose rows are created; null = the rows that are read are written. */
+  readonly into: string | null
   readonly queries: readonly PlannedQuery[]
   readonly effects: Pick<WriteEffects, 'indexes' | 'triggers' | 'foreignKeys'>
   /** True where a batch keeps all other writers out of the database; else it locks the rows it writes, until its commit. */
@@ -83,7 +85,8 @@ export function planRun(
     const estimated = await run(dialect.estimateRows(info.table))
     const found = await countFirst(place)
     const written = work.form === 'sql' ? work.set.map(([column]) => column) : work.write.map(({ column }) => column)
-    const effects = await run(dialect.writeEffects(info, written))
+    const target = work.form === 'sql' ? info : work.destination.info
+    const effects = await run(dialect.writeEffects(target, written))
     const range = found.range
     const queries = range ? await run(explainAll(place, range.upTo, written)) : []
     const limit = Math.max(options.sampleRows, Math.min(definition.batchRows ?? measuredRows, measuredRows))
@@ -102,6 +105,7 @@ export function planRun(
       key: { columns: info.key.map(planned), index: info.keyIndex },
       reads: plan.read.map(planned),
       writes: written.map(planned),
+      into: target === info ? null : tableText(target.table),
       queries,
       effects: ofWrites,
       locksWholeDatabase: dialect.locksWholeDatabase,
@@ -127,7 +131,7 @@ const entryBytes = 80
 
 function journalBytesARow(prepared: PreparedChange, preview: Preview | undefined): number {
   const rows = preview?.rows.length ?? 0
-  return rows === 0 ? 0 : entryBytes + journalBytesOf(prepared, preview?.changes?.sets ?? []) / rows
+  return rows === 0 ? 0 : entryBytes + journalBytesOf(prepared, preview?.changes ?? { sets: [] }) / rows
 }
 
 const planned = ({ name, type }: ColumnInfo): PlannedColumn => ({ name, type })
@@ -141,12 +145,14 @@ function* explainAll(
   const { plan } = prepared
   const rangeFound = yield* requireRangePages(dialect, plan, upTo)
   const page = dialect.readPage(plan, { after: upTo, upTo, limit: prepared.definition.batchRows ?? usualRows }, 'plain')
-  // Explained by a key alone: what is written does not decide how its row is found.
+  const { work, info } = prepared
+  // Explained by a key alone: what is written does not decide how its row is found. A row that is created is not looked for.
   const row: UpdateRow = [...upTo, ...plan.read.map(() => null), ...written.map(() => null)]
-  const write =
-    prepared.work.form === 'sql'
-      ? firstOf(dialect.updateRange(plan, prepared.work.set, { after: upTo, upTo }), 'update-range')
-      : firstOf(dialect.updateRows(plan, written, [row]), 'update-rows')
+  const writing = () => {
+    if (work.form === 'sql') return firstOf(dialect.updateRange(plan, work.set, { after: upTo, upTo }), 'update-range')
+    return work.destination.info === info ? firstOf(dialect.updateRows(plan, written, [row]), 'update-rows') : undefined
+  }
+  const write = writing()
   const query = (purpose: PlannedQuery['purpose'], { text }: Statement, { lines, isByIndex }: Explanation) => ({
     purpose,
     sql: text,

@@ -10,8 +10,10 @@ export interface SampleRow {
   readonly key: readonly string[]
   /** Columns read and columns to be written. */
   readonly before: Texts
-  /** Columns that would change; empty when the transform leaves the row as it is. */
+  /** Columns that would change; empty when the transform leaves the row as it is, or others are created of it. */
   readonly after: Texts
+  /** Rows of another table that would be created. */
+  readonly creates: readonly Texts[]
   /** Why the row could not be migrated; null = it could. */
   readonly failure: { readonly code: string; readonly message: string } | null
 }
@@ -20,6 +22,7 @@ export interface SampleRow {
 export function sampleOf(prepared: PreparedChange, preview: Preview, rows: number): readonly SampleRow[] {
   const columns = prepared.work.form === 'sql' ? prepared.work.set.map(([column]) => column) : prepared.plan.read
   const after = preview.after ? computed(columns, preview) : transformed(prepared, preview)
+  const creates = created(prepared, preview)
   const found = preview.trial?.failures ?? preview.changes?.failures
   const failures = new Map(found?.map(({ key, code, message }) => [key, { code, message }]))
   return preview.rows.slice(0, rows).map((row) => {
@@ -28,6 +31,7 @@ export function sampleOf(prepared: PreparedChange, preview: Preview, rows: numbe
       key: row.key,
       before: textsOf(columns, row.tokens),
       after: after.get(key) ?? {},
+      creates: creates.get(key) ?? [],
       failure: failures.get(key) ?? null,
     }
   })
@@ -46,6 +50,19 @@ function transformed(prepared: PreparedChange, { changes }: Preview): ReadonlyMa
     for (const row of set.rows) after.set(JSON.stringify(row.slice(0, keys)), textsOf(columns, row.slice(first)))
   }
   return after
+}
+
+function created({ info, work }: PreparedChange, { changes }: Preview): ReadonlyMap<string, readonly Texts[]> {
+  const found = new Map<string, readonly Texts[]>()
+  if (work.form === 'sql') return found
+  const columns = work.write.map(({ column }) => column)
+  for (const { rows, creates = [] } of changes?.sets ?? []) {
+    for (const [i, row] of rows.entries()) {
+      const made = (creates[i] ?? []).map((texts) => textsOf(columns, texts))
+      found.set(JSON.stringify(row.slice(0, info.key.length)), made)
+    }
+  }
+  return found
 }
 
 /** Only what differs: the database was given every column. */

@@ -1,0 +1,43 @@
+import type { InsertOptions, InsertOutcome, Key, NewRow } from '../dialect.js'
+import type { Script } from '../script.js'
+import { render, sql } from '../sql.js'
+import type { ColumnInfo, TableInfo } from '../table.js'
+import { cast, input, inputColumns, keyJoin, keyTexts, tableSql } from './rows.js'
+import { spelling } from './spelling.js'
+
+/* Rows that are created, and deleted when that is undone. */
+
+/**
+ * insert into "profile" ("user_id", "bio") select cast(v.rs_w0 as bigint), cast(v.rs_w1 as text)
+ * from unnest($1::text[], $2::text[]) with ordinality as v(rs_w0, rs_w1, rs_ord) order by v.rs_ord
+ * on conflict ("user_id") do nothing returning cast("profile"."id" as text)
+ */
+export function* insertRows(
+  info: TableInfo,
+  columns: readonly ColumnInfo[],
+  rows: readonly NewRow[],
+  { unlessTaken, returnsKeys }: InsertOptions,
+): Script<InsertOutcome> {
+  const names = sql.join(columns.map((column) => sql.id(column.name)))
+  const values = sql.join(columns.map((column, i) => cast(sql`v.${sql.id(`rs_w${i}`)}`, column)))
+  const conflict = unlessTaken
+    ? sql`on conflict (${sql.join(unlessTaken.map((column) => sql.id(column.name)))}) do nothing`
+    : sql``
+  const returning = returnsKeys ? sql`returning ${keyTexts(info, sql.id(info.table.name))}` : sql``
+  const result = yield render(
+    sql`insert into ${tableSql(info.table)} (${names}) select ${values}
+      from ${input(rows, inputColumns('w', 0, columns.length))} order by v.rs_ord ${conflict} ${returning}`,
+    spelling,
+    'insert-rows',
+  )
+  return { created: result.affected, keys: returnsKeys ? result.rows.map((row) => row.map(String)) : [] }
+}
+
+/** delete from "profile" using unnest($1::text[]) with ordinality as v(rs_k0, rs_ord) where "profile"."id" = cast(v.rs_k0 as bigint) */
+export function* deleteRows(info: TableInfo, keys: readonly Key[]): Script<void> {
+  yield render(
+    sql`delete from ${tableSql(info.table)} using ${input(keys, inputColumns('k', 0, info.key.length))} where ${keyJoin(info)}`,
+    spelling,
+    'delete-rows',
+  )
+}

@@ -1,0 +1,57 @@
+import type { InsertOptions, InsertOutcome, Key, NewRow } from '../dialect.js'
+import type { Script } from '../script.js'
+import { render, type Sql, type Statement, sql } from '../sql.js'
+import type { ColumnInfo, TableInfo } from '../table.js'
+import type { SqliteTable } from './introspect.js'
+import { compare, perRow, tableSql } from './rows.js'
+import { spelling } from './spelling.js'
+import { assigned, textOf } from './texts.js'
+
+/* Rows that are created, and deleted when that is undone. */
+
+const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
+
+/**
+ * insert or abort into "profile" ("user_id", "bio") values (?, ?) on conflict ("user_id") do nothing returning <text of "id">
+ *
+ * A prepared statement a row, like updates: see `updateRows`.
+ */
+export function* insertRows(
+  info: TableInfo,
+  columns: readonly ColumnInfo[],
+  rows: readonly NewRow[],
+  { unlessTaken, returnsKeys }: InsertOptions,
+): Script<InsertOutcome> {
+  const names = sql.join(columns.map((column) => sql.id(column.name)))
+  const abort = (info as SqliteTable).hasConflictClause ? sql`or abort` : sql``
+  const conflict = unlessTaken
+    ? sql`on conflict (${sql.join(unlessTaken.map((column) => sql.id(column.name)))}) do nothing`
+    : sql``
+  const returning = returnsKeys
+    ? sql`returning ${sql.join(info.key.map((column) => textOf(column, sql.id(column.name))))}`
+    : sql``
+  const insert = (row: NewRow) => {
+    const values = sql.join(columns.map((column, i) => assigned(column, row[i] ?? null)))
+    return statement(
+      'insert-rows',
+      sql`insert ${abort} into ${tableSql(info.table)} (${names}) values (${values}) ${conflict} ${returning}`,
+    )
+  }
+  const shared = insert(columns.map(() => ''))
+  let created = 0
+  const keys: Key[] = []
+  for (const row of rows) {
+    const { affected, rows: found } = yield { ...shared, parameters: row }
+    created += returnsKeys ? found.length : affected
+    for (const key of found) keys.push(key.map(String))
+  }
+  return { created, keys }
+}
+
+/** delete from "profile" where "profile"."id" = ? */
+export function* deleteRows(info: TableInfo, keys: readonly Key[]): Script<void> {
+  const remove = perRow(info.key.length, (key) =>
+    statement('delete-rows', sql`delete from ${tableSql(info.table)} where ${compare(info, '=', key as Key)}`),
+  )
+  for (const key of keys) yield remove(key)
+}
