@@ -12,7 +12,14 @@ export interface Progress {
   readonly conflicts: number
   readonly failures: number
   /** The last batch; undefined before the first. */
-  readonly batch?: { readonly rows: number; readonly ms: number }
+  readonly batch?: {
+    /** Keys looked at. */
+    readonly rows: number
+    /** From the transform to the commit. */
+    readonly ms: number
+    /** Memory of this process once it was written: its resident set. */
+    readonly memoryBytes: number
+  }
   /** Why the run waits; undefined = it does not. */
   readonly throttle?: string | undefined
 }

@@ -39,7 +39,7 @@ export class RunProgress {
       written: this.#written + this.#sum('written'),
       conflicts: this.#conflicts + this.#sum('conflicts'),
       failures: this.#failures,
-      batch: { rows: batch.scanned, ms: batch.ms },
+      batch: { rows: batch.scanned, ms: batch.ms, memoryBytes: process.memoryUsage.rss() },
     }
   }
 
