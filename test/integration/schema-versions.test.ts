@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import {
   ChildEntity,
   Column,
-  DataSource,
+  type DataSource,
   DefaultNamingStrategy,
   Entity,
   EntitySchema,
@@ -228,27 +228,17 @@ testEachDatabase('refuses two versions for one table, and two for schemas of one
 })
 
 testEachDatabase('knows a table by the names that its data source gives it', async (database) => {
-  const dataSource = new DataSource({
-    ...database.dataSourceOptions(),
-    entities: [City],
-    entityPrefix: 'shop_',
-    synchronize: true,
-  } as never)
-  await dataSource.initialize()
-  try {
-    await withQueryRunner(dataSource, (queryRunner) => record(queryRunner, 'shop_city', '1.1.0'))
-    expect(await statesOf(dataSource)).toEqual({ shop_city: 'current' })
-    const tables = await dataSource.query(
-      bySql(database.name, {
-        sqlite: `select name from sqlite_master where name like '%schema_version'`,
-        postgres: `select tablename as name from pg_tables where tablename like '%schema_version'`,
-        mariadb: `select table_name as name from information_schema.tables where table_schema = database() and table_name like '%schema_version'`,
-      }),
-    )
-    expect(tables).toEqual([{ name: 'shop_rowshift_schema_version' }])
-  } finally {
-    await dataSource.destroy()
-  }
+  const dataSource = await database.connect({ entities: [City], entityPrefix: 'shop_', synchronize: true })
+  await withQueryRunner(dataSource, (queryRunner) => record(queryRunner, 'shop_city', '1.1.0'))
+  expect(await statesOf(dataSource)).toEqual({ shop_city: 'current' })
+  const tables = await dataSource.query(
+    bySql(database.name, {
+      sqlite: `select name from sqlite_master where name like '%schema_version'`,
+      postgres: `select tablename as name from pg_tables where tablename like '%schema_version'`,
+      mariadb: `select table_name as name from information_schema.tables where table_schema = database() and table_name like '%schema_version'`,
+    }),
+  )
+  expect(tables).toEqual([{ name: 'shop_rowshift_schema_version' }])
 })
 
 testOn(['postgres'], 'knows tables of one name in two schemas apart', async (database) => {

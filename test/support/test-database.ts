@@ -17,6 +17,7 @@ export type DataSourceExtras = Partial<
   Pick<
     DataSourceOptions,
     | 'entities'
+    | 'entityPrefix'
     | 'migrations'
     | 'migrationsTransactionMode'
     | 'subscribers'
