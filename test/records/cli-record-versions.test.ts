@@ -66,7 +66,7 @@ describe('rowshift versions', () => {
       return (document as { error: { message: string } }).error.message
     }
     expect(await errorOf('lst')).toContain(
-      'there is no action "lst". Choose from: list, path, diff, export, validate, upgrade',
+      'there is no action "lst". Choose from: list, path, diff, export, validate, bench, upgrade',
     )
     expect(await errorOf('export', 'Usr', '1.0.0')).toContain('no versions are named "Usr". Did you mean "User"?')
   })

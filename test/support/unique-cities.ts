@@ -8,6 +8,8 @@ export const uniqueSlug = defineBackfill({
   write: { slug: 'text' },
   where: { slug: null },
   batchRows: 40,
+  // Long enough for several workers to have a share.
+  delayMs: 20,
   // Bound, because a bound function has the same text from whichever compiler: two of them are at work here.
   transform: ((row: { readonly name: string }) => ({ slug: row.name.toLowerCase() })).bind(undefined),
   unique: { slug: ((slug: string, n: number) => `${slug}-${n}`).bind(undefined) },
