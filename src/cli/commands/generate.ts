@@ -13,6 +13,7 @@ import { readRecordedVersions } from '../../runs/versions/recorded-versions.js'
 import { askRenames } from '../ask-rename.js'
 import type { CommandSpec, CommonOptions } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
+import { type GenerateOptions, generateExitCodes, generateOptions } from '../generate-options.js'
 import {
   backfillsFolderOf,
   findProject,
@@ -24,13 +25,6 @@ import {
 import type { Output } from '../output.js'
 import { placedHistory } from '../placed-history.js'
 import { writeFiles } from '../write-files.js'
-
-interface GenerateOptions {
-  readonly rename?: readonly string[]
-  readonly progressive?: boolean
-  readonly dryRun?: boolean
-  readonly check?: boolean
-}
 
 export const generate: CommandSpec<GenerateOptions> = {
   usage: 'generate [path]',
@@ -46,21 +40,8 @@ command.`,
     ['rowshift generate src/migrations/CityTitle --rename name:title', 'a column goes on under another name'],
     ['rowshift generate --check', 'for CI: is a migration missing?'],
   ],
-  exitCodes: [
-    '0  written, or nothing to do',
-    '1  with --check: something would be generated',
-    '2  the change is unclear',
-  ],
-  options: (command) =>
-    command
-      .option(
-        '--rename <old:new>',
-        'a renamed column, table.old:new if several tables have it; `none`: nothing was renamed',
-        (value: string, before: readonly string[] = []) => [...before, value],
-      )
-      .option('--progressive', 'two migrations: new columns and scheduled runs, then the gate and the rest')
-      .option('--dry-run', 'print the files, write nothing')
-      .option('--check', 'write nothing; exit 1 when something would be generated'),
+  exitCodes: generateExitCodes,
+  options: generateOptions('two migrations: new columns and scheduled runs, then the gate and the rest'),
   async run({ name: path, options, output }) {
     const isCheck = options.check === true
     if (path === '' && !isCheck) {

@@ -17,20 +17,14 @@ import { readRecordedVersions } from '../../runs/versions/recorded-versions.js'
 import { askRenames } from '../ask-rename.js'
 import type { CommandSpec } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
+import { type GenerateOptions, generateExitCodes, generateOptions } from '../generate-options.js'
 import { loadConfig, withDatabase } from '../load-config.js'
 import { defaultVersionFiles, findVersions } from '../load-versions.js'
 import type { Output } from '../output.js'
 import { placedHistory } from '../placed-history.js'
 import { writeFiles } from '../write-files.js'
 
-interface PrismaGenerateOptions {
-  readonly rename?: readonly string[]
-  readonly progressive?: boolean
-  readonly dryRun?: boolean
-  readonly check?: boolean
-}
-
-export const prismaGenerate: CommandSpec<PrismaGenerateOptions> = {
+export const prismaGenerate: CommandSpec<GenerateOptions> = {
   usage: 'generate [name]',
   summary: 'write the migration folders from the recorded versions to the schema',
   description: `Compares the models with the database, which must have had every migration, and writes what leads from one to the other: a
@@ -43,21 +37,8 @@ statements are those of \`prisma migrate diff\`. \`rowshift prisma deploy\` appl
     ['rowshift prisma generate city-title --rename name:title', 'a column goes on under another name'],
     ['rowshift prisma generate --check', 'for CI: is a migration missing?'],
   ],
-  exitCodes: [
-    '0  written, or nothing to do',
-    '1  with --check: something would be generated',
-    '2  the change is unclear',
-  ],
-  options: (command) =>
-    command
-      .option(
-        '--rename <old:new>',
-        'a renamed column, table.old:new if several tables have it; `none`: nothing was renamed',
-        (value: string, before: readonly string[] = []) => [...before, value],
-      )
-      .option('--progressive', 'schedule the runs by SQL, for background workers')
-      .option('--dry-run', 'print the files, write nothing')
-      .option('--check', 'write nothing; exit 1 when something would be generated'),
+  exitCodes: generateExitCodes,
+  options: generateOptions('schedule the runs by SQL, for background workers'),
   async run({ name, options, output }) {
     const isCheck = options.check === true
     if (!isCheck) requireName(name)
@@ -141,7 +122,7 @@ async function generateFor({
   readonly schema: PrismaSchema
   readonly hasState: boolean
   readonly name: string
-  readonly options: PrismaGenerateOptions
+  readonly options: GenerateOptions
   readonly output: Output
 }): Promise<{ readonly plans: readonly TablePlan[]; readonly files: readonly SourceFile[] }> {
   const recorded = new Map((await readRecordedVersions(database)).map(({ table, version }) => [table, version]))
