@@ -8,7 +8,7 @@ import { mysql } from '../../src/dialects/mysql/index.js'
 import type { Cell, QueryResult, Script } from '../../src/dialects/script.js'
 import type { Sql, Statement } from '../../src/dialects/sql.js'
 import type { ColumnInfo, TableInfo } from '../../src/dialects/table.js'
-import { testOn } from '../support/databases.js'
+import { typeormTestOn } from '../support/databases.js'
 import type { DataSourceExtras, TestDatabase } from '../support/test-database.js'
 
 /** The dialect on a database of its own: what the tests of the MySQL dialect stand on. */
@@ -32,7 +32,7 @@ export class MysqlTest {
 
 /** A test of the MySQL dialect, on the server the test run has. */
 export function testMysql(title: string, body: (test: MysqlTest) => Promise<void>): void {
-  testOn(['mariadb'], title, async (database) => {
+  typeormTestOn(['mariadb'], title, async (database) => {
     const dataSource = await database.connect()
     await body(new MysqlTest(database, (query, parameters) => dataSource.query(query, parameters)))
   })

@@ -9,7 +9,7 @@ import type { CrashReport } from '../../src/testing/index.js'
 import { createCities } from '../support/city-table.js'
 import { beforeAllCompilePackage, CliProject, configText } from '../support/cli-project.js'
 import { crashCities } from '../support/crash-cities.js'
-import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { type TestDatabase, typeormTest, typeormTestOn } from '../support/databases.js'
 
 /* The crash-test kit as applications use it: the compiled package, a config file, processes of their own. */
 
@@ -59,7 +59,7 @@ async function reportOf(running: Promise<CrashReport>): Promise<CrashReport> {
 const patientMs = 180_000
 
 /** A smaller `npm run crash`. */
-testEachDatabase(
+typeormTest(
   'crashTest finds no row amiss after workers were killed among live writers',
   async (database) => {
     const project = await createProject()
@@ -73,7 +73,7 @@ testEachDatabase(
   patientMs,
 )
 
-testOn(
+typeormTestOn(
   ['sqlite'],
   'crashTest finds rows that are migrated twice when the fence lets everybody pass',
   async (database) => {
@@ -106,7 +106,7 @@ testOn(
   patientMs,
 )
 
-testOn(
+typeormTestOn(
   ['sqlite'],
   'crashTest finds writes of the application that are lost without a guard',
   async (database) => {
@@ -172,7 +172,7 @@ async function crashBusyCities(
   })
 }
 
-testOn(
+typeormTestOn(
   ['sqlite'],
   'crashTest says why it cannot tell anything',
   async (database) => {

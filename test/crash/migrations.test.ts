@@ -12,7 +12,7 @@ import {
   readCheckpoint,
   readCounted,
 } from '../support/counted-cities.js'
-import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { type TestDatabase, typeormTest, typeormTestOn } from '../support/databases.js'
 import type { ProtocolPoint } from '../support/die-at.js'
 
 const fixtures = join(__dirname, 'fixtures')
@@ -32,7 +32,7 @@ async function dies(database: TestDatabase, point: ProtocolPoint, mode: 'enclose
 }
 
 for (const [moment, point] of Object.entries(deaths)) {
-  testEachDatabase(`keeps nothing of a migration's transaction that is killed ${moment}`, async (database) => {
+  typeormTest(`keeps nothing of a migration's transaction that is killed ${moment}`, async (database) => {
     const dataSource = await database.connect()
     await createCountedCities(dataSource, database.name, rows)
     const before = await readCounted(dataSource)
@@ -50,7 +50,7 @@ for (const [moment, point] of Object.entries(deaths)) {
     expect(await countWhere(dataSource, 'touched = 1 and slug is not null')).toBe(rows)
   })
 
-  testEachDatabase(`resumes a migration without a transaction that was killed ${moment}`, async (database) => {
+  typeormTest(`resumes a migration without a transaction that was killed ${moment}`, async (database) => {
     const dataSource = await database.connect()
     await createCountedCities(dataSource, database.name, rows)
     await dies(database, point, 'own')
@@ -75,7 +75,7 @@ for (const [moment, point] of Object.entries(deaths)) {
 
 // TypeORM still believes in the transaction that the ALTER has committed.
 for (const mode of ['all', 'each']) {
-  testOn(
+  typeormTestOn(
     ['mariadb'],
     `resumes after an ALTER in mode ${mode} and a kill between fence and update`,
     async (database) => {
@@ -104,7 +104,7 @@ for (const mode of ['all', 'each']) {
   )
 }
 
-testOn(['sqlite'], 'goes on when a writer that held the lock is killed', async (database) => {
+typeormTestOn(['sqlite'], 'goes on when a writer that held the lock is killed', async (database) => {
   const dataSource = await database.connect()
   await createCountedCities(dataSource, database.name, rows)
   const holder = runChild(join(fixtures, 'lock-holder.ts'), [JSON.stringify(database)])

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { testOn } from '../support/databases.js'
+import { typeormTestOn } from '../support/databases.js'
 import { prismaSurroundings, testPrisma } from '../support/prisma/prisma-project.js'
 import type { TestDatabase } from '../support/test-database.js'
 
@@ -70,7 +70,7 @@ test(
   storyTimeoutMs,
 )
 
-testOn(
+typeormTestOn(
   ['postgres', 'mariadb'],
   'the example runs on a server of the reader and leaves nothing behind',
   async (database) => {

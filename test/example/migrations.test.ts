@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import { connection, sqlOf } from '../../example-app/src/connection.js'
 import { loadModule } from '../../src/adapters/load-module.js'
 import { beforeAllCompilePackage, CliProject } from '../support/cli-project.js'
-import { testEachDatabase } from '../support/databases.js'
+import { typeormTest } from '../support/databases.js'
 
 /*
  * The example's migrations are what `rowshift generate` writes for its entity, version after version. `npx vitest -u` writes them anew.
@@ -54,7 +54,7 @@ function formatted(file: string, text: string): Promise<string> {
   })
 }
 
-testEachDatabase("the example's migrations and definitions are generated ones", async (database) => {
+typeormTest("the example's migrations and definitions are generated ones", async (database) => {
   const files = await Promise.all(unchanged.map(async (file) => [file, await read(file)] as const))
   const project = await CliProject.createEmpty(Object.fromEntries(files))
   // The protocol tells TypeORM which of the two it is: they describe defaults in other words.

@@ -10,7 +10,7 @@ import { readFailures } from '../../src/runs/read-status.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { createChecked } from '../support/checked-cities.js'
 import { countWhere } from '../support/city-table.js'
-import { contractTest, testEachDatabase } from '../support/databases.js'
+import { contractTest, typeormTest } from '../support/databases.js'
 
 /* Rows that the database refuses while it computes their values itself: found by halves of their key range. */
 
@@ -65,7 +65,7 @@ contractTest(
   },
 )
 
-testEachDatabase('replays rows that refused a statement, and finishes the run', async (database) => {
+contractTest('replays rows that refused a statement, and finishes the run', async (database) => {
   const dataSource = await createChecked(database, 300)
   await dataSource.query(`update city set name = 'refused' where id between 3 and 8`)
   expect(await runBackfill(dataSource, slugOf([]))).toMatchObject({
@@ -94,32 +94,25 @@ testEachDatabase('replays rows that refused a statement, and finishes the run', 
   expect(await countWhere(dataSource, `touched = 0 and slug = 'by hand'`)).toBe(1)
 })
 
-testEachDatabase(
-  'covers each key once by SQL without a condition, whatever is refused on the way',
-  async (database) => {
-    const dataSource = await createChecked(database, 90)
-    const visits = defineBackfill.sql({
-      name: 'city.visits',
-      table: 'city',
-      set: { slug: sql`case when id in (33, 34, 90) then 'refused' else name end`, touched: sql`touched + 1` },
-      maxFailures: 5,
-      batchRows: 40,
-    })
-    expect(await runBackfill(dataSource, visits)).toMatchObject({
-      status: 'completed',
-      coverage: 'keys-once',
-      counts: { scanned: 90, written: 87, failures: 3 },
-    })
-    expect(await countWhere(dataSource, 'touched = 1')).toBe(87)
-    expect((await listed(dataSource, 'city.visits')).map(({ key }) => key).sort()).toEqual([
-      '["33"]',
-      '["34"]',
-      '["90"]',
-    ])
-  },
-)
+contractTest('covers each key once by SQL without a condition, whatever is refused on the way', async (database) => {
+  const dataSource = await createChecked(database, 90)
+  const visits = defineBackfill.sql({
+    name: 'city.visits',
+    table: 'city',
+    set: { slug: sql`case when id in (33, 34, 90) then 'refused' else name end`, touched: sql`touched + 1` },
+    maxFailures: 5,
+    batchRows: 40,
+  })
+  expect(await runBackfill(dataSource, visits)).toMatchObject({
+    status: 'completed',
+    coverage: 'keys-once',
+    counts: { scanned: 90, written: 87, failures: 3 },
+  })
+  expect(await countWhere(dataSource, 'touched = 1')).toBe(87)
+  expect((await listed(dataSource, 'city.visits')).map(({ key }) => key).sort()).toEqual(['["33"]', '["34"]', '["90"]'])
+})
 
-testEachDatabase('halves ranges of composite keys in the order of the key', async (database) => {
+contractTest('halves ranges of composite keys in the order of the key', async (database) => {
   const dataSource = await database.connect()
   await dataSource.query(`create table stop (line varchar(5) not null, place integer not null, touched integer not null default 0,
     primary key (line, place), constraint few check (touched < 5))`)
@@ -142,7 +135,7 @@ testEachDatabase('halves ranges of composite keys in the order of the key', asyn
   expect(Number(n)).toBe(14)
 })
 
-testEachDatabase('leaves listed rows out of the sweeps of SQL', async (database) => {
+contractTest('leaves listed rows out of the sweeps of SQL', async (database) => {
   const dataSource = await createChecked(database, 60)
   const app = await database.connect()
   let refusals = 0
@@ -168,7 +161,7 @@ testEachDatabase('leaves listed rows out of the sweeps of SQL', async (database)
   expect(refusals).toBeLessThan(10)
 })
 
-testEachDatabase('writes no part of a range beyond a cut that is met between two of them', async (database) => {
+contractTest('writes no part of a range beyond a cut that is met between two of them', async (database) => {
   const dataSource = await createChecked(database, 90)
   const visits = defineBackfill.sql({
     name: 'city.visits',
@@ -197,57 +190,51 @@ testEachDatabase('writes no part of a range beyond a cut that is met between two
   expect(await countWhere(dataSource, 'touched = 1')).toBe(89)
 })
 
-testEachDatabase(
-  'goes on where the row that was refused is gone, or migrated, when it is looked for',
-  async (database) => {
-    const dataSource = await createChecked(database, 20)
-    const app = await database.connect()
-    const run = (meddle: string, batchRows: number) =>
-      runBackfill(dataSource, slugOf([7], { batchRows }), {
-        hooks: {
-          async ended(error) {
-            if (error !== undefined) await app.query(meddle)
-          },
+contractTest('goes on where the row that was refused is gone, or migrated, when it is looked for', async (database) => {
+  const dataSource = await createChecked(database, 20)
+  const app = await database.connect()
+  const run = (meddle: string, batchRows: number) =>
+    runBackfill(dataSource, slugOf([7], { batchRows }), {
+      hooks: {
+        async ended(error) {
+          if (error !== undefined) await app.query(meddle)
         },
-      })
-    const deleted = await run('delete from city where id = 7', 20)
-    expect(deleted).toMatchObject({ status: 'completed', counts: { written: 19, failures: 0 } })
-    await dataSource.query('update city set slug = null')
-    await dataSource.query(`insert into city (id, name) values (7, 'Again')`)
-    // A batch of its own, in which nothing is left to be written.
-    const migrated = await run(`update city set slug = 'by hand' where id = 7`, 1)
-    expect(migrated).toMatchObject({ status: 'completed', counts: { written: 19, failures: 0 } })
-    expect(await countWhere(dataSource, `slug = 'by hand'`)).toBe(1)
-  },
-)
-
-testEachDatabase(
-  'tolerates no row that refuses SQL in a migration, nor when a change is taken back',
-  async (database) => {
-    const dataSource = await createChecked(database, 30)
-    const { name, table } = { name: 'city.slug', table: 'city' }
-    const byDefault = defineBackfill.sql({
-      name,
-      table,
-      where: { slug: null },
-      set: { slug: sql`case when id = 9 then 'refused' else name end` },
-      reverse: { set: { slug: sql`case when id = 5 then 'refused' end` } },
+      },
     })
-    await withQueryRunner(dataSource, async (queryRunner) => {
-      await queryRunner.startTransaction()
-      expect(await codeOf(backfill(queryRunner, byDefault))).toBe('ROWS_FAILED')
-      await queryRunner.rollbackTransaction()
-      expect(await countWhere(dataSource, 'slug is null')).toBe(30)
-      await dataSource.query('delete from city where id = 9')
-      await backfill(queryRunner, byDefault)
-      expect(await codeOf(undo(queryRunner, byDefault))).toBe('ROWS_FAILED')
-    })
-    expect((await listed(dataSource, 'city.slug#undo')).map(({ key }) => key)).toEqual(['["5"]'])
-    expect(await countWhere(dataSource, 'slug is not null')).toBe(1)
-  },
-)
+  const deleted = await run('delete from city where id = 7', 20)
+  expect(deleted).toMatchObject({ status: 'completed', counts: { written: 19, failures: 0 } })
+  await dataSource.query('update city set slug = null')
+  await dataSource.query(`insert into city (id, name) values (7, 'Again')`)
+  // A batch of its own, in which nothing is left to be written.
+  const migrated = await run(`update city set slug = 'by hand' where id = 7`, 1)
+  expect(migrated).toMatchObject({ status: 'completed', counts: { written: 19, failures: 0 } })
+  expect(await countWhere(dataSource, `slug = 'by hand'`)).toBe(1)
+})
 
-testEachDatabase('shows beforehand which rows SQL would be refused for', async (database) => {
+typeormTest('tolerates no row that refuses SQL in a migration, nor when a change is taken back', async (database) => {
+  const dataSource = await createChecked(database, 30)
+  const { name, table } = { name: 'city.slug', table: 'city' }
+  const byDefault = defineBackfill.sql({
+    name,
+    table,
+    where: { slug: null },
+    set: { slug: sql`case when id = 9 then 'refused' else name end` },
+    reverse: { set: { slug: sql`case when id = 5 then 'refused' end` } },
+  })
+  await withQueryRunner(dataSource, async (queryRunner) => {
+    await queryRunner.startTransaction()
+    expect(await codeOf(backfill(queryRunner, byDefault))).toBe('ROWS_FAILED')
+    await queryRunner.rollbackTransaction()
+    expect(await countWhere(dataSource, 'slug is null')).toBe(30)
+    await dataSource.query('delete from city where id = 9')
+    await backfill(queryRunner, byDefault)
+    expect(await codeOf(undo(queryRunner, byDefault))).toBe('ROWS_FAILED')
+  })
+  expect((await listed(dataSource, 'city.slug#undo')).map(({ key }) => key)).toEqual(['["5"]'])
+  expect(await countWhere(dataSource, 'slug is not null')).toBe(1)
+})
+
+contractTest('shows beforehand which rows SQL would be refused for', async (database) => {
   const dataSource = await createChecked(database, 20)
   const definition = definitionOf(slugOf([7]))
   const port = portTo(dataSource)

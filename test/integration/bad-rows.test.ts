@@ -9,7 +9,7 @@ import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfil
 import { bySql } from '../support/by-sql.js'
 import { createChecked } from '../support/checked-cities.js'
 import { countWhere } from '../support/city-table.js'
-import { contractTest, testEachDatabase } from '../support/databases.js'
+import { contractTest, typeormTest } from '../support/databases.js'
 import { requireCompleted } from '../support/migration-calls.js'
 
 /* Rows that cannot be migrated: found, listed, left out, tried again. Nobody else's row suffers for them. */
@@ -202,7 +202,7 @@ contractTest('keeps the gate shut while a completed run lists failures', async (
   await gate()
 })
 
-testEachDatabase('tolerates a share in the background, and nothing in a migration', async (database) => {
+typeormTest('tolerates a share in the background, and nothing in a migration', async (database) => {
   const dataSource = await createChecked(database, 300)
   const { maxFailures, ...options } = {
     name: 'city.slug',

@@ -4,7 +4,7 @@ import { bulkUpdate } from '../../src/adapters/typeorm/index.js'
 import { bulkUpdate as updateRows } from '../../src/backfill/bulk-update.js'
 import { codeOf, portTo } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
-import { contractTest, type TestDatabase, testEachDatabase } from '../support/databases.js'
+import { contractTest, type TestDatabase, typeormTest } from '../support/databases.js'
 
 interface Visit {
   country: string
@@ -41,7 +41,7 @@ async function visits(database: TestDatabase): Promise<DataSource> {
 const labels = async (dataSource: DataSource) =>
   (await dataSource.getRepository(VisitSchema).find({ order: { place: 'ASC' } })).map(({ label }) => label).join()
 
-testEachDatabase('updates rows with different values each, by a composite key', async (database) => {
+typeormTest('updates rows with different values each, by a composite key', async (database) => {
   const dataSource = await visits(database)
   const at = new Date('2026-11-21T04:06:00Z')
   const result = await bulkUpdate(dataSource.getRepository(VisitSchema), [
@@ -59,7 +59,7 @@ testEachDatabase('updates rows with different values each, by a composite key', 
   ])
 })
 
-testEachDatabase(
+typeormTest(
   'writes nothing when a row to be updated is missing, or the others when told to skip it',
   async (database) => {
     const dataSource = await visits(database)
@@ -80,7 +80,7 @@ testEachDatabase(
   },
 )
 
-testEachDatabase('finds the rows of a bulk update by another unique index', async (database) => {
+typeormTest('finds the rows of a bulk update by another unique index', async (database) => {
   const dataSource = await visits(database)
   const repository = dataSource.getRepository(VisitSchema)
   expect(
@@ -97,7 +97,7 @@ testEachDatabase('finds the rows of a bulk update by another unique index', asyn
   expect(await codeOf(bulkUpdate(repository, [{ label: 'a', visits: 1 }], { key: ['label'] }))).toBe('KEY_NOT_UNIQUE')
 })
 
-testEachDatabase('takes a bulk update into the transaction of the manager', async (database) => {
+typeormTest('takes a bulk update into the transaction of the manager', async (database) => {
   const dataSource = await visits(database)
   const rolledBack = dataSource.transaction(async (manager) => {
     const repository = manager.getRepository(VisitSchema)
@@ -123,7 +123,7 @@ testEachDatabase('takes a bulk update into the transaction of the manager', asyn
   expect(await labels(dataSource)).toBe('a,b,c,d,e')
 })
 
-testEachDatabase('refuses rows of a bulk update before anything is written', async (database) => {
+typeormTest('refuses rows of a bulk update before anything is written', async (database) => {
   const dataSource = await visits(database)
   const repository = dataSource.getRepository(VisitSchema)
   const first = { country: 'no', place: 1, label: 'x' }

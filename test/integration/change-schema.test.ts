@@ -4,7 +4,7 @@ import { changeSchema, type MigrationQueryRunner } from '../../src/adapters/type
 import { ddl } from '../../src/dialects/postgres/ddl.js'
 import { withQueryRunner } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
-import { testEachDatabase, testOn } from '../support/databases.js'
+import { typeormTest, typeormTestOn } from '../support/databases.js'
 
 /* How statements on the schema are run by migrations: they keep nobody waiting for long. */
 
@@ -47,7 +47,7 @@ const addCheck = [
   'ALTER TABLE "city" VALIDATE CONSTRAINT "c"',
 ]
 
-testOn(
+typeormTestOn(
   ['postgres', 'mariadb'],
   'what waits for a lock lets others pass, and is done once it is free',
   async (database) => {
@@ -78,26 +78,30 @@ testOn(
   },
 )
 
-testOn(['postgres'], 'in a transaction it is tried again without losing what was done before', async (database) => {
-  const [app, observer] = [await database.connect(), await database.connect()]
-  await app.query('create table city (id integer primary key, name text)')
-  await whileReading(app, observer, async ({ waits, letGo }) => {
-    await withQueryRunner(app, async (migration) => {
-      await migration.startTransaction()
-      await migration.query('create table note (id integer)')
-      const changed = change(migration, ...addCheck)
-      await waits(true)
-      await waits(false)
-      await letGo()
-      await changed
-      await migration.commitTransaction()
+typeormTestOn(
+  ['postgres'],
+  'in a transaction it is tried again without losing what was done before',
+  async (database) => {
+    const [app, observer] = [await database.connect(), await database.connect()]
+    await app.query('create table city (id integer primary key, name text)')
+    await whileReading(app, observer, async ({ waits, letGo }) => {
+      await withQueryRunner(app, async (migration) => {
+        await migration.startTransaction()
+        await migration.query('create table note (id integer)')
+        const changed = change(migration, ...addCheck)
+        await waits(true)
+        await waits(false)
+        await letGo()
+        await changed
+        await migration.commitTransaction()
+      })
     })
-  })
-  expect(await app.query(`select count(*)::int as n from note`)).toEqual([{ n: 0 }])
-  expect(await app.query(`select conname from pg_constraint where conname = 'c'`)).toHaveLength(1)
-})
+    expect(await app.query(`select count(*)::int as n from note`)).toEqual([{ n: 0 }])
+    expect(await app.query(`select conname from pg_constraint where conname = 'c'`)).toHaveLength(1)
+  },
+)
 
-testOn(
+typeormTestOn(
   ['postgres'],
   'without a transaction no lock is held while the next statement reads the table',
   async (database) => {
@@ -126,7 +130,7 @@ async function noteLimits(app: DataSource): Promise<void> {
 }
 
 for (const isEnclosed of [true, false]) {
-  testOn(
+  typeormTestOn(
     ['postgres'],
     `limits are for what keeps writers out, and the application has its own afterwards: ${isEnclosed ? 'in a transaction' : 'without one'}`,
     async (database) => {
@@ -158,7 +162,7 @@ for (const isEnclosed of [true, false]) {
   )
 }
 
-testOn(['mariadb'], 'the wait for a lock is limited for the statement only', async (database) => {
+typeormTestOn(['mariadb'], 'the wait for a lock is limited for the statement only', async (database) => {
   const app = await database.connect()
   await app.query('create table city (id integer primary key)')
   await withQueryRunner(app, async (queryRunner) => {
@@ -169,7 +173,7 @@ testOn(['mariadb'], 'the wait for a lock is limited for the statement only', asy
   })
 })
 
-testEachDatabase('rows in the way are told without their contents, and nothing is changed', async (database) => {
+typeormTest('rows in the way are told without their contents, and nothing is changed', async (database) => {
   const app = await database.connect()
   await app.query('create table city (id integer primary key, name varchar(20))')
   await app.query(`insert into city values (1, 'Porto'), (2, 'Porto')`)
@@ -186,7 +190,7 @@ testEachDatabase('rows in the way are told without their contents, and nothing i
   })
 })
 
-testOn(
+typeormTestOn(
   ['postgres'],
   'an index whose build found duplicates is dropped and built anew by the next run',
   async (database) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createCities, readCities } from '../support/city-table.js'
 import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
-import { testOn } from '../support/databases.js'
+import { typeormTestOn } from '../support/databases.js'
 
 beforeAllCompilePackage()
 
@@ -24,7 +24,7 @@ export class City {
 }
 `
 
-testOn(['sqlite'], 'rowshift init writes a config that works, and overwrites nothing', async (database) => {
+typeormTestOn(['sqlite'], 'rowshift init writes a config that works, and overwrites nothing', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   const project = await CliProject.create(database)
@@ -68,7 +68,7 @@ test('rowshift init says so when it finds no data source', async () => {
   })
 })
 
-testOn(['sqlite'], 'a config is found from a subfolder, and its paths are relative to it', async (database) => {
+typeormTestOn(['sqlite'], 'a config is found from a subfolder, and its paths are relative to it', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   const project = await CliProject.create(database, {
@@ -92,7 +92,7 @@ testOn(['sqlite'], 'a config is found from a subfolder, and its paths are relati
   expect((await project.json(['run', 'city.slug'], { cwd: 'src/deep/er' })).code).toBe(0)
 })
 
-testOn(['sqlite'], 'entities may be decorated TypeScript that TypeORM finds by a glob', async (database) => {
+typeormTestOn(['sqlite'], 'entities may be decorated TypeScript that TypeORM finds by a glob', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   const project = await CliProject.create(database, {
@@ -119,7 +119,7 @@ testOn(['sqlite'], 'entities may be decorated TypeScript that TypeORM finds by a
   expect((await readCities(dataSource))[9]).toMatchObject({ slug: 'city-10' })
 })
 
-testOn(['sqlite', 'postgres'], 'opening the data source changes no schema', async (database) => {
+typeormTestOn(['sqlite', 'postgres'], 'opening the data source changes no schema', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   const project = await CliProject.create(database, {
@@ -137,37 +137,41 @@ testOn(['sqlite', 'postgres'], 'opening the data source changes no schema', asyn
   await expect(dataSource.query('select * from town')).rejects.toThrow(/town/)
 })
 
-testOn(['sqlite'], 'with --json standard output is one document, whatever the application logs', async (database) => {
-  const dataSource = await database.connect()
-  await createCities(dataSource, database.name, 10)
-  const project = await CliProject.create(database, {
-    'rowshift.config.ts': `console.log('loading the config')\n${configText}`,
-    'backfills/city-slug.ts': `console.info('loading a definition')\n${citySlugText({ waitAt: 5 })}`,
-    go: '',
-  })
-  const options = JSON.stringify({ ...database.dataSourceOptions(), logging: true })
-  await project.write({
-    'src/data-source.ts': `import { DataSource } from 'typeorm'
+typeormTestOn(
+  ['sqlite'],
+  'with --json standard output is one document, whatever the application logs',
+  async (database) => {
+    const dataSource = await database.connect()
+    await createCities(dataSource, database.name, 10)
+    const project = await CliProject.create(database, {
+      'rowshift.config.ts': `console.log('loading the config')\n${configText}`,
+      'backfills/city-slug.ts': `console.info('loading a definition')\n${citySlugText({ waitAt: 5 })}`,
+      go: '',
+    })
+    const options = JSON.stringify({ ...database.dataSourceOptions(), logging: true })
+    await project.write({
+      'src/data-source.ts': `import { DataSource } from 'typeorm'
       process.stdout.write('loading the data source')
       export const dataSource = new DataSource(${options} as never)`,
-  })
-  const { stdout, stderr } = await project.run(['run', 'city.slug', '--json'])
-  expect(JSON.parse(stdout)).toMatchObject({ status: 'completed' })
-  expect(stderr).toContain('loading the config')
-  for (const command of [
-    'status',
-    'failures city.slug',
-    'verify city.slug',
-    'work',
-    'pause city.slug',
-    'cancel city.slug',
-    'resume x',
-    'init',
-  ])
-    expect(Object(await project.json(command.split(' '))).document).toBeTypeOf('object')
-})
+    })
+    const { stdout, stderr } = await project.run(['run', 'city.slug', '--json'])
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'completed' })
+    expect(stderr).toContain('loading the config')
+    for (const command of [
+      'status',
+      'failures city.slug',
+      'verify city.slug',
+      'work',
+      'pause city.slug',
+      'cancel city.slug',
+      'resume x',
+      'init',
+    ])
+      expect(Object(await project.json(command.split(' '))).document).toBeTypeOf('object')
+  },
+)
 
-testOn(['sqlite'], 'a name that is not defined is a mistake, with the one that was meant', async (database) => {
+typeormTestOn(['sqlite'], 'a name that is not defined is a mistake, with the one that was meant', async (database) => {
   const project = await CliProject.create(database, {
     'rowshift.config.ts': configText,
     'backfills/city-slug.ts': citySlugText(),
@@ -196,7 +200,7 @@ testOn(['sqlite'], 'a name that is not defined is a mistake, with the one that w
   })
 })
 
-testOn(['sqlite'], 'two definitions of one name are a mistake that names both files', async (database) => {
+typeormTestOn(['sqlite'], 'two definitions of one name are a mistake that names both files', async (database) => {
   const project = await CliProject.create(database, {
     'rowshift.config.ts': configText,
     'backfills/city-slug.ts': citySlugText(),
@@ -244,7 +248,7 @@ const configMistakes: readonly (readonly [mistake: string, config: string, messa
 ]
 
 for (const [mistake, config, message] of configMistakes) {
-  testOn(['sqlite'], `a config that ${mistake} is told from one that works`, async (database) => {
+  typeormTestOn(['sqlite'], `a config that ${mistake} is told from one that works`, async (database) => {
     const project = await CliProject.create(database, {
       'rowshift.config.ts': config,
       'backfills/city-slug.ts': citySlugText(),
@@ -256,7 +260,7 @@ for (const [mistake, config, message] of configMistakes) {
   })
 }
 
-testOn(['sqlite'], 'a file of definitions that cannot be loaded is named', async (database) => {
+typeormTestOn(['sqlite'], 'a file of definitions that cannot be loaded is named', async (database) => {
   const project = await CliProject.create(database, { 'rowshift.config.ts': configText })
   await project.write({ 'backfills/broken.ts': `import './nothing.js'` })
   expect(await project.json(['work'])).toMatchObject({
@@ -274,7 +278,7 @@ testOn(['sqlite'], 'a file of definitions that cannot be loaded is named', async
   })
 })
 
-testOn(['sqlite'], 'a worker without any definition is a mistake in a glob', async (database) => {
+typeormTestOn(['sqlite'], 'a worker without any definition is a mistake in a glob', async (database) => {
   const project = await CliProject.create(database, { 'rowshift.config.ts': configText })
   expect(await project.json(['work'])).toMatchObject({
     code: 2,

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { countWhere, createCities, readCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
-import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { beforeAllCompilePackage, CliProject, citySlugText, configTextFor } from '../support/cli-project.js'
+import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
 import { nothingToVerify } from '../support/verification.js'
 
 beforeAllCompilePackage()
@@ -15,13 +15,13 @@ async function createProject(database: TestDatabase, backfill = citySlugText()) 
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   const project = await CliProject.create(database, {
-    'rowshift.config.ts': configText,
+    'rowshift.config.ts': configTextFor(database),
     'backfills/city-slug.ts': backfill,
   })
   return { dataSource, project }
 }
 
-testEachDatabase('rowshift run migrates every row and prints one JSON document', async (database) => {
+contractTest('rowshift run migrates every row and prints one JSON document', async (database) => {
   const { dataSource, project } = await createProject(database)
   const { code, document } = await project.json(['run', 'city.slug'])
   expect(document).toMatchObject({
@@ -37,27 +37,24 @@ testEachDatabase('rowshift run migrates every row and prints one JSON document',
   expect(cities.filter(({ id, slug }) => slug !== `city-${id}`)).toEqual([])
 })
 
-testEachDatabase(
-  'rowshift run tells people what it does, in plain lines where there is no terminal',
-  async (database) => {
-    const { project } = await createProject(database)
-    const { code, stdout, stderr } = await project.run(['run', 'city.slug'])
-    expect({ code, stdout, stderr }).toEqual({
-      code: 0,
-      // A line of progress only when it takes longer than five seconds.
-      stdout: expect.stringMatching(
-        /^city\.slug · run \d+ · started\n(city\.slug {2,}.*\n)* {2}completed: 1,000 rows written\n$/,
-      ),
-      stderr: '',
-    })
-  },
-)
+contractTest('rowshift run tells people what it does, in plain lines where there is no terminal', async (database) => {
+  const { project } = await createProject(database)
+  const { code, stdout, stderr } = await project.run(['run', 'city.slug'])
+  expect({ code, stdout, stderr }).toEqual({
+    code: 0,
+    // A line of progress only when it takes longer than five seconds.
+    stdout: expect.stringMatching(
+      /^city\.slug · run \d+ · started\n(city\.slug {2,}.*\n)* {2}completed: 1,000 rows written\n$/,
+    ),
+    stderr: '',
+  })
+})
 
 for (const [signal, databases] of [
   ['SIGINT', ['sqlite', 'postgres', 'mariadb']],
   ['SIGTERM', ['sqlite']],
 ] as const) {
-  testOn(databases, `${signal} finishes the batch in hand, and the same command resumes`, async (database) => {
+  contractTestOn(databases, `${signal} finishes the batch in hand, and the same command resumes`, async (database) => {
     const { dataSource, project } = await createProject(database, citySlugText({ waitAt: 350 }))
     const child = project.start(['run', 'city.slug'])
     await child.line('waiting')
@@ -82,7 +79,7 @@ for (const [signal, databases] of [
   })
 }
 
-testEachDatabase('a second SIGINT gives the batch up, and nothing is lost', async (database) => {
+contractTest('a second SIGINT gives the batch up, and nothing is lost', async (database) => {
   const { dataSource, project } = await createProject(database, citySlugText({ waitAt: 350 }))
   const child = project.start(['run', 'city.slug', '--json'])
   await expect.poll(() => child.errors, patiently).toContain('waiting')
@@ -101,7 +98,7 @@ testEachDatabase('a second SIGINT gives the batch up, and nothing is lost', asyn
   expect({ code, document }).toMatchObject({ code: 0, document: { isResumed: true, counts: { written: rows } } })
 })
 
-testEachDatabase('failed rows fail the run, are listed by key, and are tried again', async (database) => {
+contractTest('failed rows fail the run, are listed by key, and are tried again', async (database) => {
   const { dataSource, project } = await createProject(
     database,
     citySlugText({ failAt: [101, 102, 103], maxFailures: 0 }),
@@ -140,7 +137,7 @@ testEachDatabase('failed rows fail the run, are listed by key, and are tried aga
   expect((await project.run(['failures', 'city.slug'])).stdout).toContain('completed · no failures')
 })
 
-testEachDatabase(
+contractTest(
   'failures within the limit let a run complete, and keep its gate shut until they are replayed',
   async (database) => {
     const { dataSource, project } = await createProject(database, citySlugText({ failAt: [101, 102] }))
@@ -158,7 +155,7 @@ testEachDatabase(
   },
 )
 
-testEachDatabase('rowshift verify looks at the table, whatever its runs say', async (database) => {
+contractTest('rowshift verify looks at the table, whatever its runs say', async (database) => {
   const { dataSource, project } = await createProject(database)
   const before = await project.json(['verify', 'city.slug'])
   expect(before).toEqual({

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { recordVersion } from '../../src/adapters/typeorm/index.js'
 import { withQueryRunner } from '../support/backfills.js'
 import { beforeAllCompilePackage, CliProject, configText } from '../support/cli-project.js'
-import { type TestDatabase, testEachDatabase } from '../support/databases.js'
+import { type TestDatabase, typeormTest } from '../support/databases.js'
 
 beforeAllCompilePackage()
 
@@ -25,7 +25,7 @@ const Tag = withSchemaVersion('1.0.0', new EntitySchema({ name: 'tag', columns: 
 export const dataSource = new DataSource({ ...${JSON.stringify(database.dataSourceOptions())}, entities: [City, Post, Tag] })
 `
 
-testEachDatabase('rowshift status shows the versions of the code against those of the database', async (database) => {
+typeormTest('rowshift status shows the versions of the code against those of the database', async (database) => {
   const project = await CliProject.createEmpty({
     'rowshift.config.ts': configText,
     'src/data-source.ts': dataSourceText(database),

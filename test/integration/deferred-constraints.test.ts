@@ -4,7 +4,7 @@ import { backfill } from '../../src/adapters/typeorm/index.js'
 import { defineBackfill } from '../../src/index.js'
 import { runBackfill, withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { contractTestOn, testOn } from '../support/databases.js'
+import { contractTestOn, typeormTestOn } from '../support/databases.js'
 
 /* Constraints that are checked at the end of a transaction: a batch asks them before its commit, inside a migration's own they wait. */
 
@@ -50,17 +50,21 @@ contractTestOn(
   },
 )
 
-testOn(['postgres'], 'leaves deferred constraints to the end of a transaction of the migration', async (database) => {
-  const dataSource = await database.connect()
-  await createKnownSlugs(dataSource)
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    await queryRunner.startTransaction()
-    expect(await backfill(queryRunner, citySlug)).toMatchObject({ status: 'completed', counts: { written: rows } })
-    await queryRunner.query(`insert into known values ('slug ${rows}')`)
-    await queryRunner.commitTransaction()
-  })
-  expect(await countWhere(dataSource, 'slug is not null')).toBe(rows)
-})
+typeormTestOn(
+  ['postgres'],
+  'leaves deferred constraints to the end of a transaction of the migration',
+  async (database) => {
+    const dataSource = await database.connect()
+    await createKnownSlugs(dataSource)
+    await withQueryRunner(dataSource, async (queryRunner) => {
+      await queryRunner.startTransaction()
+      expect(await backfill(queryRunner, citySlug)).toMatchObject({ status: 'completed', counts: { written: rows } })
+      await queryRunner.query(`insert into known values ('slug ${rows}')`)
+      await queryRunner.commitTransaction()
+    })
+    expect(await countWhere(dataSource, 'slug is not null')).toBe(rows)
+  },
+)
 
 contractTestOn(['sqlite'], 'finds the row for which SQLite refuses the commit itself', async (database) => {
   const dataSource = await database.connect()

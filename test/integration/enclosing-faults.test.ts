@@ -13,7 +13,7 @@ import { codeOf, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countWhere, createCities } from '../support/city-table.js'
 import { countedSlug, createCountedCities, readCheckpoint } from '../support/counted-cities.js'
-import { testEachDatabase, testOn } from '../support/databases.js'
+import { typeormTest, typeormTestOn } from '../support/databases.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 import { observe, observeSession, type StatementHooks } from '../support/observed-database.js'
 
@@ -49,23 +49,27 @@ async function withOldSnapshot(app: DataSource, queryRunner: QueryRunner): Promi
   await app.query(`update city set name = 'Oslo' where id = 15`)
 }
 
-testOn(['mariadb'], 'reads rows as they are now in a transaction that shows an old snapshot', async (database) => {
-  const app = await database.connect()
-  await createCountedCities(app, database.name, rows)
-  await makeStateTables(app)
-  await withQueryRunner(await database.connect(), async (queryRunner) => {
-    await queryRunner.query('set session innodb_snapshot_isolation = OFF')
-    await withOldSnapshot(app, queryRunner)
-    await app.query(`insert into city (id, name) values (500, 'Behind the last key of the snapshot')`)
-    const result = await backfill(queryRunner, countedSlug(undefined))
-    expect(result).toMatchObject({ counts: { written: rows + 1, conflicts: 0 } })
-    await queryRunner.commitTransaction()
-  })
-  await expectMigratedOnce(app)
-  expect(await countWhere(app, `slug = 'oslo'`)).toBe(1)
-})
+typeormTestOn(
+  ['mariadb'],
+  'reads rows as they are now in a transaction that shows an old snapshot',
+  async (database) => {
+    const app = await database.connect()
+    await createCountedCities(app, database.name, rows)
+    await makeStateTables(app)
+    await withQueryRunner(await database.connect(), async (queryRunner) => {
+      await queryRunner.query('set session innodb_snapshot_isolation = OFF')
+      await withOldSnapshot(app, queryRunner)
+      await app.query(`insert into city (id, name) values (500, 'Behind the last key of the snapshot')`)
+      const result = await backfill(queryRunner, countedSlug(undefined))
+      expect(result).toMatchObject({ counts: { written: rows + 1, conflicts: 0 } })
+      await queryRunner.commitTransaction()
+    })
+    await expectMigratedOnce(app)
+    expect(await countWhere(app, `slug = 'oslo'`)).toBe(1)
+  },
+)
 
-testOn(['mariadb'], 'sees in such a transaction what a worker has done', async (database) => {
+typeormTestOn(['mariadb'], 'sees in such a transaction what a worker has done', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
   await makeStateTables(app)
@@ -80,7 +84,7 @@ testOn(['mariadb'], 'sees in such a transaction what a worker has done', async (
   })
 })
 
-testOn(['mariadb'], 'chooses free values by what others have taken since the snapshot', async (database) => {
+typeormTestOn(['mariadb'], 'chooses free values by what others have taken since the snapshot', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
   await app.query('create unique index city_slug on city (slug)')
@@ -104,48 +108,56 @@ testOn(['mariadb'], 'chooses free values by what others have taken since the sna
   expect(await countWhere(app, `id = 7 and slug = 'City 7-2'`)).toBe(1)
 })
 
-testOn(['mariadb'], 'asks for another attempt where its tables are newer than the snapshot', async (database) => {
-  const app = await database.connect()
-  await createCountedCities(app, database.name, rows)
-  await withQueryRunner(await database.connect(), async (queryRunner) => {
-    await withOldSnapshot(app, queryRunner)
-    expect(await thrownBy(backfill(queryRunner, countedSlug(undefined)))).toMatchObject({
-      code: 'DATABASE_UNAVAILABLE',
-      retryable: true,
-      message: expect.stringContaining('run it again'),
+typeormTestOn(
+  ['mariadb'],
+  'asks for another attempt where its tables are newer than the snapshot',
+  async (database) => {
+    const app = await database.connect()
+    await createCountedCities(app, database.name, rows)
+    await withQueryRunner(await database.connect(), async (queryRunner) => {
+      await withOldSnapshot(app, queryRunner)
+      expect(await thrownBy(backfill(queryRunner, countedSlug(undefined)))).toMatchObject({
+        code: 'DATABASE_UNAVAILABLE',
+        retryable: true,
+        message: expect.stringContaining('run it again'),
+      })
+      await queryRunner.rollbackTransaction()
+      await withOldSnapshot(app, queryRunner)
+      expect(await backfill(queryRunner, countedSlug(undefined))).toMatchObject({ counts: { written: rows } })
+      await queryRunner.commitTransaction()
     })
-    await queryRunner.rollbackTransaction()
-    await withOldSnapshot(app, queryRunner)
-    expect(await backfill(queryRunner, countedSlug(undefined))).toMatchObject({ counts: { written: rows } })
-    await queryRunner.commitTransaction()
-  })
-  await expectMigratedOnce(app)
-})
+    await expectMigratedOnce(app)
+  },
+)
 
 const strict = { sqlite: [], postgres: [], mariadb: ['set session innodb_snapshot_isolation = ON'] }
 
-testOn(['postgres', 'mariadb'], 'throws where the server refuses to write over a newer row', async (database) => {
-  const app = await database.connect()
-  await createCountedCities(app, database.name, rows)
-  await makeStateTables(app)
-  await withQueryRunner(await database.connect(), async (queryRunner) => {
-    for (const statement of bySql(database.name, strict)) await queryRunner.query(statement)
-    await withOldSnapshot(app, queryRunner)
-    expect(await thrownBy(backfill(queryRunner, countedSlug(undefined)))).toMatchObject({
-      code: 'DATABASE_UNAVAILABLE',
-      retryable: true,
-      details: { databaseCode: bySql(database.name, { sqlite: '', postgres: '40001', mariadb: 'ER_CHECKREAD' }) },
+typeormTestOn(
+  ['postgres', 'mariadb'],
+  'throws where the server refuses to write over a newer row',
+  async (database) => {
+    const app = await database.connect()
+    await createCountedCities(app, database.name, rows)
+    await makeStateTables(app)
+    await withQueryRunner(await database.connect(), async (queryRunner) => {
+      for (const statement of bySql(database.name, strict)) await queryRunner.query(statement)
+      await withOldSnapshot(app, queryRunner)
+      expect(await thrownBy(backfill(queryRunner, countedSlug(undefined)))).toMatchObject({
+        code: 'DATABASE_UNAVAILABLE',
+        retryable: true,
+        details: { databaseCode: bySql(database.name, { sqlite: '', postgres: '40001', mariadb: 'ER_CHECKREAD' }) },
+      })
+      await queryRunner.rollbackTransaction()
+      expect(await countWhere(app, 'slug is not null')).toBe(0)
+      await queryRunner.startTransaction()
+      await backfill(queryRunner, countedSlug(undefined))
+      await queryRunner.commitTransaction()
     })
-    await queryRunner.rollbackTransaction()
-    expect(await countWhere(app, 'slug is not null')).toBe(0)
-    await queryRunner.startTransaction()
-    await backfill(queryRunner, countedSlug(undefined))
-    await queryRunner.commitTransaction()
-  })
-  await expectMigratedOnce(app)
-})
+    await expectMigratedOnce(app)
+  },
+)
 
-testEachDatabase('does not commit a migration when it makes its tables', async (database) => {
+typeormTest('does not commit a migration when it makes its tables', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
   await withQueryRunner(app, async (queryRunner) => {
@@ -164,7 +176,7 @@ const kill = { sqlite: '', postgres: 'select pg_terminate_backend(pg_backend_pid
 
 for (const isEnclosed of [true, false]) {
   const title = isEnclosed ? 'in its transaction' : 'without a transaction'
-  testOn(['postgres', 'mariadb'], `throws when a migration loses its connection ${title}`, async (database) => {
+  typeormTestOn(['postgres', 'mariadb'], `throws when a migration loses its connection ${title}`, async (database) => {
     const app = await database.connect()
     await createCountedCities(app, database.name, rows)
     let fences = 0
@@ -188,7 +200,7 @@ for (const isEnclosed of [true, false]) {
   })
 }
 
-testOn(['postgres', 'mariadb'], 'throws in a transaction that waits too long for a lock', async (database) => {
+typeormTestOn(['postgres', 'mariadb'], 'throws in a transaction that waits too long for a lock', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, rows)
   const impatient = bySql(database.name, {
@@ -215,7 +227,7 @@ testOn(['postgres', 'mariadb'], 'throws in a transaction that waits too long for
 })
 
 // The driver then counts only rows whose bytes changed, and a write that changes nothing would look like a conflict.
-testOn(['mariadb'], 'sees no conflicts where the driver does not count unchanged rows', async (database) => {
+typeormTestOn(['mariadb'], 'sees no conflicts where the driver does not count unchanged rows', async (database) => {
   const extra = { flags: ['-FOUND_ROWS'] }
   const app = await database.connect({ extra })
   await createCountedCities(app, database.name, rows)
@@ -245,33 +257,30 @@ testOn(['mariadb'], 'sees no conflicts where the driver does not count unchanged
   expect(await countWhere(app, 'touched = 5')).toBe(rows - 7)
 })
 
-testEachDatabase(
-  'keeps the good rows of a refused batch in a transaction that goes on all the same',
-  async (database) => {
-    const app = await database.connect()
-    await createCities(app, database.name, rows)
-    await app.query('create unique index city_slug on city (slug)')
-    await app.query(`update city set slug = 'city 15', touched = 9 where id = 15`)
-    const citySlug = defineBackfill({
-      name: 'city.slug',
-      table: 'city',
-      select: { id: 'integer' },
-      write: { slug: 'text' },
-      where: { slug: null },
-      batchRows: 10,
-      // Row 17 wants what row 15 has.
-      transform: ({ id }) => ({ slug: `city ${id === 17 ? 15 : id}` }),
-    })
-    await withQueryRunner(app, async (queryRunner) => {
-      await queryRunner.startTransaction()
-      await queryRunner.query('update city set touched = 7 where id = 1')
-      // Caught by the migration, which then does something else.
-      expect(await codeOf(backfill(queryRunner, citySlug))).toBe('ROWS_FAILED')
-      await queryRunner.query('update city set touched = 8 where id = 2')
-      await queryRunner.commitTransaction()
-    })
-    expect(await countWhere(app, 'touched in (7, 8)')).toBe(2)
-    expect(await countWhere(app, 'slug is not null and touched <> 9')).toBe(18)
-    expect(await readCheckpoint(app)).toMatchObject({ cursor: 20, scanned: 20, written: 18 })
-  },
-)
+typeormTest('keeps the good rows of a refused batch in a transaction that goes on all the same', async (database) => {
+  const app = await database.connect()
+  await createCities(app, database.name, rows)
+  await app.query('create unique index city_slug on city (slug)')
+  await app.query(`update city set slug = 'city 15', touched = 9 where id = 15`)
+  const citySlug = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { id: 'integer' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    batchRows: 10,
+    // Row 17 wants what row 15 has.
+    transform: ({ id }) => ({ slug: `city ${id === 17 ? 15 : id}` }),
+  })
+  await withQueryRunner(app, async (queryRunner) => {
+    await queryRunner.startTransaction()
+    await queryRunner.query('update city set touched = 7 where id = 1')
+    // Caught by the migration, which then does something else.
+    expect(await codeOf(backfill(queryRunner, citySlug))).toBe('ROWS_FAILED')
+    await queryRunner.query('update city set touched = 8 where id = 2')
+    await queryRunner.commitTransaction()
+  })
+  expect(await countWhere(app, 'touched in (7, 8)')).toBe(2)
+  expect(await countWhere(app, 'slug is not null and touched <> 9')).toBe(18)
+  expect(await readCheckpoint(app)).toMatchObject({ cursor: 20, scanned: 20, written: 18 })
+})

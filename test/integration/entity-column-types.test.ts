@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
-import { type DatabaseName, describeEachDatabase, type TestDatabase } from '../support/databases.js'
+import { type DatabaseName, describeTypeorm, type TestDatabase } from '../support/databases.js'
 
 /*
  * An entity's transform sees what TypeORM's find gives, and stores what TypeORM's save would store, column type by column type. The
@@ -310,7 +310,7 @@ async function connectFromNewYork(database: TestDatabase, entities: EntitySchema
   return dataSource
 }
 
-describeEachDatabase((target) => {
+describeTypeorm((target) => {
   const samples = kinds[target.name].map((sample, i) => ({ ...sample, ...entityOf(sample.column, i), table: `s${i}` }))
   let database: TestDatabase
   let dataSource: DataSource

@@ -4,7 +4,7 @@ import { Column, Entity, ManyToOne, PrimaryColumn } from 'typeorm'
 import { expect } from 'vitest'
 import { entityJsonSchema } from '../../src/adapters/typeorm/index.js'
 import { defineVersions, diffMarkdown, diffSchemas, jsonSchema, proposeStep } from '../../src/index.js'
-import { testEachDatabase } from '../support/databases.js'
+import { typeormTest } from '../support/databases.js'
 
 /* Entities compared with versions and with each other, by what TypeORM knows of their columns. */
 
@@ -47,7 +47,7 @@ class PersonByRules {
   @IsOptional() @IsInt() age?: number
 }
 
-testEachDatabase('an entity says its rows, the same on every database', async (database) => {
+typeormTest('an entity says its rows, the same on every database', async (database) => {
   const dataSource = await database.connect({ entities: [PersonV1, PersonV2], synchronize: true } as never)
   const names = ['id', 'name', 'mail', 'age', 'state', 'tags', 'isActive', 'since', 'home']
   expect(entityJsonSchema(dataSource, PersonV1)).toMatchObject({
@@ -68,7 +68,7 @@ testEachDatabase('an entity says its rows, the same on every database', async (d
   expect(Object.keys(entityJsonSchema(dataSource, PersonV2).properties!)).not.toContain('parent')
 })
 
-testEachDatabase('two entities, and a version with an entity, are compared', async (database) => {
+typeormTest('two entities, and a version with an entity, are compared', async (database) => {
   const dataSource = await database.connect({ entities: [PersonV1, PersonV2], synchronize: true } as never)
   const now = entityJsonSchema(dataSource, PersonV2)
   const diff = diffSchemas(entityJsonSchema(dataSource, PersonV1), now)

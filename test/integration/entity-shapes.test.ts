@@ -11,7 +11,7 @@ import {
 import { expect } from 'vitest'
 import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
-import { testEachDatabase, testOn } from '../support/databases.js'
+import { typeormTest, typeormTestOn } from '../support/databases.js'
 
 /* Entities whose properties are not simply the columns of a table of the same name. */
 
@@ -33,7 +33,7 @@ class Person {
   @Column(() => Address, { prefix: false }) birth!: Address
 }
 
-testEachDatabase('reads and writes columns of embedded entities by their paths', async (database) => {
+typeormTest('reads and writes columns of embedded entities by their paths', async (database) => {
   const dataSource = await database.connect({ entities: [Person], synchronize: true } as never)
   const people = dataSource.getRepository(Person)
   const at = (city: string, lat: number | null = null): Address => ({ city, slug: null, geo: { lat } })
@@ -64,7 +64,7 @@ testEachDatabase('reads and writes columns of embedded entities by their paths',
   )
 })
 
-testEachDatabase('names the columns of an embedded entity that was taken for one', async (database) => {
+typeormTest('names the columns of an embedded entity that was taken for one', async (database) => {
   const dataSource = await database.connect({ entities: [Person], synchronize: true } as never)
   const whole = defineBackfill({
     name: 'person.home',
@@ -101,7 +101,7 @@ class PostOffice {
   @Column(() => Place) mainPlace!: Place
 }
 
-testEachDatabase('finds columns by the naming strategy of the data source', async (database) => {
+typeormTest('finds columns by the naming strategy of the data source', async (database) => {
   const namingStrategy = new SnakeNames()
   const dataSource = await database.connect({ entities: [PostOffice], synchronize: true, namingStrategy } as never)
   await dataSource.getRepository(PostOffice).save(
@@ -146,39 +146,36 @@ class Portrait extends Photo {}
 @ChildEntity('post')
 class Post extends Content {}
 
-testEachDatabase(
-  'keeps to the rows of a child entity, and of its own children, in a shared table',
-  async (database) => {
-    const entities = [Content, Photo, Portrait, Post]
-    const dataSource = await database.connect({ entities, synchronize: true } as never)
-    for (const kind of [Photo, Post, Portrait, Content, Post, Photo]) {
-      const row = dataSource.getRepository(kind).create()
-      row.title = `A ${kind.name}`
-      row.slug = null
-      await dataSource.getRepository(kind).save(row)
-    }
-    const photoSlug = defineBackfill({
-      name: 'photo.slug',
-      table: Photo,
-      select: { title: true },
-      write: { slug: true, size: true },
-      where: { slug: null },
-      transform: (row) => ({ slug: row.title.toLowerCase(), size: 'large' }),
-    })
-    expect(await runBackfill(dataSource, photoSlug)).toMatchObject({ status: 'completed', counts: { written: 3 } })
-    const rows: { title: string; slug: string | null; size: string | null }[] = await dataSource.query(
-      'select title, slug, size from content order by id',
-    )
-    expect(rows.map(({ slug, size }) => [slug, size])).toEqual([
-      ['a photo', 'large'],
-      [null, null],
-      ['a portrait', 'large'],
-      [null, null],
-      [null, null],
-      ['a photo', 'large'],
-    ])
-  },
-)
+typeormTest('keeps to the rows of a child entity, and of its own children, in a shared table', async (database) => {
+  const entities = [Content, Photo, Portrait, Post]
+  const dataSource = await database.connect({ entities, synchronize: true } as never)
+  for (const kind of [Photo, Post, Portrait, Content, Post, Photo]) {
+    const row = dataSource.getRepository(kind).create()
+    row.title = `A ${kind.name}`
+    row.slug = null
+    await dataSource.getRepository(kind).save(row)
+  }
+  const photoSlug = defineBackfill({
+    name: 'photo.slug',
+    table: Photo,
+    select: { title: true },
+    write: { slug: true, size: true },
+    where: { slug: null },
+    transform: (row) => ({ slug: row.title.toLowerCase(), size: 'large' }),
+  })
+  expect(await runBackfill(dataSource, photoSlug)).toMatchObject({ status: 'completed', counts: { written: 3 } })
+  const rows: { title: string; slug: string | null; size: string | null }[] = await dataSource.query(
+    'select title, slug, size from content order by id',
+  )
+  expect(rows.map(({ slug, size }) => [slug, size])).toEqual([
+    ['a photo', 'large'],
+    [null, null],
+    ['a portrait', 'large'],
+    [null, null],
+    [null, null],
+    ['a photo', 'large'],
+  ])
+})
 
 @Entity({ name: 'order', schema: 'Shop "one"' })
 class Order {
@@ -187,7 +184,7 @@ class Order {
   @Column('varchar', { length: 20, nullable: true }) loud!: string | null
 }
 
-testOn(['postgres'], 'finds an entity in another schema', async (database) => {
+typeormTestOn(['postgres'], 'finds an entity in another schema', async (database) => {
   const before = await database.connect()
   await before.query('create schema "Shop ""one"""')
   // Another table of this name, which a name without its schema would mean.

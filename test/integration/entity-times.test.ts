@@ -3,11 +3,11 @@ import { expect } from 'vitest'
 import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
-import { testEachDatabase } from '../support/databases.js'
+import { typeormTest } from '../support/databases.js'
 
 process.env.TZ = 'America/New_York'
 
-testEachDatabase('keeps the moments of an entity that is stored without a zone', async (database) => {
+typeormTest('keeps the moments of an entity that is stored without a zone', async (database) => {
   const type = bySql(database.name, { sqlite: 'datetime', postgres: 'timestamp', mariadb: 'datetime' } as const)
   @Entity('visit')
   class Visit {

@@ -9,7 +9,7 @@ import { undoInForeground } from '../../src/runs/undo/undo-in-foreground.js'
 import { createWorker } from '../../src/runs/worker.js'
 import { codeOf, portTo, runBackfill, sourceOf, withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { contractTest, testEachDatabase } from '../support/databases.js'
+import { contractTest, typeormTest } from '../support/databases.js'
 import {
   followedSlug,
   followedSlugWhereNull,
@@ -77,7 +77,7 @@ contractTest('does not go on when its triggers are gone', async (database) => {
 /** What another process of the application writes with. Its waiting must not keep this process from going on. */
 const writersOwn = { timeout: 1 } as never
 
-testEachDatabase('keeps derived columns true under an old writer, from the schedule to the gate', async (database) => {
+typeormTest('keeps derived columns true under an old writer, from the schedule to the gate', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 200)
   const writer = new OldWriter(await database.connect(writersOwn), 200)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished } from 'vitest'
 import { beforeAllCompilePackage } from '../support/cli-project.js'
-import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { type TestDatabase, typeormTest, typeormTestOn } from '../support/databases.js'
 import { ChangingApp } from '../support/generated-change.js'
 
 /* What `rowshift generate` asks, refuses and writes; what is in its migrations is shown by the other generate tests. */
@@ -49,7 +49,7 @@ async function runFresh(app: ChangingApp, ...args: readonly string[]): Promise<s
   return stdout
 }
 
-testEachDatabase('--check passes a clean tree and fails one that lacks a migration', async (database) => {
+typeormTest('--check passes a clean tree and fails one that lacks a migration', async (database) => {
   const app = await cities(database, second)
   expect(await app.generate('v1', '--check')).toMatchObject({ code: 0, out: expect.stringContaining('Nothing to') })
   expect(await app.generate('v2', '--check')).toMatchObject({
@@ -66,7 +66,7 @@ testEachDatabase('--check passes a clean tree and fails one that lacks a migrati
   expect(Object.keys(await app.files('migrations'))).toHaveLength(1)
 })
 
-testEachDatabase('--dry-run prints the files and writes none', async (database) => {
+typeormTest('--dry-run prints the files and writes none', async (database) => {
   const app = await cities(database, second)
   const { code, out } = await app.generate('v2', 'migrations/Second', '--dry-run')
   expect(code).toBe(0)
@@ -78,7 +78,7 @@ testEachDatabase('--dry-run prints the files and writes none', async (database) 
   expect(Object.keys(await app.files('backfills'))).toEqual([])
 })
 
-testOn(['sqlite'], 'with several data sources it is about the one that is named', async (database) => {
+typeormTestOn(['sqlite'], 'with several data sources it is about the one that is named', async (database) => {
   const app = await cities(database, second)
   await writeFile(
     join(app.folder, 'several.config.ts'),
@@ -110,13 +110,17 @@ export default defineConfig({ dataSources: {
   expect(Object.keys(await app.files('archive'))).toEqual(['city-2.0.0.ts'])
 })
 
-testOn(['sqlite'], 'a table that was changed without a new version is drift, with its columns', async (database) => {
-  const app = await cities(database, second.replace(`'2.0.0', { of: city }`, `'1.0.0'`))
-  const { code, err } = await app.generate('v2', 'migrations/Second')
-  expect({ code, err }).toMatchObject({ code: 2, err: expect.stringMatching(/^SCHEMA_DRIFT: .*"City".*"slug"/) })
-})
+typeormTestOn(
+  ['sqlite'],
+  'a table that was changed without a new version is drift, with its columns',
+  async (database) => {
+    const app = await cities(database, second.replace(`'2.0.0', { of: city }`, `'1.0.0'`))
+    const { code, err } = await app.generate('v2', 'migrations/Second')
+    expect({ code, err }).toMatchObject({ code: 2, err: expect.stringMatching(/^SCHEMA_DRIFT: .*"City".*"slug"/) })
+  },
+)
 
-testOn(
+typeormTestOn(
   ['sqlite'],
   'a relation to many that is new without a new version is drift, with its table',
   async (database) => {
@@ -132,7 +136,7 @@ testOn(
   },
 )
 
-testOn(['sqlite'], 'a column to be filled that the version does not have is named', async (database) => {
+typeormTestOn(['sqlite'], 'a column to be filled that the version does not have is named', async (database) => {
   const app = await cities(database, second.replace('slug!', 'size!: string; @Column({ length: 100 }) slug!'))
   expect(await app.generate('v2', 'migrations/Second')).toMatchObject({
     code: 2,
@@ -141,7 +145,7 @@ testOn(['sqlite'], 'a column to be filled that the version does not have is name
   expect(Object.keys(await app.files('backfills'))).toEqual([])
 })
 
-testOn(
+typeormTestOn(
   ['sqlite'],
   'a changed entity without a version is told to have one, an unchanged one is left alone',
   async (database) => {
@@ -156,7 +160,7 @@ testOn(
   },
 )
 
-testOn(['sqlite'], 'code of an earlier version than the table is told from a change', async (database) => {
+typeormTestOn(['sqlite'], 'code of an earlier version than the table is told from a change', async (database) => {
   const app = await cities(database, first.replace('1.0.0', '0.9.0'))
   expect(await app.generate('v2', 'migrations/Second')).toMatchObject({
     code: 2,
@@ -164,7 +168,7 @@ testOn(['sqlite'], 'code of an earlier version than the table is told from a cha
   })
 })
 
-testOn(['sqlite'], 'a rename is never guessed', async (database) => {
+typeormTestOn(['sqlite'], 'a rename is never guessed', async (database) => {
   const app = await cities(database, first.replace('1.0.0', '2.0.0').replace('name!', 'title!'))
   const { code, err } = await app.generate('v2', 'migrations/Second')
   expect({ code, err }).toMatchObject({
@@ -180,7 +184,7 @@ testOn(['sqlite'], 'a rename is never guessed', async (database) => {
   )
 })
 
-testEachDatabase(
+typeormTest(
   'an upgrade that only rewrites values has a backfill, which must say which rows are left',
   async (database) => {
     const app = await ChangingApp.create(database, {
@@ -228,7 +232,7 @@ testEachDatabase(
   },
 )
 
-testOn(['sqlite'], 'a rename is asked for at a terminal, and done if the answer is yes', async (database) => {
+typeormTestOn(['sqlite'], 'a rename is asked for at a terminal, and done if the answer is yes', async (database) => {
   const app = await cities(database, first.replace('1.0.0', '2.0.0').replace('name!', 'title!'))
   const ask = (answer: string) =>
     app.generateAtTerminal(answer, '-d', 'v2/data-source.ts', 'migrations/Second', '--dry-run')
@@ -242,7 +246,7 @@ testOn(['sqlite'], 'a rename is asked for at a terminal, and done if the answer 
   expect((await ask('')).out).toContain('requireReversible(cityV2_0_0)')
 })
 
-testEachDatabase(
+typeormTest(
   'a squashed migration holds no backfill, and databases that are further only note it',
   async (database, target) => {
     const app = await cities(database, second)
@@ -277,7 +281,7 @@ testEachDatabase(
   },
 )
 
-testOn(
+typeormTestOn(
   ['sqlite'],
   'in a project of ES modules the files import as Node asks, and the registry is found',
   async (database) => {
@@ -310,7 +314,7 @@ testOn(
   },
 )
 
-testOn(['sqlite', 'mariadb'], 'a stub refuses to run before the first statement', async (database) => {
+typeormTestOn(['sqlite', 'mariadb'], 'a stub refuses to run before the first statement', async (database) => {
   const app = await cities(database, second.replace(', { of: city }', ''))
   expect(await app.generate('v2', 'migrations/Second')).toMatchObject({
     code: 0,
@@ -324,7 +328,7 @@ testOn(['sqlite', 'mariadb'], 'a stub refuses to run before the first statement'
   })
 })
 
-testEachDatabase('an old migration runs whatever becomes of the entity', async (database) => {
+typeormTest('an old migration runs whatever becomes of the entity', async (database) => {
   const app = await cities(database, second)
   expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0 })
   const written = Object.values({ ...(await app.files('migrations')), ...(await app.files('backfills')) }).join('')
@@ -345,7 +349,7 @@ testEachDatabase('an old migration runs whatever becomes of the entity', async (
   })
 })
 
-testEachDatabase('--progressive writes two classes in mode each: the second waits at the gate', async (database) => {
+typeormTest('--progressive writes two classes in mode each: the second waits at the gate', async (database) => {
   const app = await cities(database, second, { migrationsTransactionMode: 'each' })
   expect(await app.generate('v2', 'migrations/Second', '--progressive')).toMatchObject({ code: 0, err: '' })
   // On PostgreSQL a third one, between them: what reads the whole table, outside a transaction.
@@ -367,7 +371,7 @@ testEachDatabase('--progressive writes two classes in mode each: the second wait
   })
 })
 
-testEachDatabase('--progressive in mode all writes the contract by a second call', async (database) => {
+typeormTest('--progressive in mode all writes the contract by a second call', async (database) => {
   const app = await cities(database, second)
   const { out } = await app.generate('v2', 'migrations/Second', '--progressive')
   expect(out).toContain('rowshift generate again writes the second half')
@@ -388,7 +392,7 @@ testEachDatabase('--progressive in mode all writes the contract by a second call
   expect(await app.generate('v2', '--check')).toMatchObject({ code: 0 })
 })
 
-testOn(['sqlite'], 'a second half says what cannot come back, as the first one does', async (database) => {
+typeormTestOn(['sqlite'], 'a second half says what cannot come back, as the first one does', async (database) => {
   const app = await ChangingApp.create(database, {
     city: `export const city = defineVersions('City')
   .version('1.0.0', { id: 'integer', name: 'text' })
@@ -414,7 +418,7 @@ testOn(['sqlite'], 'a second half says what cannot come back, as the first one d
   })
 })
 
-testEachDatabase('what was generated is run and reverted by the stock typeorm command', async (database) => {
+typeormTest('what was generated is run and reverted by the stock typeorm command', async (database) => {
   const app = await cities(database, second)
   expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0 })
   await app.emit()
@@ -430,7 +434,7 @@ testEachDatabase('what was generated is run and reverted by the stock typeorm co
   expect(Object.keys((await dataSource.query('select * from city'))[0])).toEqual(['id', 'name'])
 })
 
-testOn(['postgres'], 'a progressive contract reads no table while it keeps writers out', async (database) => {
+typeormTestOn(['postgres'], 'a progressive contract reads no table while it keeps writers out', async (database) => {
   const club = `@Entity() @SchemaVersion('1.0.0')
 export class Club { @PrimaryColumn({ type: 'integer' }) id!: number }
 `
@@ -484,7 +488,7 @@ export class Fan { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ ty
   })
 })
 
-testOn(
+typeormTestOn(
   ['postgres'],
   'a progressive contract says what it cannot prepare, because columns get their names in it',
   async (database) => {
@@ -535,7 +539,7 @@ export class Fan { @PrimaryColumn({ type: 'integer' }) id!: number; @Index() @Co
   },
 )
 
-testEachDatabase('names follow the data source: prefix, schema, and columns as they are called', async (database) => {
+typeormTest('names follow the data source: prefix, schema, and columns as they are called', async (database) => {
   const isPostgres = database.name === 'postgres'
   if (isPostgres) await (await database.connect()).query('create schema shop')
   const app = await ChangingApp.create(
@@ -578,7 +582,7 @@ export class Town { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ n
   })
 })
 
-testEachDatabase('adopting a table that is as the code says records its version and nothing else', async (database) => {
+typeormTest('adopting a table that is as the code says records its version and nothing else', async (database) => {
   const app = await ChangingApp.create(database, versions)
   await app.entities('v1', first)
   await app.use('v1', async (dataSource) => {
@@ -602,7 +606,7 @@ testEachDatabase('adopting a table that is as the code says records its version 
   expect(await app.generate('v1', '--check')).toMatchObject({ code: 1 })
 })
 
-testEachDatabase('names follow a naming strategy, in the migration and in the definition', async (database) => {
+typeormTest('names follow a naming strategy, in the migration and in the definition', async (database) => {
   const app = await ChangingApp.create(database, {
     town: `export const town = defineVersions('Town')
   .version('1.0.0', { id: 'integer', fullName: 'text' })
@@ -645,7 +649,7 @@ export class Town { @PrimaryColumn({ type: 'integer' }) id!: number; @Column({ l
   })
 })
 
-testEachDatabase(
+typeormTest(
   'the file says which builds keep writers waiting, and which values stay on the way back',
   async (database) => {
     const optional = first.replace('{ length: 100 }', '{ length: 100, nullable: true }')
@@ -659,7 +663,7 @@ testEachDatabase(
   },
 )
 
-testEachDatabase('statistics are made anew once the rows are filled', async (database) => {
+typeormTest('statistics are made anew once the rows are filled', async (database) => {
   const app = await cities(database, second, { migrationsTransactionMode: 'each' })
   expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0, err: '' })
   const statement = { sqlite: 'ANALYZE "city"', postgres: 'ANALYZE "city"', mariadb: 'ANALYZE TABLE \\`city\\`' }
@@ -678,26 +682,30 @@ testEachDatabase('statistics are made anew once the rows are filled', async (dat
   })
 })
 
-testOn(['mariadb'], 'columns and indexes are asked for by the algorithm that lets writers go on', async (database) => {
-  const app = await cities(
-    database,
-    second.replace('@Column({ length: 100 }) slug', '@Index() @Column({ length: 100 }) slug'),
-  )
-  expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0, err: '' })
-  const text = Object.values(await app.files('migrations')).at(-1)!
-  const pattern = /(ADD|DROP COLUMN|CHANGE|CREATE INDEX) .*?(ALGORITHM=\w+)?,?( ?LOCK=NONE)?`[,)]$/gm
-  const asked = [...text.matchAll(pattern)]
-  expect(asked.map(([, verb, algorithm = '', lock = '']) => `${verb} ${algorithm}${lock}`)).toEqual([
-    'ADD ALGORITHM=INSTANT',
-    'CHANGE ALGORITHM=INPLACE LOCK=NONE',
-    'CREATE INDEX ALGORITHM=INPLACE LOCK=NONE',
-    'CHANGE ALGORITHM=INPLACE LOCK=NONE',
-    'DROP COLUMN  LOCK=NONE',
-  ])
-  expect(text).toContain('// Writers go on; a table that cannot be changed so is refused and stays as it is.')
-  await app.use('v2', async (dataSource) => {
-    await dataSource.runMigrations()
-    expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([])
-    await dataSource.undoLastMigration()
-  })
-})
+typeormTestOn(
+  ['mariadb'],
+  'columns and indexes are asked for by the algorithm that lets writers go on',
+  async (database) => {
+    const app = await cities(
+      database,
+      second.replace('@Column({ length: 100 }) slug', '@Index() @Column({ length: 100 }) slug'),
+    )
+    expect(await app.generate('v2', 'migrations/Second')).toMatchObject({ code: 0, err: '' })
+    const text = Object.values(await app.files('migrations')).at(-1)!
+    const pattern = /(ADD|DROP COLUMN|CHANGE|CREATE INDEX) .*?(ALGORITHM=\w+)?,?( ?LOCK=NONE)?`[,)]$/gm
+    const asked = [...text.matchAll(pattern)]
+    expect(asked.map(([, verb, algorithm = '', lock = '']) => `${verb} ${algorithm}${lock}`)).toEqual([
+      'ADD ALGORITHM=INSTANT',
+      'CHANGE ALGORITHM=INPLACE LOCK=NONE',
+      'CREATE INDEX ALGORITHM=INPLACE LOCK=NONE',
+      'CHANGE ALGORITHM=INPLACE LOCK=NONE',
+      'DROP COLUMN  LOCK=NONE',
+    ])
+    expect(text).toContain('// Writers go on; a table that cannot be changed so is refused and stays as it is.')
+    await app.use('v2', async (dataSource) => {
+      await dataSource.runMigrations()
+      expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([])
+      await dataSource.undoLastMigration()
+    })
+  },
+)

@@ -7,7 +7,7 @@ import { openThrottles, type PaceOptions } from '../../src/runs/throttle/pace-op
 import type { Primary } from '../../src/runs/throttle/throttle.js'
 import { codeOf, portTo } from '../support/backfills.js'
 import { createCities } from '../support/city-table.js'
-import { contractTestOn, TestDatabase, testOn } from '../support/databases.js'
+import { contractTestOn, TestDatabase, typeormTestOn } from '../support/databases.js'
 import { startServer } from '../support/servers/server-process.js'
 import { Standby } from '../support/standby.js'
 
@@ -150,7 +150,7 @@ contractTestOn(
   },
 )
 
-testOn(
+typeormTestOn(
   ['mariadb'],
   'reads the lag of a replica, and holds when it stops or is gone',
   async () => {

@@ -1,6 +1,6 @@
 import { type DataSource, EntitySchema } from 'typeorm'
 import { expect } from 'vitest'
-import { backfill as backfillInMigration, schedule } from '../../src/adapters/typeorm/index.js'
+import { backfill as backfillInMigration } from '../../src/adapters/typeorm/index.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { type Backfill, defineBackfill, sql } from '../../src/index.js'
 import { replayFailures } from '../../src/runs/control/replay.js'
@@ -10,7 +10,8 @@ import { readFailures } from '../../src/runs/read-status.js'
 import { undoInForeground } from '../../src/runs/undo/undo-in-foreground.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
-import { contractTest, type DatabaseName, testEachDatabase } from '../support/databases.js'
+import { contractTest, type DatabaseName, typeormTest } from '../support/databases.js'
+import { schedule } from '../support/migration-calls.js'
 
 /* Rows of another table are made of those that are read. */
 
@@ -218,56 +219,51 @@ contractTest('many-to-many: links to rows that one query a page finds', async (d
   expect(Number(n)).toBe(60)
 })
 
-testEachDatabase(
-  'SQL tells what is still to be created, so rows that come meanwhile are not missed',
-  async (database) => {
-    const dataSource = await database.connect()
-    await createPeople(dataSource, database.name, 20)
-    await createProfiles(dataSource, database.name)
-    const where = sql`not exists (select 1 from profile where profile.person_id = person.id)`
-    const options = {
-      name: 'person.profile',
-      table: 'person',
-      select: { id: 'integer' },
-      into: 'profile',
-      write: { person_id: 'integer', bio: 'text' },
-    } as const
-    const withDefaults = defineBackfill.insert({
-      ...options,
-      where,
-      onConflict: { key: ['person_id'], do: 'skip' },
-      transform: ({ id }) => ({ person_id: id, bio: '' }),
-    })
-    let hasCome = false
-    const result = await runBackfill(dataSource, withDefaults, {
-      hooks: {
-        inject({ label }, when) {
-          if (label !== 'insert-rows' || when !== 'after' || hasCome) return undefined
-          hasCome = true
-          return `insert into person (id, name) values (1000, 'Late')`
-        },
+contractTest('SQL tells what is still to be created, so rows that come meanwhile are not missed', async (database) => {
+  const dataSource = await database.connect()
+  await createPeople(dataSource, database.name, 20)
+  await createProfiles(dataSource, database.name)
+  const where = sql`not exists (select 1 from profile where profile.person_id = person.id)`
+  const options = {
+    name: 'person.profile',
+    table: 'person',
+    select: { id: 'integer' },
+    into: 'profile',
+    write: { person_id: 'integer', bio: 'text' },
+  } as const
+  const withDefaults = defineBackfill.insert({
+    ...options,
+    where,
+    onConflict: { key: ['person_id'], do: 'skip' },
+    transform: ({ id }) => ({ person_id: id, bio: '' }),
+  })
+  let hasCome = false
+  const result = await runBackfill(dataSource, withDefaults, {
+    hooks: {
+      inject({ label }, when) {
+        if (label !== 'insert-rows' || when !== 'after' || hasCome) return undefined
+        hasCome = true
+        return `insert into person (id, name) values (1000, 'Late')`
       },
-    })
-    expect(result).toMatchObject({ status: 'completed', coverage: 'every-match', counts: { written: 21 } })
-    expect(await count(dataSource, 'profile')).toBe(21)
+    },
+  })
+  expect(result).toMatchObject({ status: 'completed', coverage: 'every-match', counts: { written: 21 } })
+  expect(await count(dataSource, 'profile')).toBe(21)
 
-    await dataSource.query('delete from profile')
-    const endless = defineBackfill.insert({
-      ...options,
-      name: 'person.endless',
-      where: sql`id > 0`,
-      transform: ({ id }) => ({ person_id: id, bio: '' }),
-    })
-    expect(await codeOf(runBackfill(dataSource, endless))).toBe('WHERE_STILL_TRUE')
-    expect(await count(dataSource, 'profile')).toBe(0)
+  await dataSource.query('delete from profile')
+  const endless = defineBackfill.insert({
+    ...options,
+    name: 'person.endless',
+    where: sql`id > 0`,
+    transform: ({ id }) => ({ person_id: id, bio: '' }),
+  })
+  expect(await codeOf(runBackfill(dataSource, endless))).toBe('WHERE_STILL_TRUE')
+  expect(await count(dataSource, 'profile')).toBe(0)
 
-    // What is asked of the columns of a row stays true, so nothing would tell a background run what is left.
-    await withQueryRunner(dataSource, async (queryRunner) => {
-      expect(await codeOf(schedule(queryRunner, bioToProfile('skip')))).toBe('SCHEDULE_NEEDS_WHERE')
-      await schedule(queryRunner, withDefaults)
-    })
-  },
-)
+  // What is asked of the columns of a row stays true, so nothing would tell a background run what is left.
+  expect(await codeOf(schedule(dataSource, bioToProfile('skip')))).toBe('SCHEDULE_NEEDS_WHERE')
+  await schedule(dataSource, withDefaults)
+})
 
 contractTest('what somebody changes between read and write is made anew of the row as it is', async (database) => {
   const dataSource = await database.connect()
@@ -405,7 +401,7 @@ const words = (name: string, order: 1 | -1, action: 'skip' | 'update') =>
   })
 
 for (const action of ['skip', 'update'] as const) {
-  testEachDatabase(`two runs at once and a writer that create the same rows: ${action}`, async (database) => {
+  contractTest(`two runs at once and a writer that create the same rows: ${action}`, async (database) => {
     const dataSource = await database.connect()
     await createPeople(dataSource, database.name, 400)
     await dataSource.query(
@@ -437,7 +433,7 @@ for (const action of ['skip', 'update'] as const) {
   })
 }
 
-testEachDatabase('a batch is done again when somebody is quicker to create one of its rows', async (database) => {
+contractTest('a batch is done again when somebody is quicker to create one of its rows', async (database) => {
   const dataSource = await database.connect()
   await createPeople(dataSource, database.name, 12)
   await createProfiles(dataSource, database.name)
@@ -460,7 +456,7 @@ testEachDatabase('a batch is done again when somebody is quicker to create one o
   expect(Number(journal.n)).toBe(8)
 })
 
-testEachDatabase('what cannot be is refused before anything is read', async (database) => {
+contractTest('what cannot be is refused before anything is read', async (database) => {
   const dataSource = await database.connect()
   await createPeople(dataSource, database.name, 1)
   await createProfiles(dataSource, database.name)
@@ -482,7 +478,7 @@ testEachDatabase('what cannot be is refused before anything is read', async (dat
   expect(await count(dataSource, 'profile')).toBe(0)
 })
 
-testEachDatabase('inside the transaction of a migration it commits and rolls back with it', async (database) => {
+typeormTest('inside the transaction of a migration it commits and rolls back with it', async (database) => {
   const dataSource = await database.connect()
   await createPeople(dataSource, database.name, 30)
   await createProfiles(dataSource, database.name)
@@ -533,7 +529,7 @@ const entities = [
   }),
 ]
 
-testEachDatabase('creates rows of an entity, by its names and with its transformers', async (database) => {
+typeormTest('creates rows of an entity, by its names and with its transformers', async (database) => {
   const dataSource = await database.connect({ entities, synchronize: true })
   await dataSource.getRepository(Person).insert([
     { id: 1, bio: 'Sails' },

@@ -9,7 +9,7 @@ import {
   type DatabaseName,
   describeContract,
   type TestDatabase,
-  testEachDatabase,
+  typeormTest,
 } from '../support/databases.js'
 import { createRows, type Keyed, plain, quote, requireEachRowOnce, type Table } from '../support/keyed-table.js'
 
@@ -422,7 +422,7 @@ class Order {
   target!: number | null
 }
 
-testEachDatabase('follows an entity to its table, schema and database', async (database) => {
+typeormTest('follows an entity to its table, schema and database', async (database) => {
   const name = bySql(database.name, { sqlite: undefined, postgres: 'sales', mariadb: otherDatabase(database) })
   const quoted = [name, 'theOrders'].flatMap((part) => (part ? quote(database.name, part) : [])).join('.')
   const where = bySql(database.name, { sqlite: {}, postgres: { schema: name }, mariadb: { database: name } })

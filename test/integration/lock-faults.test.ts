@@ -5,7 +5,7 @@ import { controlRun } from '../../src/runs/control/run-control.js'
 import { portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countedSlug, countedSlugInSql, createCountedCities, readCounted } from '../support/counted-cities.js'
-import { contractTest, contractTestOn, type TestDatabase, testOn } from '../support/databases.js'
+import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
 import { atPoint } from '../support/die-at.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 
@@ -118,7 +118,7 @@ const passing = {
 } as const
 
 for (const [fault, code] of Object.entries(passing)) {
-  testOn(['postgres', 'mariadb'], `does a batch again after ${fault}`, async (database) => {
+  contractTestOn(['postgres', 'mariadb'], `does a batch again after ${fault}`, async (database) => {
     const app = await database.connect()
     await createCountedCities(app, database.name, rows)
     const raise = bySql(database.name, {

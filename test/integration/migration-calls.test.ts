@@ -7,7 +7,7 @@ import { readStatus } from '../../src/runs/read-status.js'
 import { verifyNow } from '../../src/runs/verify-run.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { testEachDatabase } from '../support/databases.js'
+import { typeormTest } from '../support/databases.js'
 
 const citySlug = defineBackfill({
   name: 'city.slug',
@@ -20,7 +20,7 @@ const citySlug = defineBackfill({
   reverse: { set: { slug: null } },
 })
 
-testEachDatabase(
+typeormTest(
   'commits an inline backfill with the transaction around it, and rolls it back with it',
   async (database) => {
     const dataSource = await database.connect()
@@ -39,7 +39,7 @@ testEachDatabase(
   },
 )
 
-testEachDatabase('throws in an enclosing transaction with the keys of failed rows', async (database) => {
+typeormTest('throws in an enclosing transaction with the keys of failed rows', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 25)
   const broken = defineBackfill({
@@ -67,7 +67,7 @@ testEachDatabase('throws in an enclosing transaction with the keys of failed row
   expect(await countWhere(dataSource, 'slug is not null')).toBe(0)
 })
 
-testEachDatabase('resumes an inline backfill outside a transaction from its checkpoint', async (database) => {
+typeormTest('resumes an inline backfill outside a transaction from its checkpoint', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 50)
   let calls = 0
@@ -93,7 +93,7 @@ testEachDatabase('resumes an inline backfill outside a transaction from its chec
   expect(calls).toBe(51)
 })
 
-testEachDatabase('schedules one run, however often and from however many instances', async (database) => {
+typeormTest('schedules one run, however often and from however many instances', async (database) => {
   const dataSource = await database.connect()
   const other = await database.connect()
   await createCities(dataSource, database.name, 20)
@@ -109,7 +109,7 @@ testEachDatabase('schedules one run, however often and from however many instanc
   expect(await countWhere(dataSource, 'slug is not null')).toBe(0)
 })
 
-testEachDatabase('opens the gate for a completed run only, and says what to do', async (database) => {
+typeormTest('opens the gate for a completed run only, and says what to do', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)
   await withQueryRunner(dataSource, async (queryRunner) => {
@@ -136,7 +136,7 @@ testEachDatabase('opens the gate for a completed run only, and says what to do',
   })
 })
 
-testEachDatabase('completes a schedule on an empty table at once', async (database) => {
+typeormTest('completes a schedule on an empty table at once', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 0)
   await withQueryRunner(dataSource, async (queryRunner) => {
@@ -145,7 +145,7 @@ testEachDatabase('completes a schedule on an empty table at once', async (databa
   })
 })
 
-testEachDatabase(
+typeormTest(
   'asks what must be true after a run on an empty table as well, and shuts its gate by it',
   async (database) => {
     const dataSource = await database.connect()
@@ -185,7 +185,7 @@ testEachDatabase(
   },
 )
 
-testEachDatabase('says so when the schedule and its gate are in one transaction', async (database) => {
+typeormTest('says so when the schedule and its gate are in one transaction', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 5)
   await withQueryRunner(dataSource, async (queryRunner) => {
@@ -202,7 +202,7 @@ testEachDatabase('says so when the schedule and its gate are in one transaction'
   })
 })
 
-testEachDatabase('refuses to schedule without a where', async (database) => {
+typeormTest('refuses to schedule without a where', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 5)
   const all = defineBackfill({
@@ -217,7 +217,7 @@ testEachDatabase('refuses to schedule without a where', async (database) => {
   })
 })
 
-testEachDatabase('takes a change back, shuts the gate and can be run again', async (database) => {
+typeormTest('takes a change back, shuts the gate and can be run again', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 30)
   const split = defineBackfill({
@@ -242,7 +242,7 @@ testEachDatabase('takes a change back, shuts the gate and can be run again', asy
   })
 })
 
-testEachDatabase('says that a change is irreversible before anything is read', async (database) => {
+typeormTest('says that a change is irreversible before anything is read', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 3)
   const oneWay = defineBackfill.sql({ name: 'city.up', table: 'city', where: { slug: null }, set: { slug: 'x' } })
@@ -253,7 +253,7 @@ testEachDatabase('says that a change is irreversible before anything is read', a
   expect(await countWhere(dataSource, `slug = 'x'`)).toBe(3)
 })
 
-testEachDatabase('refuses a further statement while a call was not awaited', async (database) => {
+typeormTest('refuses a further statement while a call was not awaited', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 300)
   await withQueryRunner(dataSource, async (queryRunner) => {
@@ -266,7 +266,7 @@ testEachDatabase('refuses a further statement while a call was not awaited', asy
   })
 })
 
-testEachDatabase('declines a run that was started with another definition or table', async (database) => {
+typeormTest('declines a run that was started with another definition or table', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)
   await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug))

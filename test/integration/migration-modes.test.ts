@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { runChild } from '../support/child.js'
 import { countWhere } from '../support/city-table.js'
-import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { type TestDatabase, typeormTest, typeormTestOn } from '../support/databases.js'
 
 const command = join(__dirname, '../../node_modules/typeorm/cli.js')
 const dataSource = join(__dirname, 'fixtures/migrations/data-source.ts')
@@ -28,7 +28,7 @@ const modes: Record<string, { readonly args: readonly string[]; readonly env?: R
 }
 
 for (const [mode, { args, env }] of Object.entries(modes)) {
-  testEachDatabase(`is run and reverted by the stock command in mode ${mode}`, async (database) => {
+  typeormTest(`is run and reverted by the stock command in mode ${mode}`, async (database) => {
     const run = await typeormCommand(database, ['migration:run', ...args], env)
     expect(run, run.output).toMatchObject({ code: 0 })
     const app = await database.connect()
@@ -46,7 +46,7 @@ for (const [mode, { args, env }] of Object.entries(modes)) {
     expect(await countWhere(app, 'slug is null')).toBe(0)
   })
 
-  testEachDatabase(`records nothing of a failed backfill in mode ${mode}`, async (database) => {
+  typeormTest(`records nothing of a failed backfill in mode ${mode}`, async (database) => {
     const broken = await typeormCommand(database, ['migration:run', ...args], { ...env, TEST_BREAK: 'City 50' })
     expect(broken.code).toBe(1)
     expect(broken.output).toContain('ROWS_FAILED')
@@ -59,7 +59,7 @@ for (const [mode, { args, env }] of Object.entries(modes)) {
   })
 }
 
-testOn(['sqlite', 'postgres', 'mariadb'], 'is not recorded when its call is not awaited', async (database) => {
+typeormTestOn(['sqlite', 'postgres', 'mariadb'], 'is not recorded when its call is not awaited', async (database) => {
   const run = await typeormCommand(database, ['migration:run', '-t', 'each'], { TEST_NOT_AWAITED: 'true' })
   expect(run.code).toBe(1)
   expect(run.output).toContain('NOT_AWAITED')

@@ -11,7 +11,7 @@ import { undoInForeground } from '../../src/runs/undo/undo-in-foreground.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { countWhere, createCities, readCities } from '../support/city-table.js'
-import { contractTest, testEachDatabase, testOn } from '../support/databases.js'
+import { contractTest, contractTestOn, typeormTest } from '../support/databases.js'
 
 /* `transform` is given a page: one query or one outside call for all of its rows. */
 
@@ -140,7 +140,7 @@ contractTest('a page that fails is tried in halves down to the row, and a replay
   expect(await lowered(dataSource)).toBe(true)
 })
 
-testEachDatabase('a function that fails for every row blames none, and the run can go on', async (database) => {
+contractTest('a function that fails for every row blames none, and the run can go on', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 200)
   let calls = 0
@@ -183,7 +183,7 @@ contractTest('a row that changes under a page is read again, in a page of its ow
 })
 
 /** A row that keeps changing is locked for its last attempt; what the transform asks then must not wait for that lock. */
-testOn(
+contractTestOn(
   ['postgres', 'mariadb'],
   'the last attempt asks on another connection than the one that holds the lock',
   async (database) => {
@@ -251,7 +251,7 @@ contractTest('what a transform asks cannot write, and is no row’s fault', asyn
   expect(await countWhere(dataSource, '1 = 1')).toBe(10)
 })
 
-testOn(['postgres', 'mariadb'], 'a function of the database that writes is refused', async (database) => {
+contractTestOn(['postgres', 'mariadb'], 'a function of the database that writes is refused', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 5)
   await dataSource.query(
@@ -323,7 +323,7 @@ contractTest('plan, dry run, recomputation and undo know pages', async (database
   expect(await readCities(dataSource)).toEqual(before)
 })
 
-testEachDatabase('inside a transaction of a migration it asks on that connection', async (database) => {
+typeormTest('inside a transaction of a migration it asks on that connection', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   const inTransaction = (ask: (query: PageContext['query']) => Promise<unknown>) =>

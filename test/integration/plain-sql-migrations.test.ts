@@ -1,13 +1,10 @@
 import { expect } from 'vitest'
-import type { DataSourceLike } from '../../src/adapters/typeorm/data-source.js'
-import { databaseOf } from '../../src/adapters/typeorm/database.js'
-import { typeorm } from '../../src/adapters/typeorm/typeorm.js'
 import { sql } from '../../src/dialects/sql.js'
 import { createWorker, defineBackfill } from '../../src/index.js'
 import { readStatus } from '../../src/runs/read-status.js'
 import { readVersions } from '../../src/runs/versions/version-status.js'
-import { portTo, runBackfill } from '../support/backfills.js'
-import { type TestDatabase, testEachDatabase } from '../support/databases.js'
+import { portTo, runBackfill, sourceOf } from '../support/backfills.js'
+import { contractTest, type TestDatabase } from '../support/databases.js'
 import { runSqlFile } from '../support/run-sql-file.js'
 
 const name = 'city\'s "slug" 100%'
@@ -26,7 +23,7 @@ async function createCities(database: TestDatabase, names: readonly string[]) {
   const app = await database.connect()
   await app.query('create table city (id integer not null primary key, name varchar(20) not null, slug varchar(20))')
   for (const [i, text] of names.entries()) await app.query(`insert into city (id, name) values (${i + 1}, '${text}')`)
-  const { dialect, stateNames } = databaseOf(app as unknown as DataSourceLike)
+  const { dialect, stateNames } = portTo(app)
   const backfill = { name, table: { schema: undefined, name: 'city' }, matching: sql`${sql.id('slug')} is null` }
   const text = (what: 'schedule' | 'completeIfEmpty' | 'gate') => dialect.texts[what](stateNames, backfill)
   const run = (...texts: readonly string[]) => runSqlFile(database, texts.join('\n'))
@@ -34,7 +31,7 @@ async function createCities(database: TestDatabase, names: readonly string[]) {
   return { app, text, run, texts: dialect.texts, stateNames }
 }
 
-testEachDatabase(
+contractTest(
   'a run that plain SQL has scheduled is taken up by a worker, and its gate opens then',
   async (database) => {
     const { app, text, run } = await createCities(database, ['Oslo', 'left', 'Rome'])
@@ -44,7 +41,7 @@ testEachDatabase(
     expect((await readStatus(portTo(app))).map(({ run }) => [run.name, run.status])).toEqual([[name, 'scheduled']])
     await expect(run(text('gate'))).rejects.toThrow(/is not done/)
 
-    await using worker = createWorker({ database: typeorm(app), backfills: [citySlug] })
+    await using worker = createWorker({ database: sourceOf(app), backfills: [citySlug] })
     await worker.start()
     await worker.untilIdle()
     await worker.stop()
@@ -60,14 +57,14 @@ testEachDatabase(
   },
 )
 
-testEachDatabase('a scheduled run is begun by `rowshift run` as well', async (database) => {
+contractTest('a scheduled run is begun by `rowshift run` as well', async (database) => {
   const { app, text, run } = await createCities(database, ['Oslo'])
   await run(text('schedule'))
   expect(await runBackfill(app, citySlug)).toMatchObject({ status: 'completed', counts: { written: 1 } })
   await run(text('gate'))
 })
 
-testEachDatabase('an empty table needs no run to pass the gate, and a filled one does', async (database) => {
+contractTest('an empty table needs no run to pass the gate, and a filled one does', async (database) => {
   const { app, text, run } = await createCities(database, [])
   await expect(run(text('gate'))).rejects.toThrow(/is not done/)
   await run(text('schedule'), text('gate'))
@@ -80,7 +77,7 @@ testEachDatabase('an empty table needs no run to pass the gate, and a filled one
   await expect(run(text('gate'))).rejects.toThrow(/is not done/)
 })
 
-testEachDatabase('a version that plain SQL records is no drift', async (database) => {
+contractTest('a version that plain SQL records is no drift', async (database) => {
   const { app, run, texts, stateNames } = await createCities(database, [])
   await run(
     texts.recordVersion(stateNames, 'city', '1.0.0', 'add'),

@@ -4,7 +4,7 @@ import { backfill } from '../../src/adapters/typeorm/index.js'
 import { defineBackfill } from '../../src/index.js'
 import { codeOf, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { countedSlug, createCountedCities } from '../support/counted-cities.js'
-import { contractTestOn, TestDatabase, testOn } from '../support/databases.js'
+import { contractTestOn, TestDatabase, typeormTestOn } from '../support/databases.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 import { startServer } from '../support/servers/server-process.js'
 
@@ -31,7 +31,7 @@ describe.runIf('url' in pgbouncer)('PgBouncer', () => {
     await expectMigratedOnce(app)
   })
 
-  testOn(['postgres'], 'migrates through PgBouncer, in a transaction and without one', async (database) => {
+  typeormTestOn(['postgres'], 'migrates through PgBouncer, in a transaction and without one', async (database) => {
     const app = await database.connect()
     await createCountedCities(app, database.name, rows)
     await withQueryRunner(await throughPgBouncer(database), async (queryRunner) => {
@@ -76,7 +76,7 @@ describe.runIf('url' in pgbouncer)('PgBouncer', () => {
   )
 })
 
-testOn(['postgres'], 'refuses a hot standby', async () => {
+typeormTestOn(['postgres'], 'refuses a hot standby', async () => {
   const standby = await startServer('postgres', ['--standby'])
   onTestFinished(() => standby.stop())
   if (!('url' in standby)) throw new Error(standby.unavailable)
@@ -92,7 +92,7 @@ testOn(['postgres'], 'refuses a hot standby', async () => {
 })
 
 // Read-only is a whole server, so it is one that no other test meets.
-testOn(['mariadb'], 'refuses a server that is read-only', async () => {
+typeormTestOn(['mariadb'], 'refuses a server that is read-only', async () => {
   const replica = await startServer('mariadb')
   onTestFinished(() => replica.stop())
   if (!('url' in replica)) throw new Error(replica.unavailable)

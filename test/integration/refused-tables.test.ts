@@ -10,7 +10,7 @@ import {
   type DatabaseName,
   describeContract,
   type TestDatabase,
-  testEachDatabase,
+  typeormTest,
 } from '../support/databases.js'
 
 /*
@@ -333,7 +333,7 @@ class Item {
 }
 class Stranger extends Item {}
 
-testEachDatabase(
+typeormTest(
   'refuses entities of another data source, and properties that an entity does not have',
   async (database) => {
     const item = new EntitySchema<Item>({

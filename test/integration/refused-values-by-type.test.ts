@@ -14,7 +14,7 @@ import {
   type DatabaseName,
   describeContract,
   type TestDatabase,
-  testOn,
+  typeormTestOn,
 } from '../support/databases.js'
 
 /*
@@ -264,7 +264,7 @@ contractTestOn(['postgres', 'mariadb'], 'keeps nothing of a computed value that 
   }
 })
 
-testOn(
+typeormTestOn(
   ['postgres', 'mariadb'],
   'keeps values that do not fit out of a table in an enclosing transaction',
   async (database) => {

@@ -12,7 +12,7 @@ import { concludeRun, endPass } from '../../src/runs/finish-run.js'
 import { readFailures, readStatus } from '../../src/runs/read-status.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { contractTest, contractTestOn, testOn, waitingContractTest } from '../support/databases.js'
+import { contractTest, contractTestOn, typeormTestOn, waitingContractTest } from '../support/databases.js'
 import { requireCompleted, schedule } from '../support/migration-calls.js'
 import { nothingToVerify } from '../support/verification.js'
 
@@ -130,7 +130,7 @@ contractTest('opens the gate for rows that were left on purpose, and for no furt
   expect(await codeOf(requireCompleted(dataSource, citySlug))).toBe('GATE_SHUT')
 })
 
-testOn(['postgres'], 'keeps writers out from the gate until the contract is committed', async (database) => {
+typeormTestOn(['postgres'], 'keeps writers out from the gate until the contract is committed', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   await runBackfill(dataSource, citySlug)

@@ -5,7 +5,7 @@ import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
 import { countedSlug, createCountedCities, readCounted } from '../support/counted-cities.js'
-import { contractTestOn, testOn } from '../support/databases.js'
+import { contractTestOn, typeormTestOn } from '../support/databases.js'
 import type { DataSourceExtras } from '../support/test-database.js'
 
 /*
@@ -20,8 +20,8 @@ const rollbacks = 6
 const kinds = {
   'a file': { addTest: contractTestOn, extras: {} },
   // Of TypeORM's alone.
-  'a database in memory': { addTest: testOn, extras: { database: ':memory:' } },
-  'sql.js': { addTest: testOn, extras: { type: 'sqljs', database: undefined } },
+  'a database in memory': { addTest: typeormTestOn, extras: { database: ':memory:' } },
+  'sql.js': { addTest: typeormTestOn, extras: { type: 'sqljs', database: undefined } },
 } as const
 
 for (const [kind, { addTest, extras }] of Object.entries(kinds)) {

@@ -32,7 +32,7 @@ import { readRecordedVersions } from '../../src/runs/versions/recorded-versions.
 import { readVersions } from '../../src/runs/versions/version-status.js'
 import { codeOf, portTo, withQueryRunner } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
-import { type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { type TestDatabase, typeormTest, typeormTestOn } from '../support/databases.js'
 
 class Address {
   @Column({ type: 'varchar', length: 50 })
@@ -97,7 +97,7 @@ async function recordAll(dataSource: DataSource): Promise<void> {
 const statesOf = async (dataSource: DataSource) =>
   Object.fromEntries((await readVersions(portTo(dataSource))).map(({ table, state }) => [table, state]))
 
-testEachDatabase('compares the versions of entities with what migrations have recorded', async (database) => {
+typeormTest('compares the versions of entities with what migrations have recorded', async (database) => {
   const dataSource = await migrated(database)
   expect(await statesOf(dataSource)).toEqual({ city: 'unrecorded', vehicle: 'unrecorded', tag: 'unrecorded' })
   await recordAll(dataSource)
@@ -113,7 +113,7 @@ testEachDatabase('compares the versions of entities with what migrations have re
   expect(Date.parse(city!.recorded!.recordedAt)).toBeGreaterThan(Date.parse('2020-01-01'))
 })
 
-testEachDatabase('tells a database that is behind the code, and one that is ahead of it', async (database) => {
+typeormTest('tells a database that is behind the code, and one that is ahead of it', async (database) => {
   const dataSource = await migrated(database)
   await recordAll(dataSource)
   await withQueryRunner(dataSource, async (queryRunner) => {
@@ -156,7 +156,7 @@ testEachDatabase('tells a database that is behind the code, and one that is ahea
   expect(city).toMatchObject({ table: 'city', state: 'behind', gate: 'city.again' })
 })
 
-testEachDatabase('names the columns that changed without a new version', async (database) => {
+typeormTest('names the columns that changed without a new version', async (database) => {
   const dataSource = await migrated(database)
   await recordAll(dataSource)
   await dataSource.query(`alter table city add extra varchar(10)`)
@@ -174,7 +174,7 @@ testEachDatabase('names the columns that changed without a new version', async (
   ])
 })
 
-testEachDatabase('takes a column that the code no longer has for drift', async (database) => {
+typeormTest('takes a column that the code no longer has for drift', async (database) => {
   const dataSource = await migrated(database)
   await recordAll(dataSource)
   const renamed = new EntitySchema<{ id: number; label: string }>({
@@ -189,7 +189,7 @@ testEachDatabase('takes a column that the code no longer has for drift', async (
   ])
 })
 
-testEachDatabase('records a version in the transaction of the migration, or on its own', async (database) => {
+typeormTest('records a version in the transaction of the migration, or on its own', async (database) => {
   const dataSource = await migrated(database)
   await withQueryRunner(dataSource, async (queryRunner) => {
     await queryRunner.startTransaction()
@@ -209,7 +209,7 @@ testEachDatabase('records a version in the transaction of the migration, or on i
   })
 })
 
-testEachDatabase('refuses two versions for one table, and two for schemas of one name', async (database) => {
+typeormTest('refuses two versions for one table, and two for schemas of one name', async (database) => {
   @Entity('vehicle')
   @TableInheritance({ column: { type: 'varchar', length: 20, name: 'kind' } })
   @SchemaVersion('1.0.0')
@@ -227,7 +227,7 @@ testEachDatabase('refuses two versions for one table, and two for schemas of one
   expect(() => withSchemaVersion('2.0.0', Tag)).toThrow('EntitySchema "tag" has two schema versions, 1.2.0 and 2.0.0')
 })
 
-testEachDatabase('knows a table by the names that its data source gives it', async (database) => {
+typeormTest('knows a table by the names that its data source gives it', async (database) => {
   const dataSource = await database.connect({ entities: [City], entityPrefix: 'shop_', synchronize: true })
   await withQueryRunner(dataSource, (queryRunner) => record(queryRunner, 'shop_city', '1.1.0'))
   expect(await statesOf(dataSource)).toEqual({ shop_city: 'current' })
@@ -241,7 +241,7 @@ testEachDatabase('knows a table by the names that its data source gives it', asy
   expect(tables).toEqual([{ name: 'shop_rowshift_schema_version' }])
 })
 
-testOn(['postgres'], 'knows tables of one name in two schemas apart', async (database) => {
+typeormTestOn(['postgres'], 'knows tables of one name in two schemas apart', async (database) => {
   const app = await database.connect()
   await app.query('create schema geo')
   const here = withSchemaVersion(
@@ -265,7 +265,7 @@ testOn(['postgres'], 'knows tables of one name in two schemas apart', async (dat
   expect(await statesOf(dataSource)).toEqual({ place: 'current', 'geo.place': 'behind' })
 })
 
-testEachDatabase('knows columns that no property stands for from those that no table has', async (database) => {
+typeormTest('knows columns that no property stands for from those that no table has', async (database) => {
   @Entity('author')
   @SchemaVersion('1.0.0')
   class Author {
@@ -332,13 +332,13 @@ class Club extends Dated {
 @Entity('shop')
 class Shop extends Dated {}
 
-testEachDatabase('gives no entity the version of its abstract parent', async (database) => {
+typeormTest('gives no entity the version of its abstract parent', async (database) => {
   const dataSource = await migrated(database, { entities: [Club, Shop] })
   await withQueryRunner(dataSource, (queryRunner) => record(queryRunner, 'club', '1.0.0'))
   expect(await statesOf(dataSource)).toEqual({ club: 'current' })
 })
 
-testOn(['sqlite'], 'reads the version of the class that an EntitySchema makes', async (database) => {
+typeormTestOn(['sqlite'], 'reads the version of the class that an EntitySchema makes', async (database) => {
   // As with standard decorators, which TypeORM has none of.
   @SchemaVersion('4.0.0')
   class Plain {
@@ -352,7 +352,7 @@ testOn(['sqlite'], 'reads the version of the class that an EntitySchema makes', 
   expect(await statesOf(dataSource)).toEqual({ plain: 'current' })
 })
 
-testEachDatabase('knows tables and columns by the naming strategy of the data source', async (database) => {
+typeormTest('knows tables and columns by the naming strategy of the data source', async (database) => {
   class Marked extends DefaultNamingStrategy {
     override tableName(className: string, given: string | undefined) {
       return `t_${given ?? className}`
@@ -368,7 +368,7 @@ testEachDatabase('knows tables and columns by the naming strategy of the data so
   expect(city?.recorded?.columns.map(({ name }) => name)).toEqual(['c_id', 'c_name', 'c_address_street'])
 })
 
-testEachDatabase('finds the version of a schema that is given by a pattern of files', async (database) => {
+typeormTest('finds the version of a schema that is given by a pattern of files', async (database) => {
   const folder = mkdtempSync(join(tmpdir(), 'rowshift-entities-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const place = globalThis as { schemaOfTest?: unknown }

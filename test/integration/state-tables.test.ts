@@ -9,7 +9,7 @@ import { bySql } from '../support/by-sql.js'
 import { runChild } from '../support/child.js'
 import { countWhere, createCities } from '../support/city-table.js'
 import { countedSlug, createCountedCities } from '../support/counted-cities.js'
-import { contractTest, contractTestOn, type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { contractTest, contractTestOn, type TestDatabase, typeormTest, typeormTestOn } from '../support/databases.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 
 const firstStart = join(__dirname, 'fixtures/first-start.ts')
@@ -128,7 +128,7 @@ contractTest('has state tables as they were committed; another shape needs anoth
   await expect(shape.join('')).toMatchFileSnapshot(`state-schema/${database.name}.txt`)
 })
 
-testEachDatabase('refuses state tables of a newer rowshift', async (database) => {
+typeormTest('refuses state tables of a newer rowshift', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 3)
   await runBackfill(dataSource, citySlug)
@@ -148,7 +148,7 @@ testEachDatabase('refuses state tables of a newer rowshift', async (database) =>
   expect(await countRows(dataSource, 'rowshift_run')).toBe(1)
 })
 
-testOn(['mariadb'], "makes its tables beside a migration's transaction, which goes on", async (database) => {
+typeormTestOn(['mariadb'], "makes its tables beside a migration's transaction, which goes on", async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 3)
   await withQueryRunner(dataSource, async (queryRunner) => {
@@ -162,7 +162,7 @@ testOn(['mariadb'], "makes its tables beside a migration's transaction, which go
   expect(await countRows(dataSource, 'rowshift_schema_version')).toBe(1)
 })
 
-testEachDatabase('carries the prefix of the data source in the names of its tables', async (database) => {
+typeormTest('carries the prefix of the data source in the names of its tables', async (database) => {
   const dataSource = await database.connect({ entityPrefix: 'app_' } as never)
   await createCities(dataSource, database.name, 3)
   await runBackfill(dataSource, citySlug)

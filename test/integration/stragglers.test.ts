@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { SchemaVersionColumn, stragglers } from '../../src/adapters/typeorm/index.js'
 import { defineVersions, json, SchemaVersion } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
-import { testEachDatabase } from '../support/databases.js'
+import { typeormTest } from '../support/databases.js'
 
 /* The backfill of rows whose version is behind, from the versions alone. */
 
@@ -38,7 +38,7 @@ class Settings {
   @SchemaVersionColumn({ none: '1.0.0', name: 'row_version' }) v!: string | null
 }
 
-testEachDatabase('takes rows of every earlier version along, and gives them the version', async (database) => {
+typeormTest('takes rows of every earlier version along, and gives them the version', async (database) => {
   const dataSource = await database.connect({ entities: [Settings], synchronize: true } as never)
   await dataSource.query(
     `INSERT INTO settings (id, label, options, heading, row_version) VALUES (1, ' one ', '{"dark":true}', NULL, NULL), (2, ' two ', '{"dark":false}', NULL, '1.0.0'), (3, 'three', '{"theme":"dark"}', NULL, '2.0.0'), (4, 'four', '{"theme":"dark"}', 'as it is', '3.0.0'), (5, 'five', '{}', NULL, '4.0.0'), (6, 'broken', '{"dark":true}', NULL, NULL)`,
@@ -58,7 +58,7 @@ testEachDatabase('takes rows of every earlier version along, and gives them the 
   ])
 })
 
-testEachDatabase('takes along only the versions that are named', async (database) => {
+typeormTest('takes along only the versions that are named', async (database) => {
   const dataSource = await database.connect({ entities: [Settings], synchronize: true } as never)
   await dataSource.query(
     `INSERT INTO settings (id, label, options, row_version) VALUES (1, 'one', '{"dark":true}', NULL), (2, 'two', '{"theme":"dark"}', '2.0.0')`,

@@ -12,7 +12,7 @@ import { codeOf, portTo, runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { createCities, readCities } from '../support/city-table.js'
 import { columnSamples } from '../support/column-samples.js'
-import { contractTest, contractTestOn, type DatabaseName, testEachDatabase } from '../support/databases.js'
+import { contractTest, contractTestOn, type DatabaseName, typeormTest } from '../support/databases.js'
 import { schedule } from '../support/migration-calls.js'
 import type { StatementHooks } from '../support/observed-database.js'
 
@@ -332,32 +332,29 @@ contractTest('undo takes back unique values, and lists rows that the database re
 })
 
 for (const mode of ['all', 'none'] as const) {
-  testEachDatabase(
-    `a migration's down takes back by the journal, with the transaction mode ${mode}`,
-    async (database) => {
-      class CitySlug1700000000001 {
-        name = 'CitySlug1700000000001'
-        async up(queryRunner: QueryRunner) {
-          await backfill(queryRunner, journaled())
-        }
-        async down(queryRunner: QueryRunner) {
-          await undoInDown(queryRunner, journaled())
-        }
+  typeormTest(`a migration's down takes back by the journal, with the transaction mode ${mode}`, async (database) => {
+    class CitySlug1700000000001 {
+      name = 'CitySlug1700000000001'
+      async up(queryRunner: QueryRunner) {
+        await backfill(queryRunner, journaled())
       }
-      const dataSource = await database.connect({
-        migrations: [CitySlug1700000000001],
-        migrationsTransactionMode: mode,
-      })
-      await createCities(dataSource, database.name, 25)
-      const before = await readCities(dataSource)
-      await dataSource.runMigrations()
-      expect((await readCities(dataSource)).every(({ slug }) => slug !== null)).toBe(true)
-      await dataSource.undoLastMigration({ transaction: mode })
-      expect(await readCities(dataSource)).toEqual(before)
-      expect(await journalOf(dataSource)).toEqual([])
-      expect(await statusOf(dataSource)).toBe('undone')
-    },
-  )
+      async down(queryRunner: QueryRunner) {
+        await undoInDown(queryRunner, journaled())
+      }
+    }
+    const dataSource = await database.connect({
+      migrations: [CitySlug1700000000001],
+      migrationsTransactionMode: mode,
+    })
+    await createCities(dataSource, database.name, 25)
+    const before = await readCities(dataSource)
+    await dataSource.runMigrations()
+    expect((await readCities(dataSource)).every(({ slug }) => slug !== null)).toBe(true)
+    await dataSource.undoLastMigration({ transaction: mode })
+    expect(await readCities(dataSource)).toEqual(before)
+    expect(await journalOf(dataSource)).toEqual([])
+    expect(await statusOf(dataSource)).toBe('undone')
+  })
 }
 
 contractTest(

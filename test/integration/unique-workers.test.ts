@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import { runBackfill } from '../support/backfills.js'
 import { runChild } from '../support/child.js'
 import { createCities, readCities } from '../support/city-table.js'
-import { testEachDatabase } from '../support/databases.js'
+import { contractTest } from '../support/databases.js'
 import { uniqueSlug } from '../support/unique-cities.js'
 
 /* Unique values among several processes that allot them and an application that takes some of them meanwhile. */
@@ -35,7 +35,7 @@ async function insertAll(app: DataSource, until: AbortSignal): Promise<Map<numbe
   return taken
 }
 
-testEachDatabase(
+contractTest(
   'allots unique values by several processes while an application takes some and inserts',
   async (database) => {
     const app = await database.connect()

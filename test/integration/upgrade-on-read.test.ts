@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from 'vitest'
 import { rowshift } from '../../src/adapters/prisma/index.js'
 import { codeOf } from '../support/backfills.js'
-import { contractTest, prismaTestOn, type TestDatabase, testEachDatabase } from '../support/databases.js'
+import { contractTest, prismaTestOn, type TestDatabase, typeormTest } from '../support/databases.js'
 import { clients, openPrisma } from '../support/settings/prisma-settings.js'
 import { type App, type Surroundings, settings } from '../support/settings/settings-app.js'
 import { openTypeorm, Settings } from '../support/settings/typeorm-settings.js'
@@ -80,7 +80,7 @@ contractTest('lets newer rows pass with a warning, or fails', async (database, t
   expect(await codeOf(strict.one(2))).toBe('VERSION_NEWER')
 })
 
-testEachDatabase('takes rows along that a query builder loads', async (database) => {
+typeormTest('takes rows along that a query builder loads', async (database) => {
   await open(database)
   const { dataSource } = await openTypeorm(database, {})
   expect(await dataSource.getRepository(Settings).createQueryBuilder('s').where('s.id = 1').getOne()).toMatchObject(

@@ -44,7 +44,7 @@ function addTest(
   timeoutMs: number | undefined,
 ): void {
   test.runIf(databases.includes(name))(
-    `${name}/${adapter}: ${title}`,
+    title,
     async () => {
       const database = await target(name, adapter).createDatabase()
       onTestFinished(() => database.drop())
@@ -55,17 +55,10 @@ function addTest(
 }
 
 /**
- * A test on each of `names`, titled `<database>/typeorm: <title>`.
- *
- *   testOn(['postgres', 'mariadb'], 'goes on after a lost connection', async (database) => { … })
- */
-export function testOn(names: readonly DatabaseName[], title: string, body: DatabaseTest, timeoutMs?: number): void {
-  for (const name of names) addTest(name, 'typeorm', title, body, timeoutMs)
-}
-
-/**
  * A test on each of `names` through each adapter, titled `<database>/<adapter>: <title>`: for what is promised to the users of any
  * ORM. What it runs goes through `portTo` or `runBackfill`.
+ *
+ *   contractTestOn(['postgres', 'mariadb'], 'goes on after a lost connection', async (database) => { … })
  */
 export function contractTestOn(
   names: readonly DatabaseName[],
@@ -73,7 +66,8 @@ export function contractTestOn(
   body: DatabaseTest,
   timeoutMs?: number,
 ): void {
-  for (const name of names) for (const adapter of adapters) addTest(name, adapter, title, body, timeoutMs)
+  for (const name of names)
+    for (const adapter of adapters) addTest(name, adapter, `${name}/${adapter}: ${title}`, body, timeoutMs)
 }
 
 /** A test on every database through each adapter, titled `<database>/<adapter>: <title>`. */
@@ -102,25 +96,38 @@ export function waitingContractTest(title: string, body: DatabaseTest): void {
   waitingContractTestOn(plan, title, body)
 }
 
-/** A test on every database, titled `<database>/typeorm: <title>`. */
-export function testEachDatabase(title: string, body: DatabaseTest, timeoutMs?: number): void {
-  testOn(plan, title, body, timeoutMs)
+/**
+ * A test on each of `names` of what TypeORM alone has: its command and migrations, the transaction that they run in, its entities and
+ * drivers. Titled `<database>/typeorm only: <title>`.
+ */
+export function typeormTestOn(
+  names: readonly DatabaseName[],
+  title: string,
+  body: DatabaseTest,
+  timeoutMs?: number,
+): void {
+  for (const name of names) addTest(name, 'typeorm', `${name}/typeorm only: ${title}`, body, timeoutMs)
 }
 
-/** A test on each of `names`, titled `<database>/prisma: <title>`. */
+/** The same on every database. */
+export function typeormTest(title: string, body: DatabaseTest, timeoutMs?: number): void {
+  typeormTestOn(plan, title, body, timeoutMs)
+}
+
+/** A test on each of `names` of what Prisma alone has. Titled `<database>/prisma only: <title>`. */
 export function prismaTestOn(
   names: readonly DatabaseName[],
   title: string,
   body: DatabaseTest,
   timeoutMs?: number,
 ): void {
-  for (const name of names) addTest(name, 'prisma', title, body, timeoutMs)
+  for (const name of names) addTest(name, 'prisma', `${name}/prisma only: ${title}`, body, timeoutMs)
 }
 
-/** A suite on every database, named `<database>/typeorm`. */
-export function describeEachDatabase(suite: (db: TestTarget) => void): void {
+/** A suite on every database of what TypeORM alone has, named `<database>/typeorm only`. */
+export function describeTypeorm(suite: (db: TestTarget) => void): void {
   for (const name of plan)
-    describe.runIf(databases.includes(name))(`${name}/typeorm`, () => suite(target(name, 'typeorm')))
+    describe.runIf(databases.includes(name))(`${name}/typeorm only`, () => suite(target(name, 'typeorm')))
 }
 
 /** A suite on every database through each adapter, named `<database>/<adapter>`. */

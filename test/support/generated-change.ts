@@ -9,7 +9,7 @@ import { expect } from 'vitest'
 import { loadModule } from '../../src/adapters/load-module.js'
 import { runCommandLine } from '../../src/cli/program.js'
 import { CliProject, configText } from './cli-project.js'
-import { type DatabaseName, type TestDatabase, testOn } from './databases.js'
+import { type DatabaseName, type TestDatabase, typeormTestOn } from './databases.js'
 import { runTypeorm, type Typeorm } from './typeorm-command.js'
 
 const repository = join(__dirname, '../..')
@@ -271,7 +271,7 @@ function capture(onText: (text: string) => void = () => undefined, isTTY = false
 /** Tests a change: generated, compiled, run by the stock command on a table with rows, compared, reverted, compared. */
 export function testChange(change: Change): void {
   const names = change.only ?? (['sqlite', 'postgres', 'mariadb'] as const)
-  testOn(names, change.title, async (database) => {
+  typeormTestOn(names, change.title, async (database) => {
     const app = await ChangingApp.create(database, change.versions)
     // Once for each change: how a file is formatted is the same whatever the database.
     const isFormatted = database.name === names[0]

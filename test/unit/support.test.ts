@@ -3,12 +3,12 @@ import { expect, onTestFinished, test } from 'vitest'
 import { TcpProxy } from '../../src/testing/tcp-proxy.js'
 import { bySql } from '../support/by-sql.js'
 import { runChild } from '../support/child.js'
-import { databases, describeEachDatabase, type TestDatabase, testEachDatabase, testOn } from '../support/databases.js'
+import { databases, describeTypeorm, type TestDatabase, typeormTest, typeormTestOn } from '../support/databases.js'
 import { City } from './fixtures/city.js'
 
 const countCities = join(__dirname, 'fixtures/count-cities.ts')
 
-testEachDatabase('stores a decorated entity in a database of its own', async (database, target) => {
+typeormTest('stores a decorated entity in a database of its own', async (database, target) => {
   const cities = (await database.connect({ entities: [City], synchronize: true })).getRepository(City)
   await cities.insert({ id: 1, name: 'Łódź 🏙' })
   expect(await cities.find()).toEqual([{ id: 1, name: 'Łódź 🏙' }])
@@ -18,7 +18,7 @@ testEachDatabase('stores a decorated entity in a database of its own', async (da
   expect(other.url).not.toBe(database.url)
 })
 
-testEachDatabase('is the server its name says', async (database) => {
+typeormTest('is the server its name says', async (database) => {
   const dataSource = await database.connect()
   const version = bySql(database.name, {
     sqlite: 'SELECT sqlite_version() AS version',
@@ -29,7 +29,7 @@ testEachDatabase('is the server its name says', async (database) => {
   expect(answer).toMatch(bySql(database.name, { sqlite: /^3\./, postgres: /^PostgreSQL/, mariadb: /./ }))
 })
 
-testEachDatabase('is reached by another process, and survives its death', async (database) => {
+typeormTest('is reached by another process, and survives its death', async (database) => {
   const cities = (await database.connect({ entities: [City], synchronize: true })).getRepository(City)
   await cities.insert({ id: 1, name: 'Łódź' })
 
@@ -48,7 +48,7 @@ test('a child that exits without the awaited line is an error that shows its out
   await expect(child.line('cities')).rejects.toThrow(/not valid JSON/)
 })
 
-describeEachDatabase((db) => {
+describeTypeorm((db) => {
   test('a suite has a target to create databases with', async () => {
     const database = await db.createDatabase()
     const dataSource = await database.connect()
@@ -71,7 +71,7 @@ async function proxied(database: TestDatabase) {
   return { proxy, direct: direct.getRepository(City), through: through.getRepository(City) }
 }
 
-testOn(['postgres', 'mariadb'], 'a proxy loses a statement before the server sees it', async (database) => {
+typeormTestOn(['postgres', 'mariadb'], 'a proxy loses a statement before the server sees it', async (database) => {
   const { proxy, direct, through } = await proxied(database)
   const lost = proxy.cutAfterClientBytes((chunk) => chunk.includes('INSERT'), 'before')
   await expect(through.insert({ id: 1, name: 'Łódź' })).rejects.toThrow()
@@ -79,7 +79,7 @@ testOn(['postgres', 'mariadb'], 'a proxy loses a statement before the server see
   expect(await direct.count()).toBe(0)
 })
 
-testOn(['postgres', 'mariadb'], 'a proxy loses the answer to a statement that took effect', async (database) => {
+typeormTestOn(['postgres', 'mariadb'], 'a proxy loses the answer to a statement that took effect', async (database) => {
   const { proxy, direct, through } = await proxied(database)
   const lost = proxy.cutAfterClientBytes((chunk) => chunk.includes('COMMIT'), 'after')
   await expect(through.save({ id: 1, name: 'Łódź' })).rejects.toThrow()
@@ -88,7 +88,7 @@ testOn(['postgres', 'mariadb'], 'a proxy loses the answer to a statement that to
   expect(await through.count()).toBe(1)
 })
 
-testOn(
+typeormTestOn(
   ['postgres', 'mariadb'],
   'a proxy cuts a waiting connection, and takes the next one slowly',
   async (database) => {

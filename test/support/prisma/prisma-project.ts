@@ -149,7 +149,7 @@ export default defineConfig({
 })
 `
 
-/** A test of Prisma's own commands, titled `<database>/prisma: <title>`, with a database that is dropped when it has finished. */
+/** A test of Prisma's own commands, titled `<database>/prisma only: <title>`, with a database that is dropped when it has finished. */
 export function testPrisma(
   names: readonly DatabaseName[],
   title: string,
@@ -159,7 +159,7 @@ export function testPrisma(
 ): void {
   for (const name of names) {
     test.runIf(databases.includes(name))(
-      `${name}/prisma: ${title}`,
+      `${name}/prisma only: ${title}`,
       async () => {
         const server = name === 'sqlite' ? undefined : inject('servers')[name]
         const database = await TestDatabase.create(name, server && 'url' in server ? server.url : '')
