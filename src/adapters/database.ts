@@ -2,6 +2,7 @@ import type { Dialect } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
 import type { StateNames } from '../dialects/state-statements.js'
 import type { ColumnInfo, TableName } from '../dialects/table.js'
+import type { RowshiftError } from '../errors/rowshift-error.js'
 import type { SchemaReader } from './schema.js'
 
 /** One held connection. Scripts run one after another, never interleaved. */
@@ -20,6 +21,8 @@ export interface Session {
 export interface MappedColumn {
   /** The column's name in the database. */
   readonly column: string
+  /** Set where it can neither be read nor written: why. */
+  readonly unusable?: () => RowshiftError
   /** From the text read (never null) or null to the property's value. */
   decode(text: string | null, column: ColumnInfo): unknown
   /** From the property's value to the text sent, or null. */

@@ -52,7 +52,8 @@ export function* bindInto(
       `\`onConflict.key\` needs a unique index of "${name}" on ${onConflict!.key.join(', ')} and nothing else: without one, two writers could create the same row. Create it before the backfill.`,
     )
   }
-  const action = onConflict?.do
-  const onTaken = key && (action === 'skip' || action === 'update') ? { key, do: action } : undefined
+  const others = bound.map(({ column }) => column).filter((column) => !key?.includes(column))
+  const onTaken =
+    key && onConflict!.do !== 'fail' ? { key, overwrites: onConflict!.do === 'update' ? others : [] } : undefined
   return { write: bound, destination: otherTable(info, bound, onTaken) }
 }

@@ -69,6 +69,7 @@ export function createBinder(
     if (declared === 'mapped') {
       const mapped = mapping?.columns.get(property)
       if (!mapped) return fail('COLUMN_NOT_FOUND', `the entity has no column "${property}".`, { column: property })
+      if (mapped.unusable) throw mapped.unusable()
       return {
         property,
         column,

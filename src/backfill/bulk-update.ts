@@ -1,9 +1,9 @@
 import type { Database, MappedTable, Session } from '../adapters/database.js'
 import type { Dialect, TablePlan, UpdateRow } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
-import { type ColumnInfo, keyedBy, type TableInfo, tableText } from '../dialects/table.js'
-import type { ErrorCode } from '../errors/codes.js'
+import { type ColumnInfo, type TableInfo, tableText } from '../dialects/table.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
+import { bulkRows } from './bulk-rows.js'
 import { enclosedConnections, ownConnections } from './connection/connections.js'
 import { batchLimits } from './connection/limits.js'
 import { withFaultsMended } from './connection/mend.js'
@@ -37,6 +37,8 @@ interface Group {
 
 const never = new AbortController().signal
 
+const doing = 'updating rows of'
+
 /**
  * Updates rows by their keys in one transaction: one statement for all rows that set the same columns.
  * @param enclosing the session of a transaction that is open and takes the update in; undefined = a connection of its own
@@ -53,9 +55,8 @@ export async function bulkUpdate(
   const connections = enclosing ? await enclosedConnections(database, enclosing) : ownConnections(database)
   const scope = enclosing ? savepoints(dialect) : ownTransactions(dialect, batchLimits)
   const place = { dialect, connections, scope, abort: never }
-  const doing = `updating rows of ${tableText(update.mapping.table)}`
   try {
-    return await withFaultsMended(place, { doing }, async (session) => {
+    return await withFaultsMended(place, { doing: `${doing} ${tableText(update.mapping.table)}` }, async (session) => {
       const info = await session.run(reading(dialect, scope, dialect.introspect(update.mapping.table)))
       const keyed = withKey(info, update)
       const groups = groupsOf(keyed, update)
@@ -94,88 +95,48 @@ function notFound({ mapping, rows }: BulkUpdate, missing: readonly number[]): Ro
   })
 }
 
-function fail(code: ErrorCode, { mapping }: BulkUpdate, message: string): never {
-  const table = tableText(mapping.table)
-  throw new RowshiftError(code, { message: `updating rows of "${table}": ${message}`, details: { table } })
-}
-
-function columnOf(info: TableInfo, update: BulkUpdate, property: string): ColumnInfo {
-  const { columns } = update.mapping
-  const column = info.columns.get(columns.get(property)?.column ?? '')
-  return (
-    column ??
-    fail('COLUMN_NOT_FOUND', update, `there is no column for "${property}". It has: ${[...columns.keys()].join(', ')}.`)
-  )
-}
-
 /** The table with the columns that rows are found by as its key. */
 function withKey(info: TableInfo, update: BulkUpdate): TableInfo {
-  if (!update.key) return info
-  const key = update.key.map((property) => columnOf(info, update, property))
+  const { key } = update
+  if (!key) return info
+  const bulk = bulkRows(doing, update.mapping, info)
   return (
-    keyedBy(info, key) ??
-    fail(
+    bulk.keyedBy(key) ??
+    bulk.fail(
       'KEY_NOT_UNIQUE',
-      update,
-      `${update.key.join(', ')} are not the columns of a unique index, so one entry could be many rows.`,
+      `${key.join(', ')} are not the columns of a unique index, so one entry could be many rows.`,
     )
   )
 }
 
 function groupsOf(info: TableInfo, update: BulkUpdate): readonly Group[] {
-  const properties = new Map([...update.mapping.columns].map(([property, { column }]) => [column, property]))
-  const keys = info.key.map(
-    ({ name }) => properties.get(name) ?? fail('COLUMN_NOT_FOUND', update, `the key column "${name}" has no property.`),
-  )
+  const bulk = bulkRows(doing, update.mapping, info)
+  const keys = info.key.map((column) => bulk.propertyOf(column))
   const seen = new Map<string, number>()
   const groups = new Map<string, Group>()
   for (const [position, row] of update.rows.entries()) {
     const given = Object.entries(row).filter(([, value]) => value !== undefined)
     const values = new Map(given)
     const key = keys.map((property) => {
-      const text = encoded(info, update, property, values.get(property), position)
-      return text ?? fail('INVALID_VALUE', update, `row ${position} has no "${property}", which it is found by.`)
+      const text = bulk.encoded(property, values.get(property), position)
+      return text ?? bulk.fail('INVALID_VALUE', `row ${position} has no "${property}", which it is found by.`)
     })
     const earlier = seen.get(JSON.stringify(key))
-    if (earlier !== undefined) fail('INVALID_VALUE', update, `rows ${earlier} and ${position} have the same key.`)
+    if (earlier !== undefined) bulk.fail('INVALID_VALUE', `rows ${earlier} and ${position} have the same key.`)
     seen.set(JSON.stringify(key), position)
     const set = given
       .map(([property]) => property)
       .filter((property) => !keys.includes(property))
       .sort()
-    if (set.length === 0) fail('INVALID_VALUE', update, `row ${position} has nothing but its key.`)
+    if (set.length === 0) bulk.fail('INVALID_VALUE', `row ${position} has nothing but its key.`)
     const group = groups.get(set.join('\0')) ?? {
-      columns: set.map((property) => writable(info, update, property)),
+      columns: set.map((property) => bulk.writable(property)),
       rows: [],
       positions: [],
     }
     groups.set(set.join('\0'), group)
-    group.rows.push([...key, ...set.map((property) => encoded(info, update, property, values.get(property), position))])
+    group.rows.push([...key, ...set.map((property) => bulk.encoded(property, values.get(property), position))])
     group.positions.push(position)
   }
   return [...groups.values()]
-}
-
-function writable(info: TableInfo, update: BulkUpdate, property: string): ColumnInfo {
-  const column = columnOf(info, update, property)
-  return column.isGenerated ? fail('COLUMN_NOT_WRITABLE', update, `"${property}" is computed by the database.`) : column
-}
-
-function encoded(
-  info: TableInfo,
-  update: BulkUpdate,
-  property: string,
-  value: unknown,
-  position: number,
-): string | null {
-  const column = columnOf(info, update, property)
-  try {
-    return update.mapping.columns.get(property)!.encode(value, column)
-  } catch (error) {
-    return fail(
-      'INVALID_VALUE',
-      update,
-      `"${property}" of row ${position} is no value for ${column.type}: ${(error as Error).message}.`,
-    )
-  }
 }

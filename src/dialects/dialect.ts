@@ -81,7 +81,7 @@ export interface InsertOptions {
 
 export interface InsertOutcome {
   readonly created: number
-  /** Of the created rows, in no order; empty unless they were wanted. */
+  /** Of the created rows, in the order in which they were given; empty unless they were wanted. */
   readonly keys: readonly Key[]
 }
 
@@ -258,6 +258,15 @@ export interface Dialect extends SqlSpelling {
     rows: readonly NewRow[],
     options: InsertOptions,
   ): Script<InsertOutcome>
+  /**
+   * For each row of values in the columns of a unique index, `keyed.key`, the key of the row that has them, as it is at this moment;
+   * undefined = there is none.
+   */
+  keysOfValues(
+    info: TableInfo,
+    keyed: TableInfo,
+    values: readonly (readonly string[])[],
+  ): Script<readonly (Key | undefined)[]>
   /** Deletes rows by their keys. */
   deleteRows(info: TableInfo, keys: readonly Key[]): Script<void>
   /** Keeps other writers out of the table until the enclosing transaction ends, where that is possible. */

@@ -93,6 +93,7 @@ export const errorCodes = {
   ROW_NOT_FOUND: 'a row to be updated is not in the table',
   ROW_REFUSED: 'the database refused a row of the batch',
   DATABASE_ERROR: 'the database refused a statement for a reason that blames no row',
+  COMMIT_UNKNOWN: 'the connection broke while rows were being committed, so they may be there or not',
   DATABASE_UNAVAILABLE: 'deadlocks, lock timeouts or lost connections outlasted every retry',
 
   // How a run can end.

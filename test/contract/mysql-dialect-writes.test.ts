@@ -740,3 +740,43 @@ testMysql('lets two workers claim different shards, and a conflicting name only 
   ).toBe(false)
   expect((await a.run(state.latestRun(names, 'city.slug')))?.finishedAt).toMatch(/Z$/)
 })
+
+testMysql('tells the keys of created rows without RETURNING, in their order, or says that it cannot', async (test) => {
+  await test.app('create table made (id int auto_increment primary key, name varchar(20) not null) engine = InnoDB')
+  await test.app("create table coded (code varchar(36) default 'x' primary key, name varchar(20)) engine = InnoDB")
+  const session = await test.open()
+  await rowsOf(session, 'set session auto_increment_increment = 5, auto_increment_offset = 2')
+  const asMysql = async (table: string) => ({ ...(await tableInfo(session, table)), returnsInserted: false })
+  const insert = async (table: string, columns: readonly string[], rows: readonly (readonly string[])[]) => {
+    const info = await asMysql(table)
+    const options = { unlessTaken: undefined, returnsKeys: true }
+    const { keys } = await session.run(
+      mysql.insertRows(
+        info,
+        columns.map((name) => column(info, name)),
+        rows,
+        options,
+      ),
+    )
+    return keys.map(([key]) => key)
+  }
+  const keys = await insert('made', ['name'], [['a'], ['b'], ['c']])
+  expect(await rowsOf(session, 'select cast(id as char), name from made order by name')).toEqual([
+    [keys[0], 'a'],
+    [keys[1], 'b'],
+    [keys[2], 'c'],
+  ])
+  expect(Number(keys[1]) - Number(keys[0])).toBe(5)
+  expect(
+    await insert(
+      'made',
+      ['id', 'name'],
+      [
+        ['900', 'd'],
+        ['0', 'e'],
+        ['800', 'f'],
+      ],
+    ),
+  ).toEqual(['900', '0', '800'])
+  await expect(insert('coded', ['name'], [['a']])).rejects.toMatchObject({ code: 'INVALID_DEFINITION' })
+})

@@ -1,3 +1,4 @@
+import { type BulkCreateResult, bulkCreate } from '../../backfill/bulk-create.js'
 import { type BulkUpdateResult, bulkUpdate } from '../../backfill/bulk-update.js'
 import type { Backfill } from '../../backfill/definition/define-backfill.js'
 import { definitionOf } from '../../backfill/definition/definition.js'
@@ -5,10 +6,11 @@ import { RowshiftError } from '../../errors/rowshift-error.js'
 import { type ForegroundOptions, runInForeground } from '../../runs/run-in-foreground.js'
 import type { RunResult } from '../../runs/run-result.js'
 import type { Database } from '../database.js'
+import { filledAsByClient } from './client-fills.js'
 import { openAdapter } from './database.js'
 import { isPrismaClient, type PrismaClientLike } from './driver-adapter.js'
 import { delegateName } from './mapped-model.js'
-import { prismaModels, type Scalars } from './model-tokens.js'
+import { type BulkCreateRow, prismaModels, type Scalars } from './model-tokens.js'
 import { factoryOf } from './prisma.js'
 import type { PrismaRegistry } from './registry.js'
 import { upgradeOnRead } from './upgrade-on-read.js'
@@ -19,6 +21,14 @@ export interface BulkUpdateOptions<R> {
   readonly key?: readonly (keyof R & string)[]
   /** What happens when a row is not there: `error`, the default, writes nothing; `skip` updates the others. */
   readonly missing?: 'error' | 'skip'
+}
+
+export interface BulkCreateOptions<R> {
+  /**
+   * What happens to a row whose values in these fields, those of a unique constraint, are taken: `skip` leaves the row that is there as it is,
+   * `update` writes the values into it, `fail`, the default, creates nothing.
+   */
+  readonly onConflict?: { readonly key: readonly (keyof R & string)[]; readonly do: 'skip' | 'update' | 'fail' }
 }
 
 export interface RowshiftOptions<C> {
@@ -85,20 +95,43 @@ export function rowshift<C = unknown>(options: RowshiftOptions<C>) {
           { key, missing = 'error' }: BulkUpdateOptions<Scalars<T>> = {},
         ): Promise<BulkUpdateResult> {
           const { $name, $parent } = this as unknown as ModelContext
-          const token = (prismaModels() as Record<string, unknown>)[delegateName($name)]
           return withDatabase($parent, registry, (database) =>
             bulkUpdate(database, undefined, {
-              mapping: database.mapping(token),
+              mapping: database.mapping(tokenOf($name)),
               rows: rows as readonly object[],
               key,
               missing,
             }),
           )
         },
+
+        /**
+         * Creates rows, all or none of them: one statement for up to 10,000 of those that have the same fields. A field that is undefined gets
+         * the column's default, or what the client would fill in: a UUID, the moment of `@updatedAt`.
+         *
+         *   const { keys } = await prisma.city.bulkCreate([{ name: 'Oslo' }, { name: 'Bergen' }])
+         *   keys[1] // { id: 8 }
+         *
+         * @throws RowshiftError INVALID_VALUE, COLUMN_NOT_FOUND, COLUMN_NOT_WRITABLE, UNIQUE_NEEDS_INDEX, CONFLICT, ROW_REFUSED, COMMIT_UNKNOWN,
+         * DATABASE_ERROR, DATABASE_UNAVAILABLE, INVALID_USAGE inside a `$transaction`
+         */
+        async bulkCreate<T>(
+          this: T,
+          rows: readonly BulkCreateRow<T>[],
+          { onConflict }: BulkCreateOptions<Scalars<T>> = {},
+        ): Promise<BulkCreateResult<Partial<Scalars<T>>>> {
+          const { $name, $parent } = this as unknown as ModelContext
+          const filled = filledAsByClient(registry.models[$name], rows as readonly object[])
+          return withDatabase($parent, registry, (database) =>
+            bulkCreate(database, undefined, { mapping: database.mapping(tokenOf($name)), onConflict, ...filled }),
+          )
+        },
       },
     },
   }
 }
+
+const tokenOf = (model: string): unknown => (prismaModels() as Record<string, unknown>)[delegateName(model)]
 
 async function withDatabase<T>(
   client: PrismaClientLike,

@@ -1,6 +1,6 @@
 export type { UpgradeOnReadOptions } from '../../schema-version/upgrade-on-read.js'
-export { type BulkUpdateOptions, type RowshiftOptions, rowshift } from './extension.js'
-export type { ModelTokens } from './model-tokens.js'
+export { type BulkCreateOptions, type BulkUpdateOptions, type RowshiftOptions, rowshift } from './extension.js'
+export type { BulkCreateRow, ModelTokens } from './model-tokens.js'
 export { prismaModels } from './model-tokens.js'
 export { type PrismaConnection, type PrismaOptions, type PrismaSource, prisma } from './prisma.js'
 export type { PrismaRegistry, RegistryField, RegistryModel } from './registry.js'

@@ -68,13 +68,7 @@ function mappedField(
   const conversion = conversionOf(field, registry, dialect, decimal)
   // Refused when a definition names it, before any row is read.
   if (!conversion)
-    return {
-      get column(): string {
-        throw unreadable(field)
-      },
-      decode: () => null,
-      encode: () => null,
-    }
+    return { column: field.column, unusable: () => unreadable(field), decode: () => null, encode: () => null }
   const { decode, encode } = conversion
   return {
     column: field.column,

@@ -3,6 +3,16 @@ import type { Model } from '../../backfill/definition/columns.js'
 /* The client's types are read by structure: a delegate names its model's types under a symbol, in 6 as in 7. */
 
 export type Scalars<D> = D extends { [key: symbol]: { types: { payload: { scalars: infer S } } } } ? S : never
+type Creatable<D> = D extends {
+  [key: symbol]: { types: { operations: { createMany: { args: { data: infer R } } } } }
+}
+  ? Exclude<R, readonly unknown[]>
+  : never
+
+/** A row to be created: what the client's `createMany` requires, with the types that its rows have. */
+export type BulkCreateRow<D> =
+  Creatable<D> extends infer R ? { readonly [K in keyof R]: K extends keyof Scalars<D> ? Scalars<D>[K] : never } : never
+
 export type ModelNames<C> = {
   [K in keyof C & string]: C[K] extends { [key: symbol]: { types: { payload: { scalars: unknown } } } } ? K : never
 }[keyof C & string]

@@ -10,6 +10,8 @@ export interface RegistryField {
   readonly isList: boolean
   /** Rows get a value of the database without anybody supplying one; `@default(uuid())` and `@updatedAt` are the client's. */
   readonly fillsItself: boolean
+  /** What the client fills a field with that nobody supplies: `@default(uuid())`, `@updatedAt`; absent where it does not. */
+  readonly clientFills?: 'uuid4' | 'uuid7' | 'moment' | 'other'
 }
 
 export interface RegistryModel {

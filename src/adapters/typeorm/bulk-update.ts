@@ -1,14 +1,6 @@
 import { type BulkUpdateResult, bulkUpdate as updateRows } from '../../backfill/bulk-update.js'
 import type { ColumnName } from '../../backfill/definition/columns.js'
-import type { DataSourceLike, QueryRunnerLike } from './data-source.js'
-import { borrowSession, databaseOf } from './database.js'
-
-/** A repository of TypeORM, by structure. */
-export interface BulkRepository<E> {
-  readonly target: unknown
-  readonly manager: { readonly queryRunner?: unknown }
-  findOneBy(where: never): Promise<E | null>
-}
+import { type BulkRepository, placeOf } from './bulk-repository.js'
 
 export interface BulkUpdateOptions<E> {
   /** Properties of a unique index that rows are found by, where it is not the primary key. */
@@ -32,14 +24,6 @@ export async function bulkUpdate<E extends object>(
   rows: readonly { readonly [K in ColumnName<E>]?: E[K] }[],
   { key, missing = 'error' }: BulkUpdateOptions<E> = {},
 ): Promise<BulkUpdateResult> {
-  const manager = repository.manager as {
-    readonly dataSource?: DataSourceLike
-    readonly connection?: DataSourceLike
-    readonly queryRunner?: QueryRunnerLike
-  }
-  const dataSource = (manager.dataSource ?? manager.connection)!
-  const database = databaseOf(dataSource)
-  const { queryRunner } = manager
-  const enclosing = queryRunner?.isTransactionActive ? await borrowSession(queryRunner) : undefined
+  const { database, enclosing } = await placeOf(repository)
   return updateRows(database, enclosing, { mapping: database.mapping(repository.target), rows, key, missing })
 }

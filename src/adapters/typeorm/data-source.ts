@@ -29,6 +29,7 @@ export interface EntityMetadataLike {
   /** A class, or the name of an EntitySchema. */
   readonly target: unknown
   readonly tableType: string
+  readonly treeType?: string | undefined
   readonly tableName: string
   readonly schema?: string | undefined
   readonly database?: string | undefined
@@ -49,4 +50,13 @@ export interface ColumnMetadataLike {
   /** Has no column in the table: a query computes it. */
   readonly isVirtualProperty: boolean
   readonly isNullable: boolean
+  readonly isVersion: boolean
+  readonly isDiscriminator: boolean
+  readonly isGenerated: boolean
+  readonly generationStrategy?: string | undefined
+  readonly relationMetadata?: { readonly propertyPath: string } | undefined
+  /** Of a relation's column, the one that it refers to. */
+  readonly referencedColumn?: ColumnMetadataLike | undefined
+  /** The value in an entity, by its path; of a relation the value that refers to the other. */
+  getEntityValue(entity: object): unknown
 }

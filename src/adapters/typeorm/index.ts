@@ -1,5 +1,7 @@
 export type { UpgradeOnReadOptions } from '../../schema-version/upgrade-on-read.js'
-export { type BulkRepository, type BulkUpdateOptions, bulkUpdate } from './bulk-update.js'
+export { type BulkCreateOptions, type BulkCreateRow, bulkCreate } from './bulk-create.js'
+export type { BulkRepository } from './bulk-repository.js'
+export { type BulkUpdateOptions, bulkUpdate } from './bulk-update.js'
 export { entityJsonSchema } from './entity-json-schema.js'
 export { withSchemaVersion } from './entity-versions.js'
 export {

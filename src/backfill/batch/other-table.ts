@@ -1,25 +1,14 @@
 import type { Key, NewRow, TablePlan } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
-import { type ColumnInfo, keyedBy, type TableInfo } from '../../dialects/table.js'
+import type { TableInfo } from '../../dialects/table.js'
 import type { BoundColumn } from '../binder.js'
 import { rereadRows } from '../pages/keyset-reader.js'
 import type { ChangeSet } from '../transform/change-set.js'
+import { creationOf, type OnTaken } from './create-rows.js'
 import type { Destination, WritePlace } from './destination.js'
-import { imageOf, noteImages } from './journal.js'
-
-/** What happens to a row whose values in these columns, those of a unique index, are taken. */
-export interface OnTaken {
-  readonly key: readonly ColumnInfo[]
-  readonly do: 'skip' | 'update'
-}
 
 /** The set of all rows, since all write the same columns. */
 const setName = 'creates'
-
-interface Written {
-  readonly written: number
-  readonly skipped: number
-}
 
 /**
  * Rows of another table are created: in the transaction that locks the rows they are made of, once their guards hold. So what is created
@@ -28,7 +17,7 @@ interface Written {
 export function otherTable(info: TableInfo, write: readonly BoundColumn[], onTaken: OnTaken | undefined): Destination {
   const columns = write.map(({ column }) => column)
   const known = new Set(write.map(({ property }) => property))
-  const create = onTaken ? createUnlessTaken(info, columns, onTaken) : createAll(info, columns)
+  const create = creationOf(info, columns, onTaken)
 
   function encoded(entry: unknown): NewRow | string {
     if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
@@ -82,87 +71,13 @@ export function otherTable(info: TableInfo, write: readonly BoundColumn[], onTak
     },
 
     *write(place, plan, set) {
-      const written = yield* create(place, (set.creates ?? []).flat())
-      if (written === 'raced') return { missed: 'unknown', written: 0, skipped: 0, stillMatching: undefined }
+      const creation = yield* create(place, (set.creates ?? []).flat())
+      if (creation === 'raced') return { missed: 'unknown', written: 0, skipped: 0, stillMatching: undefined }
+      const { created, updated, skipped } = creation
       const stillMatching = plan.endsWithWrite ? yield* firstMatching(place, plan, set) : undefined
-      return { ...written, missed: [], stillMatching }
+      return { missed: [], written: created + updated, skipped, stillMatching }
     },
   }
-}
-
-type Create = (place: WritePlace, rows: readonly NewRow[]) => Script<Written | 'raced'>
-
-const createAll = (info: TableInfo, columns: readonly ColumnInfo[]): Create =>
-  function* (place, rows) {
-    return { written: yield* insert(place, info, columns, rows, undefined), skipped: 0 }
-  }
-
-function createUnlessTaken(info: TableInfo, columns: readonly ColumnInfo[], { key, do: action }: OnTaken): Create {
-  const at = key.map((column) => columns.indexOf(column))
-  const keyed = keyedBy(info, key)!
-  const others = columns.filter((column) => !key.includes(column))
-  const keyOf = (row: NewRow) => at.map((i) => row[i]!)
-  // NULL is never the same as anything, so nothing is in the way of such a row.
-  const mayBeTaken = (row: NewRow) => at.every((i) => row[i] !== null)
-
-  /** Of rows with one key the last one, as if they were written one after another. */
-  function* lastOf({ dialect }: WritePlace, rows: readonly NewRow[]): Script<readonly NewRow[]> {
-    if (rows.length === 0) return rows
-    const backwards = rows.toReversed()
-    const firsts = yield* dialect.sameValues(info, key, backwards.map(keyOf))
-    return backwards.filter((_, i) => firsts[i] === i).toReversed()
-  }
-
-  /** Overwrites the rows whose keys are there, and returns the others. */
-  function* overwrite(place: WritePlace, rows: readonly NewRow[]): Script<readonly NewRow[]> {
-    const { dialect, journal } = place
-    const before: TablePlan = { info: keyed, read: [...info.key, ...others], where: undefined, endsWithWrite: false }
-    const plan: TablePlan = { ...before, read: [] }
-    const standing = new Set(yield* dialect.lockGuarded(plan, rows.map(keyOf)))
-    const there = rows.filter((_, i) => standing.has(i))
-    if (there.length > 0) {
-      const found = journal ? (yield* rereadRows(dialect, before, there.map(keyOf), 'current')).matching : []
-      const cells = there.map((row) => [...keyOf(row), ...others.map((column) => row[columns.indexOf(column)]!)])
-      yield* dialect.updateRows(plan, others, cells)
-      const width = info.key.length
-      const images = found.map(({ tokens }) => imageOf(tokens.slice(0, width) as string[], tokens.slice(width)))
-      yield* noteImages(dialect, info, others, images, journal)
-    }
-    return rows.filter((_, i) => !standing.has(i))
-  }
-
-  return function* (place, rows) {
-    const free = rows.filter((row) => !mayBeTaken(row))
-    const bound = rows.filter(mayBeTaken)
-    const unbound = yield* insert(place, info, columns, free, undefined)
-    if (action === 'skip') {
-      const created = yield* insert(place, info, columns, bound, key)
-      return { written: unbound + created, skipped: bound.length - created }
-    }
-    const distinct = yield* lastOf(place, bound)
-    const absent = yield* overwrite(place, distinct)
-    const created = yield* insert(place, info, columns, absent, key)
-    // Somebody else has created one of them since.
-    if (created < absent.length) return 'raced'
-    return { written: unbound + distinct.length, skipped: bound.length - distinct.length }
-  }
-}
-
-/** Creates rows, journals them, and says how many they are. */
-function* insert(
-  { dialect, journal }: WritePlace,
-  info: TableInfo,
-  columns: readonly ColumnInfo[],
-  rows: readonly NewRow[],
-  unlessTaken: readonly ColumnInfo[] | undefined,
-): Script<number> {
-  if (rows.length === 0) return 0
-  const options = { unlessTaken, returnsKeys: journal !== undefined }
-  const { created, keys } = yield* dialect.insertRows(info, columns, rows, options)
-  // The whole row, so that an undo sees whatever was changed in it since.
-  const images = keys.map((key) => imageOf(key, null))
-  yield* noteImages(dialect, info, [...info.columns.values()], images, journal)
-  return created
 }
 
 /** A row of the source that matches `where` although its rows were created. */

@@ -66,7 +66,7 @@ export function databaseError(dialect: Dialect, error: unknown, doing: string): 
   const details = { databaseCode: found.databaseCode, subject: found.subject }
   if (fault === 'row') {
     return new RowshiftError('ROW_REFUSED', {
-      message: `the database refused a row${database} while ${doing}. Nothing of this batch was kept. Change the transform or the constraint, then run it again.`,
+      message: `the database refused a row${database} while ${doing}. Nothing of this batch was kept. Change the values or the constraint, then run it again.`,
       details,
       cause,
     })

@@ -58,7 +58,12 @@ const exactKeys = new Set(
 /** Engines that show the rows of another server, or of a file: their transactions are not ours. */
 const foreignEngines = new Set(['FEDERATED', 'SPIDER', 'CONNECT'])
 
-type TypedColumn = ColumnInfo & { readonly dataType: string; readonly whyNoKey?: string }
+type TypedColumn = MysqlColumn & { readonly dataType: string; readonly whyNoKey?: string }
+
+/** What MySQL's statements need to know of a column besides. */
+export interface MysqlColumn extends ColumnInfo {
+  readonly isAutoIncrement: boolean
+}
 
 const schemaOf = (table: TableName): Sql => (table.schema === undefined ? sql`database()` : sql`${table.schema}`)
 
@@ -66,7 +71,13 @@ const isTable = (table: TableName): Sql => sql`t.table_schema = ${schemaOf(table
 
 const lookUp = (label: string, piece: Sql): Statement => render(piece, spelling, label)
 
-export function* introspect(table: TableName): Script<TableInfo> {
+/** What MySQL's statements need to know besides. */
+export interface MysqlTable extends TableInfo {
+  /** INSERT ... RETURNING: MariaDB has it, MySQL has not. */
+  readonly returnsInserted: boolean
+}
+
+export function* introspect(table: TableName): Script<MysqlTable> {
   const found = yield lookUp(
     'read-table',
     sql`select t.table_type, t.engine, e.transactions, version()
@@ -80,7 +91,7 @@ export function* introspect(table: TableName): Script<TableInfo> {
     const { dataType, whyNoKey } = column as TypedColumn
     return whyNoKey ?? (exactKeys.has(dataType) ? undefined : `${column.type} has no exact order`)
   })
-  return { table, columns, ...key }
+  return { table, columns, ...key, returnsInserted: isMariaDb }
 }
 
 /** Whether it is a MariaDB. @throws RowshiftError for what is no table, or one that a transaction cannot protect */
@@ -138,7 +149,7 @@ function* readColumns(table: TableName): Script<ReadonlyMap<string, TypedColumn>
   const { rows } = yield lookUp(
     'read-columns',
     sql`select t.column_name, t.data_type, t.column_type, t.is_nullable, coalesce(t.generation_expression, ''),
-        t.character_set_name, t.collation_name, t.numeric_precision, t.numeric_scale
+        t.character_set_name, t.collation_name, t.numeric_precision, t.numeric_scale, t.extra
       from information_schema.columns as t where ${isTable(table)} order by t.ordinal_position`,
   )
   return new Map(rows.map((row) => [String(row[0]), columnOf(row.map((cell) => (cell === null ? '' : String(cell))))]))
@@ -154,6 +165,7 @@ function columnOf([
   collation,
   precision,
   scale,
+  extra,
 ]: string[]): TypedColumn {
   // Geometry and whatever comes next: the bytes as they are stored.
   const [kind, target] = types[dataType!] ?? (['other', 'binary'] as const)
@@ -165,6 +177,7 @@ function columnOf([
     isNullable: nullable === 'YES',
     isGenerated: generated !== '',
     ...(charset && { charset, collation: collation! }),
+    isAutoIncrement: extra!.includes('auto_increment'),
     dataType: dataType!,
   }
 }

@@ -8,9 +8,10 @@ import { spelling } from './spelling.js'
 /**
  * Refuses values that do not fit. Without NO_ZERO_DATE and NO_ZERO_IN_DATE, so that zero dates that are there can be read,
  * paged by and restored; new ones are refused by the codecs. ANSI_QUOTES, PIPES_AS_CONCAT and their like are off, so that a
- * definition's SQL means the same on every server; NO_BACKSLASH_ESCAPES because drivers escape with backslashes.
+ * definition's SQL means the same on every server; NO_BACKSLASH_ESCAPES because drivers escape with backslashes. A key of 0 is stored as
+ * 0, and not as the next AUTO_INCREMENT.
  */
-const sqlMode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'
+const sqlMode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'
 
 /** Settings that decide what is read and written, safe to change inside a transaction. Errors in English have known patterns. */
 const pinned: SessionSettings = [

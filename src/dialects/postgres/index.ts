@@ -7,7 +7,7 @@ import { ddl } from './ddl.js'
 import { follow } from './follow.js'
 import { health } from './health.js'
 import { catalogueColumns, estimateRows, introspect } from './introspect.js'
-import { deleteRows, insertRows } from './new-rows.js'
+import { deleteRows, insertRows, keysOfValues } from './new-rows.js'
 import * as preflight from './preflight.js'
 import * as rows from './rows.js'
 import { spelling } from './spelling.js'
@@ -21,6 +21,7 @@ export const postgres: Dialect = {
   ...transaction,
   ...rows,
   insertRows,
+  keysOfValues,
   deleteRows,
   ...preflight,
   hasTransactionalDdl: true,

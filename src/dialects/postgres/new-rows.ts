@@ -11,6 +11,8 @@ import { spelling } from './spelling.js'
  * insert into "profile" ("user_id", "bio") select cast(v.rs_w0 as bigint), cast(v.rs_w1 as text)
  * from unnest($1::text[], $2::text[]) with ordinality as v(rs_w0, rs_w1, rs_ord) order by v.rs_ord
  * on conflict ("user_id") do nothing returning cast("profile"."id" as text)
+ *
+ * Generated values are made after the sort, and a row is returned as it is inserted: keys come in the order of the rows.
  */
 export function* insertRows(
   info: TableInfo,
@@ -31,6 +33,23 @@ export function* insertRows(
     'insert-rows',
   )
   return { created: result.affected, keys: returnsKeys ? result.rows.map((row) => row.map(String)) : [] }
+}
+
+/** select v.rs_ord, cast("city"."id" as text) from unnest($1::text[]) with ordinality as v(rs_k0, rs_ord) join "city" on ... */
+export function* keysOfValues(
+  info: TableInfo,
+  keyed: TableInfo,
+  values: readonly (readonly string[])[],
+): Script<readonly (Key | undefined)[]> {
+  const { rows } = yield render(
+    sql`select v.rs_ord, ${keyTexts(info, sql.id(info.table.name))}
+      from ${input(values, inputColumns('k', 0, keyed.key.length))} join ${tableSql(info.table)} on ${keyJoin(keyed)}`,
+    spelling,
+    'keys-of-values',
+  )
+  const keys: (Key | undefined)[] = values.map(() => undefined)
+  for (const [position, ...key] of rows) keys[Number(position) - 1] = key.map(String)
+  return keys
 }
 
 /** delete from "profile" using unnest($1::text[]) with ordinality as v(rs_k0, rs_ord) where "profile"."id" = cast(v.rs_k0 as bigint) */

@@ -5,7 +5,7 @@ import type { ColumnInfo, TableInfo } from '../table.js'
 import type { SqliteTable } from './introspect.js'
 import { compare, perRow, tableSql } from './rows.js'
 import { spelling } from './spelling.js'
-import { assigned, textOf } from './texts.js'
+import { assigned, keyValue, textOf } from './texts.js'
 
 /* Rows that are created, and deleted when that is undone. */
 
@@ -46,6 +46,29 @@ export function* insertRows(
     for (const key of found) keys.push(key.map(String))
   }
   return { created, keys }
+}
+
+/** select <text of "id"> from "city" where "city"."slug" collate "NOCASE" = ?: as the unique index compares. */
+export function* keysOfValues(
+  info: TableInfo,
+  keyed: TableInfo,
+  values: readonly (readonly string[])[],
+): Script<readonly (Key | undefined)[]> {
+  const texts = sql.join(info.key.map((column) => textOf(column, sql.id(column.name))))
+  const { collations } = info as SqliteTable
+  const lookUp = perRow(keyed.key.length, (row) => {
+    const same = keyed.key.map((column, i) => {
+      const collation = sql.id(collations.get(column.name) ?? 'BINARY')
+      return sql`${sql.id(column.name)} collate ${collation} = ${keyValue(column, row[i]!)}`
+    })
+    return statement(
+      'keys-of-values',
+      sql`select ${texts} from ${tableSql(info.table)} where ${sql.join(same, ' and ')}`,
+    )
+  })
+  const keys: (Key | undefined)[] = []
+  for (const row of values) keys.push((yield lookUp(row)).rows[0]?.map(String))
+  return keys
 }
 
 /** delete from "profile" where "profile"."id" = ? */

@@ -16,6 +16,7 @@ export interface DatamodelField {
   readonly isId: boolean
   readonly isUnique: boolean
   readonly default?: unknown
+  readonly isUpdatedAt?: boolean
 }
 
 export interface Datamodel {
@@ -75,6 +76,7 @@ function readModel(model: Datamodel['models'][number]): RegistryModel {
 
 function readField(field: DatamodelField): RegistryField {
   const [native, settings = []] = field.nativeType ?? []
+  const clientFills = fillOfClient(field)
   return {
     column: field.dbName ?? field.name,
     type: field.type,
@@ -82,11 +84,20 @@ function readField(field: DatamodelField): RegistryField {
     isNullable: !field.isRequired,
     isList: field.isList,
     fillsItself: isDefaultOfDatabase(field.default),
+    ...(clientFills && { clientFills }),
   }
 }
 
 /** What the client makes up, such as `uuid()`, no row of the table gets by itself. */
 const defaultsOfClient = ['uuid', 'cuid', 'ulid', 'nanoid', 'auto']
+
+function fillOfClient({ default: value, isUpdatedAt }: DatamodelField): RegistryField['clientFills'] {
+  if (isUpdatedAt) return 'moment'
+  if (value === undefined || isDefaultOfDatabase(value)) return undefined
+  const { name, args = [] } = value as { readonly name: string; readonly args?: readonly unknown[] }
+  if (name !== 'uuid') return 'other'
+  return args[0] === 7 ? 'uuid7' : 'uuid4'
+}
 
 function isDefaultOfDatabase(value: unknown): boolean {
   if (value === undefined) return false
