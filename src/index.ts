@@ -52,6 +52,7 @@ export {
   defineBackfill,
   type RowOf,
 } from './backfill/definition/define-backfill.js'
+export type { ArchiveOptions, DeleteBackfillOptions } from './backfill/definition/delete-options.js'
 export { toBeWritten } from './backfill/definition/to-be-written.js'
 export type { Progress } from './backfill/progress.js'
 export type { AssertionOutcome } from './backfill/verify/assertions.js'

@@ -4,13 +4,17 @@ import type { Dialect, Followed, TablePlan } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
 import { isSql, type Sql, sql } from '../dialects/sql.js'
 import { type ColumnInfo, type TableInfo, tableText } from '../dialects/table.js'
+import type { Archive } from './batch/archive.js'
+import { computeRange } from './batch/compute-range.js'
 import type { Destination } from './batch/destination.js'
 import { ownRows } from './batch/own-rows.js'
+import type { RangeAction } from './batch/range-action.js'
+import { bindDelete } from './bind-delete.js'
 import { type BoundInto, bindInto } from './bind-into.js'
 import { type Binder, type BoundColumn, createBinder } from './binder.js'
 import { conditionOf, negationOf } from './condition.js'
 import { noVerify } from './definition/check-verify.js'
-import type { BackfillDefinition, DeclaredColumn, SqlWork, TransformWork } from './definition/definition.js'
+import type { BackfillDefinition, DeclaredColumn, DeleteWork, SqlWork, TransformWork } from './definition/definition.js'
 import { definitionFingerprint, transformFingerprint } from './definition/definition-fingerprint.js'
 import { undoSuffix } from './definition/reverse-of.js'
 import { parseTableName } from './definition/table-name.js'
@@ -32,9 +36,10 @@ export interface PreparedTransform {
   readonly validator: Validator | undefined
 }
 
+/** The database does all of it, a range of keys at a time. */
 export interface PreparedSql {
   readonly form: 'sql'
-  readonly set: readonly (readonly [ColumnInfo, Sql])[]
+  readonly action: RangeAction
 }
 
 /** Rows are given back what a journal has of them. */
@@ -42,6 +47,8 @@ export interface PreparedRestore {
   readonly form: 'restore'
   /** The runs whose changes are taken back. */
   readonly runIds: readonly number[]
+  /** Where rows were moved to that are moved back; undefined = the journal has all of them. */
+  readonly archive: Archive | undefined
 }
 
 /** How the rows that others change are found and computed anew. */
@@ -86,7 +93,9 @@ export function* prepareBackfill(database: Database, definition: BackfillDefinit
   const into =
     work.form === 'transform' && work.into ? yield* bindInto(database, definition, work.into, table) : undefined
   const prepared =
-    work.form === 'transform' ? bindTransform(binder, definition.name, work, read, into) : bindSql(binder, work)
+    work.form === 'transform'
+      ? bindTransform(binder, definition.name, work, read, into)
+      : yield* bindAction(database, definition, work, binder)
   const own = mapping?.discriminator && discriminatorOf(mapping.discriminator)
   const where = whereOf(dialect, definition, binder, own)
   const plan = { info, read, where, endsWithWrite: endsWithWrite(definition) }
@@ -108,7 +117,7 @@ export function* prepareBackfill(database: Database, definition: BackfillDefinit
  */
 export function endsWithWrite({ where, work }: BackfillDefinition): boolean {
   if (where === undefined || where.isNegated) return false
-  return work.form === 'sql' || work.into === undefined || isSql(where.condition)
+  return work.form !== 'transform' || work.into === undefined || isSql(where.condition)
 }
 
 /** Takes back, by their journals, what runs of a definition have written. */
@@ -132,7 +141,7 @@ export function* prepareRestore(
       verify: noVerify,
     }),
     plan: { info, read: [], where: undefined, endsWithWrite: false },
-    work: { form: 'restore', runIds },
+    work: { form: 'restore', runIds, archive: prepared.work.form === 'sql' ? prepared.work.action.archive : undefined },
     follow: undefined,
     definitionHash: createHash('sha256')
       .update(JSON.stringify([name, runIds]))
@@ -180,7 +189,17 @@ function bindTransform(
   return { form: 'transform', backfill: name, computation, destination, select, write, work, validator }
 }
 
-function bindSql(binder: Binder, work: SqlWork): PreparedSql {
+function* bindAction(
+  database: Database,
+  definition: BackfillDefinition,
+  work: SqlWork | DeleteWork,
+  binder: Binder,
+): Script<PreparedSql> {
+  const action = work.form === 'sql' ? bindSet(binder, work) : yield* bindDelete(database, definition, work, binder)
+  return { form: 'sql', action }
+}
+
+function bindSet(binder: Binder, work: SqlWork): RangeAction {
   const set = [...work.set].map(([property, value]) => {
     const bound = binder.bindUndeclared(property)
     binder.requireWritable(bound)
@@ -188,12 +207,12 @@ function bindSql(binder: Binder, work: SqlWork): PreparedSql {
     const text = value === null ? null : binder.constant(bound, value)
     return [bound.column, text === null ? sql`null` : binder.dialect.conditionValue(bound.column, text)] as const
   })
-  return { form: 'sql', set }
+  return computeRange(set)
 }
 
 /** What a definition says of a column of the table it reads. */
 function declaredIn(work: BackfillDefinition['work'], property: string): DeclaredColumn | undefined {
-  if (work.form === 'sql') return undefined
+  if (work.form !== 'transform') return undefined
   return work.select.get(property) ?? (work.into ? undefined : work.write.get(property))
 }
 
@@ -254,7 +273,7 @@ function tableFingerprint(info: TableInfo, work: PreparedTransform | PreparedSql
   ]
   const columnsOf = (columns: readonly BoundColumn[]) => columns.map((bound) => bound.column)
   const described = (): unknown => {
-    if (work.form === 'sql') return facts(work.set.map(([column]) => column))
+    if (work.form === 'sql') return facts(work.action.written)
     const { destination, select, write } = work
     if (destination.info === info) return facts(columnsOf([...select, ...write]))
     return [facts(columnsOf(select)), facts(columnsOf(write), destination.info)]

@@ -15,6 +15,7 @@ import { readKey } from './pages/cursor.js'
 import { rereadRows } from './pages/keyset-reader.js'
 import type { PreparedBackfill, PreparedRestore } from './prepare-backfill.js'
 import { rest } from './rest.js'
+import { restoreRemoved } from './restore-removed.js'
 import { nameOf, type ShardContext } from './shard-context.js'
 import { takePace } from './take-pace.js'
 
@@ -22,7 +23,7 @@ import { takePace } from './take-pace.js'
 const mostEntries = 2_000
 
 /**
- * Gives rows back what the journal has of them, or deletes those that the run created, from the newest entry to the oldest, each only where
+ * Gives rows back what the journal has of them, deletes those that the run created, or creates those that it deleted, from the newest entry to the oldest, each only where
  * the row still is as the run left it. The cursor is the id of an entry; an entry is removed in the transaction that restores its row, so nothing is restored
  * twice. What was changed since is listed, and its entry stays.
  */
@@ -44,7 +45,9 @@ export async function runRestore(
     if (!(await admission.admit(entries.length))) return 'postponed'
     const id = newBatchId()
     const startedAt = performance.now()
-    const outcome = await commit(context, id, (session) => session.run(scope.wrap(restoreBatch(context, entries, id))))
+    const outcome = await commit(context, id, (session) =>
+      session.run(scope.wrap(restoreBatch(context, work, entries, id))),
+    )
     // A shard without bounds is never cut, so it can only have been lost.
     if (outcome.status !== 'written') return 'claim-lost'
     const ms = performance.now() - startedAt
@@ -69,6 +72,7 @@ function* pacedEntries(
 
 function* restoreBatch(
   context: ShardContext,
+  work: PreparedRestore,
   entries: readonly JournalEntry[],
   batchId: string,
 ): Script<Decision<BatchOutcome>> {
@@ -83,7 +87,7 @@ function* restoreBatch(
   // By key: of two entries of one row the older one's reason is kept.
   const failures = new Map<string, NewFailure>()
   for (const group of statementsOf(entries)) {
-    const outcome = yield* restoreGroup(context, group)
+    const outcome = yield* restoreGroup(context, work, group)
     written += outcome.restored.length
     skipped += outcome.needless.length
     for (const { id } of [...outcome.restored, ...outcome.needless]) settled.push(id)
@@ -95,7 +99,7 @@ function* restoreBatch(
   return keep({ status: 'written', written, skipped, conflicts: 0, failures: failures.size, refused: 0 })
 }
 
-/** Entries that one statement can take: of the same columns, created rows by themselves, and no row twice, because the newer entry comes first. */
+/** Entries that one statement can take: of the same columns, created and removed rows by themselves, and no row twice, because the newer entry comes first. */
 function statementsOf(entries: readonly JournalEntry[]): readonly (readonly JournalEntry[])[] {
   const rounds: Map<string, JournalEntry[]>[] = []
   const seen = new Map<string, number>()
@@ -103,7 +107,7 @@ function statementsOf(entries: readonly JournalEntry[]): readonly (readonly Jour
     const round = seen.get(entry.key) ?? 0
     seen.set(entry.key, round + 1)
     rounds[round] ??= new Map()
-    const kind = JSON.stringify([entry.before === null, entry.columns])
+    const kind = JSON.stringify([entry.before === null, entry.after === null, entry.columns])
     const group = rounds[round].get(kind) ?? []
     rounds[round].set(kind, group)
     group.push(entry)
@@ -119,11 +123,21 @@ interface GroupOutcome {
   readonly failures: readonly NewFailure[]
 }
 
-function* restoreGroup(context: ShardContext, entries: readonly JournalEntry[]): Script<GroupOutcome> {
+function* restoreGroup(
+  context: ShardContext,
+  { archive }: PreparedRestore,
+  entries: readonly JournalEntry[],
+): Script<GroupOutcome> {
   const { dialect, prepared } = context
   const columns = entries[0]!.columns.map((name) => columnOf(prepared, name))
+  if (entries[0]!.after === null) {
+    const { failures, ...outcome } = yield* restoreRemoved(context, prepared.info, columns, entries, archive)
+    return { ...outcome, failures: failures.map(([entry, why]) => failureOf(context, entry, why)) }
+  }
   const plan: TablePlan = { info: prepared.info, read: columns, where: undefined, endsWithWrite: false }
-  const rows = entries.map(({ key, before, after }): UpdateRow => [...readKey(key), ...after, ...(before ?? [])])
+  const rows = entries.map(
+    ({ key, before, after }): UpdateRow => [...readKey(key), ...(after ?? []), ...(before ?? [])],
+  )
   const standing = new Set(yield* dialect.lockGuarded(plan, rows))
   const others = entries.filter((_, i) => !standing.has(i))
   const { needless, changed } = yield* sortOut(context, plan, others)

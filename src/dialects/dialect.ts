@@ -85,6 +85,29 @@ export interface InsertOutcome {
   readonly keys: readonly Key[]
 }
 
+export interface MatchOptions {
+  /** Expressions over the row that are wanted besides its key, each with a column that says how its values travel. */
+  readonly values: readonly (readonly [ColumnInfo, Sql])[]
+  /** Whether the rows are locked until the transaction ends. */
+  readonly isLocked: boolean
+}
+
+/** What the database does to a row when the row that it refers to is deleted. */
+export type DeleteAction = 'no action' | 'restrict' | 'cascade' | 'set null' | 'set default'
+
+/** A foreign key that leads to a table. */
+export interface Reference {
+  readonly name: string
+  /** The table that has it. `schema` is undefined where the table is found without one. */
+  readonly table: TableName
+  /** The schema that the table is in, named or not. */
+  readonly schema: string
+  readonly columns: readonly string[]
+  /** The columns that they refer to, in the same order. */
+  readonly referenced: readonly string[]
+  readonly onDelete: DeleteAction
+}
+
 export interface UpdateOutcome {
   /**
    * Positions in the batch of rows that were not written, because they are gone, changed or no longer match.
@@ -267,8 +290,26 @@ export interface Dialect extends SqlSpelling {
     keyed: TableInfo,
     values: readonly (readonly string[])[],
   ): Script<readonly (Key | undefined)[]>
-  /** Deletes rows by their keys. */
-  deleteRows(info: TableInfo, keys: readonly Key[]): Script<void>
+  /** The rows of a range, or of these keys, that match `where`, in key order: the key's texts, then those of `values`. */
+  matchingRows(
+    plan: TablePlan,
+    among: KeyRange | readonly Key[],
+    options: MatchOptions,
+  ): Script<readonly (readonly (string | null)[])[]>
+  /** Deletes the matching rows of a key range: one statement. Returns how many. */
+  deleteRange(plan: TablePlan, range: KeyRange): Script<number>
+  /** Deletes rows by their keys. Returns how many. */
+  deleteRows(info: TableInfo, keys: readonly Key[]): Script<number>
+  /** Copies columns of rows into another table that has them too. Returns how many rows. */
+  copyRows(info: TableInfo, columns: readonly ColumnInfo[], keys: readonly Key[], into: TableInfo): Script<number>
+  /** Adds rows that are about to be deleted to the journal, with these columns. Returns about how many bytes. */
+  noteRemoved(info: TableInfo, columns: readonly ColumnInfo[], keys: readonly Key[], journal: Journal): Script<number>
+  /** Creates rows of tokens: exact texts of values that the columns held before, generated keys included. */
+  restoreRows(info: TableInfo, columns: readonly ColumnInfo[], rows: readonly NewRow[]): Script<void>
+  /** The foreign keys that lead to a table, from all schemas. */
+  references(table: TableName): Script<readonly Reference[]>
+  /** Triggers that fire when a row is deleted. */
+  deleteTriggers(table: TableName): Script<readonly string[]>
   /** Keeps other writers out of the table until the enclosing transaction ends, where that is possible. */
   lockTable(table: TableName, lockTimeoutMs: number): Script<void>
 

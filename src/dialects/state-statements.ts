@@ -133,7 +133,8 @@ export interface JournalEntry {
   readonly columns: readonly string[]
   /** null = the batch created it; `columns` are all of the row then. */
   readonly before: readonly (string | null)[] | null
-  readonly after: readonly (string | null)[]
+  /** null = the batch removed it; `before` is then all of it, or its key, where an archive has the rest. */
+  readonly after: readonly (string | null)[] | null
 }
 
 /** The key of a row that was inserted or changed, as a trigger noted it. */

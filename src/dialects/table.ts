@@ -39,6 +39,8 @@ export interface ColumnInfo {
   readonly isNullable: boolean
   /** Computed or identity-always columns cannot be written. */
   readonly isGenerated: boolean
+  /** True: a key that is always generated, though a value it once had can be given back to it. */
+  readonly isIdentity?: boolean
   /** PostgreSQL's type id, of a domain its base type's, for the driver's own parsers. */
   readonly typeId?: number
   /** MySQL: character set and collation of a text column. */
@@ -65,6 +67,10 @@ export function keyedBy(info: TableInfo, key: readonly ColumnInfo[]): TableInfo 
   )
   return index && { ...info, key, keyIndex: index.name }
 }
+
+/** The columns that a row is made of: all but the computed ones. */
+export const storedColumns = ({ columns }: TableInfo): readonly ColumnInfo[] =>
+  [...columns.values()].filter(({ isGenerated, isIdentity }) => !isGenerated || isIdentity === true)
 
 export function tableText(table: TableName): string {
   return table.schema === undefined ? table.name : `${table.schema}.${table.name}`

@@ -48,6 +48,7 @@ export const errorCodes = {
   KEY_NULLABLE: 'the only unique index may hold NULL, so pages would miss rows',
   KEY_UNSUPPORTED: 'the type of the key cannot be ordered and compared exactly',
   PAGE_NOT_A_RANGE: 'a page would scan the table instead of a range of its key',
+  CASCADE_NOT_NAMED: 'deleting rows would change another table, which the definition does not name',
   KEY_WRITTEN: 'a definition writes a key column',
   UNIQUE_NEEDS_INDEX: '`unique` needs a unique index on the column to be safe against other writers',
   FOLLOW_IN_PLACE: 'a followed backfill writes a column that it reads',

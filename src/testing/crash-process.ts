@@ -139,9 +139,15 @@ function factsOf(database: Database, prepared: PreparedChange, counter: string |
       details: { backfill: definition.name },
     })
   }
+  if (work.form === 'sql' && work.action.removes) {
+    throw new RowshiftError('CRASH_TEST_UNUSABLE', {
+      message: `backfill "${definition.name}" removes rows, and a crash test compares those that stay.`,
+      details: { backfill: definition.name },
+    })
+  }
   const byProperty =
     definition.work.form === 'sql' && work.form === 'sql'
-      ? new Map([...definition.work.set.keys()].map((property, i) => [property, work.set[i]![0].name]))
+      ? new Map([...definition.work.set.keys()].map((property, i) => [property, work.action.written[i]!.name]))
       : new Map(work.form === 'transform' ? work.write.map((bound) => [bound.property, bound.column.name]) : [])
   if (counter !== undefined && !byProperty.has(counter)) {
     throw new RowshiftError('CRASH_TEST_UNUSABLE', {

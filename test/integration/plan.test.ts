@@ -75,6 +75,7 @@ contractTest('a plan shows table, key, rows, queries and a sample, and writes no
     before: { name: `City ${id}`, slug: null },
     after,
     creates: [],
+    isRemoved: false,
     failure,
   })
   expect(report.sample).toEqual([
@@ -101,8 +102,22 @@ contractTest('a plan tries values that the database computes and rolls them back
   expect(report).toMatchObject({ rows: { matching: 30 }, time: { measured: 'batch-rolled-back' } })
   expect(report.queries.map(({ isByIndex }) => isByIndex)).toEqual([true, true])
   expect(report.sample).toEqual([
-    { key: ['1'], before: { slug: null, touched: '0' }, after: { slug: 'city 1' }, creates: [], failure: null },
-    { key: ['2'], before: { slug: null, touched: '0' }, after: { slug: 'city 2' }, creates: [], failure: null },
+    {
+      key: ['1'],
+      before: { slug: null, touched: '0' },
+      after: { slug: 'city 1' },
+      creates: [],
+      isRemoved: false,
+      failure: null,
+    },
+    {
+      key: ['2'],
+      before: { slug: null, touched: '0' },
+      after: { slug: 'city 2' },
+      creates: [],
+      isRemoved: false,
+      failure: null,
+    },
   ])
   expect(await tryBatch(dataSource, lowered)).toMatchObject({ scanned: 30, written: 30, failures: [] })
   expect(await dump(dataSource, database.name)).toEqual(before)

@@ -82,6 +82,19 @@ export const insertKey = defineBackfill.insert({
   transform: (row) => [{ name: row.name }],
 })
 
+export const deleteWhere = defineBackfill.delete({
+  name: 'rows by a column the entity does not have',
+  table: City,
+  // error: Object literal may only specify known properties, and 'nmae' does not exist in type 'Where<City>'.
+  where: { nmae: 'Rome' },
+})
+
+// error: Property 'where' is missing in type '{ name: string; table: string; }' but required in type 'DeleteBackfillOptions<unknown, unknown>'.
+export const deleteAll = defineBackfill.delete({
+  name: 'every row',
+  table: 'city',
+})
+
 export const unknownType = defineBackfill({
   name: 'an unknown type',
   table: 'city',

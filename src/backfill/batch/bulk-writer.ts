@@ -10,8 +10,9 @@ import type { PreparedBackfill, PreparedTransform } from '../prepare-backfill.js
 import { type ChangeSet, pickRows } from '../transform/change-set.js'
 import type { RowFailure } from '../transform/transform.js'
 import type { Advance, ShardHold } from './checkpoint.js'
-import type { Destination } from './destination.js'
+import type { Destination, WritePlace } from './destination.js'
 import { journalBytesOf, requireJournalRoom } from './journal.js'
+import type { RangeResult } from './range-action.js'
 
 export interface Batch {
   readonly id: string
@@ -93,7 +94,7 @@ function* attempt(
   }
   const { conflicts, skipped: gone } = yield* sortOut(context, unwritten)
   const { ranges = [] } = batch
-  const computed = yield* updateRanges(context, ranges)
+  const { written: computed, journalBytes: noted } = yield* writeRanges(context, ranges)
   // A range of one key that wrote nothing was about a row that is gone, or matches no more.
   const passed = batch.retried.size > 0 ? ranges.length - computed : 0
   const skipped = gone + left + passed
@@ -107,8 +108,11 @@ function* attempt(
       skipped,
       // Further attempts at a row are the same conflict.
       conflicts: batch.advance.cursor ? conflicts.length : 0,
+      journalBytes: noted,
     })
   }
+  // What the database notes is known only once it has.
+  if (noted > 0) yield* requireJournalRoom(context)
   return keep({
     status: 'written',
     written: expected + added,
@@ -126,35 +130,43 @@ export function* decided(script: Script<BatchOutcome>): Script<Decision<BatchOut
   return outcome.status === 'fenced' ? undo(outcome) : keep(outcome)
 }
 
-/** Returns how many rows were written. */
-function* updateRanges({ dialect, prepared }: WriterContext, ranges: readonly KeyRange[]): Script<number> {
-  const { work, plan } = prepared
-  if (work.form !== 'sql') return 0
-  let rows = 0
+/** Lets the database do its part with each range. */
+function* writeRanges(
+  context: WriterContext,
+  ranges: readonly KeyRange[],
+): Script<Pick<RangeResult, 'written' | 'journalBytes'>> {
+  const { work, plan } = context.prepared
+  const sum = { written: 0, journalBytes: 0 }
+  if (work.form !== 'sql') return sum
   for (const range of ranges) {
-    const { written, stillMatching } = yield* dialect.updateRange(plan, work.set, range)
-    refuseStillMatching(prepared, stillMatching)
-    rows += written
+    const { written, journalBytes, stillMatching } = yield* work.action.write(placeOf(context), plan, range)
+    refuseStillMatching(context.prepared, stillMatching)
+    sum.written += written
+    sum.journalBytes += journalBytes
   }
-  return rows
+  return sum
+}
+
+function placeOf({ dialect, names, prepared, hold, scope }: WriterContext): WritePlace {
+  const journal = prepared.definition.journal && { table: dialect.state.journalTable(names), runId: hold.runId }
+  return { dialect, mode: readModeIn(scope), journal }
 }
 
 /** Writes one set, and says which of its rows were missed. */
 function* writeSet(
-  { dialect, names, prepared, hold, scope }: WriterContext,
+  context: WriterContext,
   destination: Destination,
   given: ChangeSet,
   isCareful: boolean,
 ): Script<{ readonly missed: readonly number[]; readonly written: number; readonly skipped: number } | 'unknown'> {
+  const { dialect, prepared } = context
   const { plan } = prepared
   const isLocked = isCareful || destination.locksFirst
   const guarded = isLocked ? new Set(yield* dialect.lockGuarded(plan, given.rows)) : undefined
   const set = guarded ? pickRows(given, (_, i) => guarded.has(i)) : given
   const left = guarded ? given.rows.flatMap((_, i) => (guarded.has(i) ? [] : [i])) : []
   if (set.rows.length === 0) return { missed: left, written: 0, skipped: 0 }
-  const journal = prepared.definition.journal && { table: dialect.state.journalTable(names), runId: hold.runId }
-  const place = { dialect, mode: readModeIn(scope), journal }
-  const { missed, stillMatching, ...counts } = yield* destination.write(place, plan, set, isLocked)
+  const { missed, stillMatching, ...counts } = yield* destination.write(placeOf(context), plan, set, isLocked)
   refuseStillMatching(prepared, stillMatching)
   return missed === 'unknown' ? missed : { ...counts, missed: isLocked ? left : missed }
 }

@@ -160,7 +160,8 @@ export interface AssertionOptions {
   readonly after?: Assertions
 }
 
-interface CommonOptions<E> {
+/** What the options of all forms have in common. */
+export interface CommonOptions<E> {
   /**
    * Unique among all definitions: names the run, the gate, and what a command is about. At most 190 characters, without
    * control characters, not ending in `#undo`.

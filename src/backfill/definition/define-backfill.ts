@@ -7,10 +7,12 @@ import type {
   Settable,
   SqlBackfillOptions,
 } from './backfill-options.js'
+import { checkDeleteOptions } from './check-delete.js'
 import { checkInsertOptions, checkInsertPageOptions } from './check-insert.js'
 import { checkPageOptions, checkRowOptions, checkSqlOptions } from './check-options.js'
 import type { CheckedSelection, Row, Selection } from './columns.js'
 import { backfillOf } from './definition.js'
+import type { DeleteBackfillOptions } from './delete-options.js'
 
 declare const types: unique symbol
 
@@ -85,6 +87,14 @@ export interface DefineBackfill {
   readonly insert: DefineInsert
 
   /**
+   * Defines a backfill that deletes the rows that match `where`, page by page; with `archive` each is copied in the transaction that deletes
+   * it. A row that is referenced (ON DELETE RESTRICT) is listed as a failure, and all others are deleted.
+   *
+   * @throws RowshiftError INVALID_DEFINITION, which names the option and the remedy
+   */
+  delete<E, A = unknown>(options: DeleteBackfillOptions<E, A>): Backfill<never, never>
+
+  /**
    * Defines a backfill that the database computes: one UPDATE a batch, rows never leave it. Not for values that only code
    * can compute.
    *
@@ -101,6 +111,7 @@ export const defineBackfill: DefineBackfill = Object.assign(
     insert: Object.assign((options: unknown) => backfillOf(checkInsertOptions(options)) as Backfill<never, never>, {
       page: (options: unknown) => backfillOf(checkInsertPageOptions(options)) as Backfill<never, never>,
     }),
+    delete: (options: unknown) => backfillOf(checkDeleteOptions(options)) as Backfill<never, never>,
     sql: (options: unknown) => backfillOf(checkSqlOptions(options)) as Backfill<never, never>,
   },
 )

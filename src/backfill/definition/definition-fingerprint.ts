@@ -22,18 +22,28 @@ export function definitionFingerprint(definition: BackfillDefinition): string {
     // Its limits may change during a run; a journal that begins half way would undo half.
     isJournaled: journal ? true : undefined,
     follows: follow || undefined,
-    ...(work.form === 'sql'
-      ? { set: work.set }
-      : {
-          select: describeColumns(work.select),
-          write: describeColumns(work.write),
-          unique: [...work.unique.keys()].sort(),
-          isPartial: work.isPartial,
-          into: work.into && { table: tableOf(work.into.source), onConflict: work.into.onConflict },
-          per: work.transform.per === 'row' ? undefined : work.transform.per,
-        }),
+    ...describeWork(work),
   }
   return sha256(canonicalJson(declared))
+}
+
+function describeWork(work: BackfillDefinition['work']): Readonly<Record<string, unknown>> {
+  switch (work.form) {
+    case 'sql':
+      return { set: work.set }
+    // Which tables may be changed along with the rows says nothing of the rows.
+    case 'delete':
+      return { archive: work.archive && tableOf(work.archive.source) }
+    case 'transform':
+      return {
+        select: describeColumns(work.select),
+        write: describeColumns(work.write),
+        unique: [...work.unique.keys()].sort(),
+        isPartial: work.isPartial,
+        into: work.into && { table: tableOf(work.into.source), onConflict: work.into.onConflict },
+        per: work.transform.per === 'row' ? undefined : work.transform.per,
+      }
+  }
 }
 
 /**
@@ -41,7 +51,7 @@ export function definitionFingerprint(definition: BackfillDefinition): string {
  * count. It may still differ between builds of one source, and a changed helper leaves it as it is.
  */
 export function transformFingerprint({ work }: BackfillDefinition): string | undefined {
-  if (work.form === 'sql') return undefined
+  if (work.form !== 'transform') return undefined
   const unique = [...work.unique].map(([column, another]) => [column, tokensOf(another)] as const)
   const steps = work.steps.map(({ from, to, apply }) => [from, to, apply === undefined ? [] : tokensOf(apply)])
   const transform = tokensOf(work.transform.call)

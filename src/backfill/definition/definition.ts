@@ -86,6 +86,15 @@ export interface SqlWork {
   readonly set: ReadonlyMap<string, SetValue>
 }
 
+/** Rows that match are deleted. */
+export interface DeleteWork {
+  readonly form: 'delete'
+  /** Where they are copied to, as `source` of the definition. */
+  readonly archive: undefined | { readonly source: unknown }
+  /** Tables that the database may change along with this one. */
+  readonly cascade: readonly string[]
+}
+
 /** A definition with its options checked, defaults filled in and columns parsed. Frozen; shares nothing with the options. */
 export interface BackfillDefinition {
   /** Unique among all definitions; ends in `#undo` when it takes another one back. */
@@ -118,7 +127,7 @@ export interface BackfillDefinition {
     readonly before: ReadonlyMap<string, Assertion>
     readonly after: ReadonlyMap<string, Assertion>
   }
-  readonly work: TransformWork | SqlWork
+  readonly work: TransformWork | SqlWork | DeleteWork
 }
 
 // Registered, so that two copies of rowshift in one process understand each other's definitions. Not enumerable, because

@@ -70,11 +70,11 @@ function documentOf({ sample, ...report }: PlanReport, shown: number | undefined
   }
 }
 
-const isChanged = ({ after, creates }: PlanReport['sample'][number]): boolean =>
-  Object.keys(after).length + creates.length > 0
+const isChanged = ({ after, creates, isRemoved }: PlanReport['sample'][number]): boolean =>
+  Object.keys(after).length + creates.length > 0 || isRemoved
 
 function linesOf(report: PlanReport, shown: number | undefined, { paint }: Output): readonly string[] {
-  const { rows, key: index, reads, writes, into, queries, time, volume } = report
+  const { rows, key: index, reads, queries, time, volume } = report
   const page = queries.find(({ purpose }) => purpose === 'page')
   const matching = rows.isCounted
     ? `${count(rows.matching)} of ${count(rows.estimated)} match, counted`
@@ -83,11 +83,7 @@ function linesOf(report: PlanReport, shown: number | undefined, { paint }: Outpu
     ['  rows', matching, ''],
     ['  key', described(index.columns), `by ${index.index}`],
     ['  reads', described(reads), page ? (page.isByIndex ? 'each page is an index range' : 'few rows: scanned') : ''],
-    [
-      `  ${into === null ? 'writes' : 'creates'}`,
-      described(writes),
-      into === null ? effectsOf(report) : `in ${into}  ${effectsOf(report)}`,
-    ],
+    writesOf(report),
     ['  volume', volumeOf(volume), ''],
     ['  undo', undoBy[report.undo], ''],
     ['  time', timeOf(time), measuredBy[time.measured]],
@@ -108,6 +104,17 @@ function linesOf(report: PlanReport, shown: number | undefined, { paint }: Outpu
     ]),
     ...sampleLines(report, shown, paint),
   ]
+}
+
+function writesOf(report: PlanReport): readonly string[] {
+  const { writes, into, removes } = report
+  if (removes) {
+    const first =
+      removes.archive === null ? 'the rows that match' : `the rows that match, once they are in ${removes.archive}`
+    return ['  deletes', first, effectsOf(report)]
+  }
+  if (into !== null) return ['  creates', described(writes), `in ${into}  ${effectsOf(report)}`]
+  return ['  writes', described(writes), effectsOf(report)]
 }
 
 const undoBy: Readonly<Record<PlanReport['undo'], string>> = {
@@ -161,15 +168,27 @@ function sampleLines(report: PlanReport, shown: number | undefined, paint: Outpu
       const cells = Object.entries(made).map(([name, text]) => `${name} ${quoted(text)}`)
       return `+ ${cells.join(', ')}`
     })
-    return [`  ${key(JSON.stringify(row.key))}`, ...texts, ...created, row.failure ? paint.red(row.failure.code) : '']
+    const removed = row.isRemoved ? ['- deleted'] : []
+    return [
+      `  ${key(JSON.stringify(row.key))}`,
+      ...texts,
+      ...created,
+      ...removed,
+      row.failure ? paint.red(row.failure.code) : '',
+    ]
   })
   return [
     ...columns(asked),
-    `  ${counted(sample.length, 'row')} tried: ${count(changed)} would ${report.into === null ? 'change' : 'have others created'}${
+    `  ${counted(sample.length, 'row')} tried: ${count(changed)} would ${triedTo(report)}${
       failed.length > 0 ? `, ${paint.red(`${count(failed.length)} could not be migrated`)}` : ''
     }${shown === undefined ? paint.dim(`  (--sample ${triedRows} shows them)`) : ''}`,
     ...failed.map(({ key: of, failure }) => `    ${key(JSON.stringify(of))}  ${failure!.code}: ${failure!.message}`),
   ]
+}
+
+function triedTo({ into, removes }: PlanReport): string {
+  if (removes) return 'be deleted'
+  return into === null ? 'change' : 'have others created'
 }
 
 const quoted = (text: string | null): string => (text === null ? 'null' : `'${text.replace(/\s+/g, ' ')}'`)

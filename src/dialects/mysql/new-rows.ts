@@ -9,7 +9,7 @@ import { packetsOf } from './packets.js'
 import { byKeys, keyTexts, sameValues, tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 
-/* Rows that are created, and deleted when that is undone. */
+/* Rows that are created. */
 
 const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
 
@@ -119,11 +119,4 @@ export function* keysOfValues(
     for (const [position, ...key] of rows) keys[packet.from + Number(position) - 1] = key.map(String)
   }
   return keys
-}
-
-/** delete `profile` from json_table(...) as rs_v straight_join `profile` on `profile`.`id` = cast(rs_v.rs_k0 as signed) */
-export function* deleteRows(info: TableInfo, keys: readonly Key[]): Script<void> {
-  for (const packet of yield* packetsOf(keys)) {
-    yield statement('delete-rows', sql`delete ${sql.id(info.table.name)} from ${byKeys(info, packet.rows)}`)
-  }
 }

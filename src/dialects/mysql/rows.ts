@@ -31,14 +31,15 @@ const statement = (label: string, piece: Sql): Statement => render(piece, spelli
 const number = (value: number): Sql => sql.raw(String(value))
 
 /** `city`.`id`: qualified, because the parameter's columns stand beside the table's. */
-const columnOf = (info: TableInfo, column: ColumnInfo): Sql => sql`${sql.id(info.table.name)}.${sql.id(column.name)}`
+export const columnOf = (info: TableInfo, column: ColumnInfo): Sql =>
+  sql`${sql.id(info.table.name)}.${sql.id(column.name)}`
 
 /** `city` force index (`PRIMARY`): a page must be a range of this index, whatever the statistics say. */
-const keyed = (info: TableInfo): Sql => sql`${tableSql(info.table)} force index (${sql.id(info.keyIndex)})`
+export const keyed = (info: TableInfo): Sql => sql`${tableSql(info.table)} force index (${sql.id(info.keyIndex)})`
 
 export const keyTexts = (info: TableInfo): Sql =>
   sql.join(info.key.map((column) => textOf(column, columnOf(info, column))))
-const orderBy = (info: TableInfo, direction = sql``): Sql =>
+export const orderBy = (info: TableInfo, direction = sql``): Sql =>
   sql.join(info.key.map((column) => sql`${columnOf(info, column)} ${direction}`))
 const lock = (mode: ReadMode): Sql => (mode === 'current' ? sql`for update` : sql``)
 const share = (mode: ReadMode): Sql => (mode === 'current' ? sql`lock in share mode` : sql``)
@@ -51,7 +52,7 @@ interface InputColumn {
   readonly position: number
 }
 
-const inputColumns = (prefix: string, from: number, count: number): InputColumn[] =>
+export const inputColumns = (prefix: string, from: number, count: number): InputColumn[] =>
   Array.from({ length: count }, (_, i) => ({ name: `rs_${prefix}${i}`, position: from + i }))
 
 /** json_table(?, '$[*]' columns (rs_ord for ordinality, rs_k0 longtext character set utf8mb4 path '$[0]', ...)) as rs_v */
@@ -76,7 +77,7 @@ const keyJoin = (info: TableInfo): Sql =>
  * The parameter first, then the table: STRAIGHT_JOIN, or the optimizer may scan and lock the table to look its rows up in the
  * parameter.
  */
-const joined = (info: TableInfo, rows: readonly UpdateRow[], columns: readonly InputColumn[]): Sql =>
+export const joined = (info: TableInfo, rows: readonly UpdateRow[], columns: readonly InputColumn[]): Sql =>
   sql`${input(rows, columns)} straight_join ${keyed(info)} on ${keyJoin(info)}`
 
 export const byKeys = (info: TableInfo, keys: readonly Key[]): Sql =>
@@ -105,7 +106,7 @@ function beyond(info: TableInfo, key: Key, comparison: '>' | '<', last: string):
   return part(0)
 }
 
-function inRange(info: TableInfo, range: KeyRange): Sql {
+export function inRange(info: TableInfo, range: KeyRange): Sql {
   const upper = beyond(info, range.upTo, '<', '<=')
   return range.after ? sql`${beyond(info, range.after, '>', range.isClosed ? '>=' : '>')} and ${upper}` : upper
 }

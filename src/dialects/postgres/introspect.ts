@@ -78,14 +78,24 @@ export function* introspect(table: TableName): Script<TableInfo> {
   const columns = new Map<string, ColumnInfo & { readonly baseType: string }>()
   const attributes = yield render(
     sql`select a.attname::text, coalesce(b.typname, t.typname)::text, format_type(a.atttypid, a.atttypmod),
-        format_type(coalesce(b.oid, t.oid), -1), a.attnotnull or (t.typtype = 'd' and t.typnotnull), a.attgenerated <> '' or a.attidentity = 'a',
+        format_type(coalesce(b.oid, t.oid), -1), a.attnotnull or (t.typtype = 'd' and t.typnotnull), a.attgenerated <> '' or a.attidentity = 'a', a.attidentity = 'a',
         coalesce(b.oid, t.oid)::int8, t.typtype::text
       from pg_attribute a join pg_type t on t.oid = a.atttypid left join pg_type b on b.oid = nullif(t.typbasetype, 0)
       where a.attrelid = ${oid} and a.attnum > 0 and not a.attisdropped order by a.attnum`,
     spelling,
     'read-columns',
   )
-  for (const [name, baseType, type, castType, isNotNull, isGenerated, typeId, typeClass] of attributes.rows) {
+  for (const [
+    name,
+    baseType,
+    type,
+    castType,
+    isNotNull,
+    isGenerated,
+    isIdentity,
+    typeId,
+    typeClass,
+  ] of attributes.rows) {
     columns.set(String(name), {
       name: String(name),
       kind: typeClass === 'e' ? 'text' : (kinds[String(baseType)] ?? 'other'),
@@ -94,6 +104,7 @@ export function* introspect(table: TableName): Script<TableInfo> {
       castType: String(castType),
       isNullable: isNotNull !== true,
       isGenerated: isGenerated === true,
+      ...(isIdentity === true && { isIdentity }),
       typeId: Number(typeId),
       baseType: String(baseType),
     })

@@ -5,7 +5,7 @@ import type { ColumnInfo, TableInfo } from '../table.js'
 import { cast, input, inputColumns, keyJoin, keyTexts, tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 
-/* Rows that are created, and deleted when that is undone. */
+/* Rows that are created. */
 
 /**
  * insert into "profile" ("user_id", "bio") select cast(v.rs_w0 as bigint), cast(v.rs_w1 as text)
@@ -50,13 +50,4 @@ export function* keysOfValues(
   const keys: (Key | undefined)[] = values.map(() => undefined)
   for (const [position, ...key] of rows) keys[Number(position) - 1] = key.map(String)
   return keys
-}
-
-/** delete from "profile" using unnest($1::text[]) with ordinality as v(rs_k0, rs_ord) where "profile"."id" = cast(v.rs_k0 as bigint) */
-export function* deleteRows(info: TableInfo, keys: readonly Key[]): Script<void> {
-  yield render(
-    sql`delete from ${tableSql(info.table)} using ${input(keys, inputColumns('k', 0, info.key.length))} where ${keyJoin(info)}`,
-    spelling,
-    'delete-rows',
-  )
 }

@@ -30,13 +30,14 @@ export const pathOf = (table: Sql): string =>
 export const cast = (value: Sql, column: ColumnInfo): Sql => sql`cast(${value} as ${sql.raw(column.castType)})`
 
 /** "city"."id": qualified, because the parameter's columns stand beside the table's. */
-const columnOf = (info: TableInfo, column: ColumnInfo): Sql => sql`${sql.id(info.table.name)}.${sql.id(column.name)}`
+export const columnOf = (info: TableInfo, column: ColumnInfo): Sql =>
+  sql`${sql.id(info.table.name)}.${sql.id(column.name)}`
 
 /** A cast would drop the blanks of a char(20) and add the mask of a host; drivers and applications see neither. */
 const printedOtherwise = new Set(['bpchar', 'inet'])
 
 /** A value as the server prints it. */
-const textOf = (column: ColumnInfo, value: Sql): Sql =>
+export const textOf = (column: ColumnInfo, value: Sql): Sql =>
   printedOtherwise.has(column.castType)
     ? sql`case when ${value} is not null then concat(${value}) end`
     : sql`cast(${value} as text)`
@@ -84,7 +85,7 @@ function guard(plan: TablePlan): Sql {
   return sql.join([keyJoin(plan.info), ...tokens, ...where], ' and ')
 }
 
-const keyColumns = (info: TableInfo): Sql => sql.join(info.key.map((column) => sql.id(column.name)))
+export const keyColumns = (info: TableInfo): Sql => sql.join(info.key.map((column) => sql.id(column.name)))
 export const keyTexts = (info: TableInfo, from: Sql): Sql =>
   sql.join(info.key.map((column) => sql`cast(${from}.${sql.id(column.name)} as text)`))
 const orderBy = (info: TableInfo, from: Sql, direction = sql``): Sql =>
@@ -92,7 +93,7 @@ const orderBy = (info: TableInfo, from: Sql, direction = sql``): Sql =>
 const bound = (info: TableInfo, key: Key): Sql => sql.join(info.key.map((column, i) => cast(sql`${key[i]}`, column)))
 
 /** (id) > ($1::int8) and (id) <= ($2::int8): a row comparison is one index range on PostgreSQL. */
-function inRange(info: TableInfo, range: KeyRange): Sql {
+export function inRange(info: TableInfo, range: KeyRange): Sql {
   const upper = sql`(${keyColumns(info)}) <= (${bound(info, range.upTo)})`
   const beyond = sql.raw(range.isClosed ? '>=' : '>')
   return range.after ? sql`(${keyColumns(info)}) ${beyond} (${bound(info, range.after)}) and ${upper}` : upper

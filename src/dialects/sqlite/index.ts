@@ -6,8 +6,10 @@ import { ddl } from './ddl.js'
 import { follow } from './follow.js'
 import { health } from './health.js'
 import { catalogueColumns, estimateRows, introspect } from './introspect.js'
-import { deleteRows, insertRows, keysOfValues } from './new-rows.js'
+import { insertRows, keysOfValues } from './new-rows.js'
 import * as preflight from './preflight.js'
+import { deleteTriggers, references } from './references.js'
+import * as removedRows from './removed-rows.js'
 import * as rows from './rows.js'
 import { spelling } from './spelling.js'
 import { state, texts } from './state.js'
@@ -21,7 +23,9 @@ export const sqlite: Dialect = {
   ...rows,
   insertRows,
   keysOfValues,
-  deleteRows,
+  ...removedRows,
+  references,
+  deleteTriggers,
   ...preflight,
   readsNeedTransaction: false,
   locksWholeDatabase: true,

@@ -3,11 +3,11 @@ import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo } from '../table.js'
 import type { SqliteTable } from './introspect.js'
-import { compare, perRow, tableSql } from './rows.js'
+import { perRow, tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 import { assigned, keyValue, textOf } from './texts.js'
 
-/* Rows that are created, and deleted when that is undone. */
+/* Rows that are created. */
 
 const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
 
@@ -69,12 +69,4 @@ export function* keysOfValues(
   const keys: (Key | undefined)[] = []
   for (const row of values) keys.push((yield lookUp(row)).rows[0]?.map(String))
   return keys
-}
-
-/** delete from "profile" where "profile"."id" = ? */
-export function* deleteRows(info: TableInfo, keys: readonly Key[]): Script<void> {
-  const remove = perRow(info.key.length, (key) =>
-    statement('delete-rows', sql`delete from ${tableSql(info.table)} where ${compare(info, '=', key as Key)}`),
-  )
-  for (const key of keys) yield remove(key)
 }

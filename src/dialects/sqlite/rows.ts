@@ -29,10 +29,11 @@ const statement = (label: string, piece: Sql): Statement => render(piece, spelli
 const number = (value: number): Sql => sql.raw(String(value))
 
 /** "city"."id": qualified, because the parameter's columns stand beside the table's. */
-const columnOf = (info: TableInfo, column: ColumnInfo): Sql => sql`${sql.id(info.table.name)}.${sql.id(column.name)}`
+export const columnOf = (info: TableInfo, column: ColumnInfo): Sql =>
+  sql`${sql.id(info.table.name)}.${sql.id(column.name)}`
 
 /** "city" indexed by "city_pk": a page must be a range of this index, whatever stale statistics say. A rowid has no index. */
-function keyed(info: TableInfo): Sql {
+export function keyed(info: TableInfo): Sql {
   const table = tableSql(info.table)
   return (info as SqliteTable).isRowidKey ? table : sql`${table} indexed by ${sql.id(info.keyIndex)}`
 }
@@ -41,11 +42,12 @@ function keyed(info: TableInfo): Sql {
 const update = (info: TableInfo): Sql => ((info as SqliteTable).hasConflictClause ? sql`update or abort` : sql`update`)
 
 /** +("slug" is null): the sign keeps the planner from leaving the key's range for an index on "slug". */
-const holds = (where: Sql): Sql => sql`+(${where})`
+export const holds = (where: Sql): Sql => sql`+(${where})`
 
-const keyColumns = (info: TableInfo): Sql[] => info.key.map((column) => columnOf(info, column))
-const keyTexts = (info: TableInfo): Sql => sql.join(info.key.map((column) => textOf(column, columnOf(info, column))))
-const orderBy = (columns: readonly Sql[], direction = sql``): Sql =>
+export const keyColumns = (info: TableInfo): Sql[] => info.key.map((column) => columnOf(info, column))
+export const keyTexts = (info: TableInfo): Sql =>
+  sql.join(info.key.map((column) => textOf(column, columnOf(info, column))))
+export const orderBy = (columns: readonly Sql[], direction = sql``): Sql =>
   sql.join(columns.map((column) => sql`${column} ${direction}`))
 
 /** "id" > ?, or ("a", "b") > (?, ?): one range of the index either way. Bound texts take the column's affinity. */
@@ -56,7 +58,7 @@ export function compare(info: TableInfo, comparison: '>' | '>=' | '<=' | '=', ke
   return key.length === 1 ? sql`${columns} ${operator} ${values}` : sql`(${columns}) ${operator} (${values})`
 }
 
-function inRange(info: TableInfo, range: KeyRange): Sql {
+export function inRange(info: TableInfo, range: KeyRange): Sql {
   const upper = compare(info, '<=', range.upTo)
   return range.after ? sql`${compare(info, range.isClosed ? '>=' : '>', range.after)} and ${upper}` : upper
 }
@@ -111,15 +113,15 @@ export function readPage(plan: TablePlan, range: PageRange): Statement {
 }
 
 /** (select key as rs_ord, value ->> 0 as rs_c0, value ->> 1 as rs_c1 from json_each(?)) as rs_v */
-function input(rows: readonly (readonly (string | null)[])[], width: number): Sql {
+export function input(rows: readonly (readonly (string | null)[])[], width: number): Sql {
   const columns = Array.from({ length: width }, (_, i) => sql.raw(`value ->> ${i} as rs_c${i}`))
   return sql`(select ${sql.join([sql`key as rs_ord`, ...columns])} from json_each(${JSON.stringify(rows)})) as rs_v`
 }
 
-const given = (position: number): Sql => sql.raw(`rs_v.rs_c${position}`)
+export const given = (position: number): Sql => sql.raw(`rs_v.rs_c${position}`)
 
 /** "city"."id" = rs_v.rs_c0: the text becomes what it was printed from, so the key's index answers. */
-function keyJoin(info: TableInfo, rows: readonly UpdateRow[]): Sql {
+export function keyJoin(info: TableInfo, rows: readonly UpdateRow[]): Sql {
   const hasMarks = rows.some((row) => info.key.some((_, i) => isMarked(row[i]!)))
   return sql.join(
     info.key.map((column, i) => sql`${columnOf(info, column)} = ${keyValueIn(column, given(i), hasMarks)}`),

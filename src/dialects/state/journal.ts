@@ -65,7 +65,7 @@ export function stateOfJournal(
           key: String(row[1]),
           columns: JSON.parse(String(row[2])) as string[],
           before: JSON.parse(String(row[3])) as (string | null)[] | null,
-          after: JSON.parse(String(row[4])) as (string | null)[],
+          after: JSON.parse(String(row[4])) as (string | null)[] | null,
         }),
       )
     },

@@ -5,10 +5,10 @@ import type { BackfillDefinition } from '../../backfill/definition/definition.js
 import { usualRows } from '../../backfill/pacing.js'
 import { requireRangePages } from '../../backfill/pages/page-range.js'
 import type { PreparedChange } from '../../backfill/prepare-backfill.js'
-import type { Explanation, UpdateRow, WriteEffects } from '../../dialects/dialect.js'
+import type { Dialect, Explanation, UpdateRow, WriteEffects } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
 import type { Statement } from '../../dialects/sql.js'
-import { type ColumnInfo, tableText } from '../../dialects/table.js'
+import { type ColumnInfo, type TableInfo, tableText } from '../../dialects/table.js'
 import { withSession } from '../control/run-control.js'
 import { countFirst, type MatchCount, openPreview, type Preview, type PreviewPlace, previewPage } from './preview.js'
 import { type SampleRow, sampleOf } from './preview-sample.js'
@@ -43,6 +43,8 @@ export interface PlanReport {
   readonly writes: readonly PlannedColumn[]
   /** The table whose rows are created; null = the rows that are read are written. */
   readonly into: string | null
+  /** Rows are deleted, and where they go before; null = no row is. */
+  readonly removes: { readonly archive: string | null } | null
   readonly queries: readonly PlannedQuery[]
   readonly effects: Pick<WriteEffects, 'indexes' | 'triggers' | 'foreignKeys'>
   /** True where a batch keeps all other writers out of the database; else it locks the rows it writes, until its commit. */
@@ -84,9 +86,9 @@ export function planRun(
     const run = <T>(script: Script<T>) => session.run(reading(dialect, scope, script))
     const estimated = await run(dialect.estimateRows(info.table))
     const found = await countFirst(place)
-    const written = work.form === 'sql' ? work.set.map(([column]) => column) : work.write.map(({ column }) => column)
+    const written = work.form === 'sql' ? work.action.written : work.write.map(({ column }) => column)
     const target = work.form === 'sql' ? info : work.destination.info
-    const effects = await run(dialect.writeEffects(target, written))
+    const effects = await run(effectsOf(dialect, place.prepared, target, written))
     const range = found.range
     const queries = range ? await run(explainAll(place, range.upTo, written)) : []
     const limit = Math.max(options.sampleRows, Math.min(definition.batchRows ?? measuredRows, measuredRows))
@@ -106,6 +108,7 @@ export function planRun(
       reads: plan.read.map(planned),
       writes: written.map(planned),
       into: target === info ? null : tableText(target.table),
+      removes: removalOf(work),
       queries,
       effects: ofWrites,
       locksWholeDatabase: dialect.locksWholeDatabase,
@@ -118,6 +121,31 @@ export function planRun(
       sample: preview ? sampleOf(place.prepared, preview, options.sampleRows) : [],
     }
   })
+}
+
+function removalOf(work: PreparedChange['work']): PlanReport['removes'] {
+  if (work.form !== 'sql' || !work.action.removes) return null
+  return { archive: work.action.archive ? tableText(work.action.archive.info.table) : null }
+}
+
+/** Of a write, or of a deletion: then the triggers and foreign keys that it concerns. */
+function* effectsOf(
+  dialect: Dialect,
+  { work, info }: PreparedChange,
+  target: TableInfo,
+  written: readonly ColumnInfo[],
+): Script<WriteEffects> {
+  const effects = yield* dialect.writeEffects(target, written)
+  if (work.form !== 'sql' || !work.action.removes) return effects
+  const references = yield* dialect.references(info.table)
+  return {
+    ...effects,
+    indexes: [],
+    triggers: yield* dialect.deleteTriggers(info.table),
+    foreignKeys: references.map(
+      ({ name, table, onDelete }) => `${name} of ${tableText(table)} (on delete ${onDelete})`,
+    ),
+  }
 }
 
 function wayBack({ journal, reverse }: BackfillDefinition): PlanReport['undo'] {
@@ -149,7 +177,8 @@ function* explainAll(
   // Explained by a key alone: what is written does not decide how its row is found. A row that is created is not looked for.
   const row: UpdateRow = [...upTo, ...plan.read.map(() => null), ...written.map(() => null)]
   const writing = () => {
-    if (work.form === 'sql') return firstOf(dialect.updateRange(plan, work.set, { after: upTo, upTo }), 'update-range')
+    const inDryRun = { dialect, mode: 'plain', journal: undefined } as const
+    if (work.form === 'sql') return firstOf(work.action.write(inDryRun, plan, { after: upTo, upTo }), work.action.finds)
     return work.destination.info === info ? firstOf(dialect.updateRows(plan, written, [row]), 'update-rows') : undefined
   }
   const write = writing()

@@ -14,15 +14,18 @@ export interface SampleRow {
   readonly after: Texts
   /** Rows of another table that would be created. */
   readonly creates: readonly Texts[]
+  /** Whether the row itself would be gone. */
+  readonly isRemoved: boolean
   /** Why the row could not be migrated; null = it could. */
   readonly failure: { readonly code: string; readonly message: string } | null
 }
 
 /** The first rows of a preview. */
 export function sampleOf(prepared: PreparedChange, preview: Preview, rows: number): readonly SampleRow[] {
-  const columns = prepared.work.form === 'sql' ? prepared.work.set.map(([column]) => column) : prepared.plan.read
+  const columns = prepared.work.form === 'sql' ? prepared.work.action.shown : prepared.plan.read
   const after = preview.after ? computed(columns, preview) : transformed(prepared, preview)
   const creates = created(prepared, preview)
+  const isRemoving = prepared.work.form === 'sql' && prepared.work.action.removes
   const found = preview.trial?.failures ?? preview.changes?.failures
   const failures = new Map(found?.map(({ key, code, message }) => [key, { code, message }]))
   return preview.rows.slice(0, rows).map((row) => {
@@ -32,6 +35,7 @@ export function sampleOf(prepared: PreparedChange, preview: Preview, rows: numbe
       before: textsOf(columns, row.tokens),
       after: after.get(key) ?? {},
       creates: creates.get(key) ?? [],
+      isRemoved: isRemoving && !after.has(key),
       failure: failures.get(key) ?? null,
     }
   })

@@ -130,13 +130,14 @@ export async function previewPage(
 /** Values that the database computes are known only once they are written: in a transaction that is rolled back. */
 function* tryRange({ database, prepared }: PreviewPlace, work: PreparedSql, range: PageRange) {
   const { dialect } = database
-  const plan: TablePlan = { ...prepared.plan, read: work.set.map(([column]) => column) }
+  const plan: TablePlan = { ...prepared.plan, read: work.action.shown }
   const page = yield* readPage(dialect, plan, range, 'current')
   const keys = page.rows.map(({ key }) => key)
   const failures: RowFailure[] = []
   function* write(part: readonly Key[]): Script<void> {
     const written = { after: part[0], upTo: part.at(-1)!, isClosed: true }
-    refuseStillMatching(prepared, (yield* dialect.updateRange(prepared.plan, work.set, written)).stillMatching)
+    const place = { dialect, mode: 'current', journal: undefined } as const
+    refuseStillMatching(prepared, (yield* work.action.write(place, prepared.plan, written)).stillMatching)
   }
   yield* byHalves(dialect, keys, write, (key, error) => {
     failures.push({ key: writeKey(key), step: 'write', ...refusalOf(dialect, error) })

@@ -1,0 +1,33 @@
+import type { Key, KeyRange, TablePlan } from '../../dialects/dialect.js'
+import type { Script } from '../../dialects/script.js'
+import type { ColumnInfo } from '../../dialects/table.js'
+import type { Archive } from './archive.js'
+import type { WritePlace } from './destination.js'
+
+export interface RangeResult {
+  /** Rows that were changed or removed. */
+  readonly written: number
+  /** A row that still matches `where`; undefined = none was found. */
+  readonly stillMatching: Key | undefined
+  /** About how much the journal was given. */
+  readonly journalBytes: number
+}
+
+/**
+ * What the database does with the matching rows of a key range: a value of the definition, so that the loop, the halves, the plan and the
+ * dry run know nothing of it. No row leaves the database.
+ */
+export interface RangeAction {
+  /** The label of the statement that finds the rows. */
+  readonly finds: string
+  /** Columns that are written; none where rows are removed. */
+  readonly written: readonly ColumnInfo[]
+  /** Columns that say what a row was: for samples. */
+  readonly shown: readonly ColumnInfo[]
+  /** Whether the rows are gone afterwards. */
+  readonly removes: boolean
+  /** Where they are then; undefined = nowhere. */
+  readonly archive: Archive | undefined
+  /** Inside a batch's transaction, or one that is rolled back. */
+  write(place: WritePlace, plan: TablePlan, range: KeyRange): Script<RangeResult>
+}
