@@ -177,6 +177,32 @@ const exact = (name: DatabaseName) =>
     mariadb: `hex(a)`,
   })
 
+contractTest('undo gives JSON documents back as the texts they were', async (database) => {
+  const dataSource = await database.connect()
+  await dataSource.query('create table account (id integer primary key not null, settings json not null)')
+  const texts = ['{ "b" : 1, "a" : "x" }', '[]', '"text"', '0', 'null']
+  for (const [i, text] of texts.entries()) await dataSource.query(`insert into account values (${i + 1}, '${text}')`)
+  const read = async () => {
+    const text = bySql(database.name, { sqlite: 'settings', postgres: 'settings::text', mariadb: 'settings' })
+    const rows: { text: string }[] = await dataSource.query(
+      `select concat(${text}, '') as text from account order by id`,
+    )
+    return rows.map((row) => row.text)
+  }
+  const once = defineBackfill({
+    name: 'account.once',
+    table: 'account',
+    select: { id: 'integer' },
+    write: { settings: 'json' },
+    journal: true,
+    transform: ({ id }) => ({ settings: { id, list: ['"'] } }),
+  })
+  expect(await runBackfill(dataSource, once)).toMatchObject({ status: 'completed', counts: { written: 5 } })
+  expect((await read())[1]).toBe('{"id":2,"list":["\\""]}')
+  expect(await undo(dataSource, once)).toMatchObject({ result: { counts: { written: 5, failures: 0 } } })
+  expect(await read()).toEqual(texts)
+})
+
 contractTest('rows changed since are listed, and restored later if they are as they were', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 30)

@@ -332,7 +332,7 @@ export function* updateRange(plan: TablePlan, set: Assignments, range: KeyRange)
 
 /**
  * insert into `rowshift_journal` (run_id, row_key, written, before_image, after_image)
- * select 7, rs_v.rs_w0, '["slug"]', rs_v.rs_w1, json_array(convert(`city`.`slug` using utf8mb4))
+ * select 7, rs_v.rs_w0, '["slug"]', rs_v.rs_w1, json_array(concat(convert(`city`.`slug` using utf8mb4)))
  * from json_table(...) as rs_v straight_join `city` force index (`PRIMARY`) on `city`.`id` = cast(rs_v.rs_k0 as signed)
  */
 export function* noteImages(
@@ -342,7 +342,8 @@ export function* noteImages(
   { table, runId }: Journal,
 ): Script<void> {
   const keys = info.key.length
-  const stored = sql.join(columns.map((column) => textOf(column, columnOf(info, column))))
+  // A JSON column of MariaDB is a text, which json_array would take for a document of its own: what comes out of concat is none.
+  const stored = sql.join(columns.map((column) => sql`concat(${textOf(column, columnOf(info, column))})`))
   const written = JSON.stringify(columns.map(({ name }) => name))
   for (const packet of yield* packetsOf(rows)) {
     yield statement(
