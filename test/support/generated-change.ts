@@ -2,14 +2,14 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PassThrough, Writable } from 'node:stream'
+import { PassThrough } from 'node:stream'
 import { promisify } from 'node:util'
 import type { DataSource } from 'typeorm'
 import { expect } from 'vitest'
 import { loadModule } from '../../src/adapters/load-module.js'
-import { runCommandLine } from '../../src/cli/program.js'
 import { CliProject, configText } from './cli-project.js'
 import { type DatabaseName, type TestDatabase, typeormTestOn } from './databases.js'
+import { capture, type Outcome, runRowshift } from './rowshift-command.js'
 import { runTypeorm, type Typeorm } from './typeorm-command.js'
 
 const repository = join(__dirname, '../..')
@@ -49,13 +49,6 @@ import { SchemaVersion } from 'rowshift'
 const { Check, ChildEntity, Column, CreateDateColumn, Entity, Index, JoinColumn, JoinTable, ManyToOne, PrimaryColumn } = typeorm
 const { ManyToMany, PrimaryGeneratedColumn, TableInheritance, Tree, TreeChildren, TreeParent, Unique } = typeorm
 `
-
-/** What the command printed and how it ended. */
-export interface Outcome {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
 
 /**
  * An application at two versions, `v1` and `v2`, with a database and a folder of migrations that they share. Everything happens in
@@ -132,7 +125,7 @@ export const dataSource = new DataSource({
 
   /** Any command of rowshift, on `v2`. */
   command(...args: readonly string[]): Promise<Outcome> {
-    return this.#run(args, [capture(), capture()])
+    return runRowshift(this.folder, args)
   }
 
   /** `rowshift generate` on `v2` at a terminal, where somebody types an answer to every question. */
@@ -142,27 +135,10 @@ export const dataSource = new DataSource({
       if (/\? \(y\/N\) $/.test(text)) stdin.write(`${answer}\n`)
     })
     const typed = stdin as unknown as NodeJS.ReadStream
-    return this.#run(['generate', ...args], [capture(undefined, true), questions], typed)
-  }
-
-  async #run(
-    args: readonly string[],
-    streams: readonly [Capture, Capture],
-    stdin?: NodeJS.ReadStream,
-  ): Promise<Outcome> {
-    const before = process.cwd()
-    process.chdir(this.folder)
-    try {
-      const code = await runCommandLine(args, {
-        ...(stdin && { stdin }),
-        stdout: streams[0].stream,
-        stderr: streams[1].stream,
-        env: { NO_COLOR: '1' },
-      })
-      return { code, out: streams[0].text(), err: streams[1].text() }
-    } finally {
-      process.chdir(before)
-    }
+    return runRowshift(this.folder, ['generate', ...args], {
+      streams: [capture(undefined, true), questions],
+      stdin: typed,
+    })
   }
 
   /** The application's data source, as `typeorm migration:run -d` would open it. */
@@ -249,24 +225,6 @@ function refusals(command: Promise<unknown>): Promise<string> {
 
 /** Other modules than CommonJS, as in tsconfig.json. */
 type ModuleOptions = { readonly module?: string; readonly moduleResolution?: string }
-
-interface Capture {
-  readonly stream: NodeJS.WriteStream
-  text(): string
-}
-
-function capture(onText: (text: string) => void = () => undefined, isTTY = false): Capture {
-  const chunks: string[] = []
-  const stream = new Writable({
-    decodeStrings: false,
-    write(chunk: string, _, done) {
-      chunks.push(chunk)
-      onText(chunk)
-      done()
-    },
-  })
-  return { stream: Object.assign(stream, { isTTY }) as unknown as NodeJS.WriteStream, text: () => chunks.join('') }
-}
 
 /** Tests a change: generated, compiled, run by the stock command on a table with rows, compared, reverted, compared. */
 export function testChange(change: Change): void {
