@@ -14,6 +14,8 @@ export interface CrashTask {
   readonly backfill: string
   /** The property that the definition raises by one with every row it writes. */
   readonly counter: string | undefined
+  /** Whether its connections are cut. */
+  readonly isCut: boolean
 }
 
 /** The definition's table. */

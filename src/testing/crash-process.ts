@@ -9,7 +9,7 @@ import { definitionOf } from '../backfill/definition/definition.js'
 import { writeKey } from '../backfill/pages/cursor.js'
 import { readLastKey, readPage } from '../backfill/pages/keyset-reader.js'
 import { type PreparedChange, prepareBackfill } from '../backfill/prepare-backfill.js'
-import { describeError } from '../cli/describe-error.js'
+import { asRowshiftError, describeError } from '../cli/describe-error.js'
 import { loadConfig, loadFoundDefinitions, unknownBackfill } from '../cli/load-config.js'
 import type { Key, TablePlan } from '../dialects/dialect.js'
 import type { RunRow } from '../dialects/state-statements.js'
@@ -31,7 +31,8 @@ import type { CrashCalls, CrashMessage, CrashRequest, CrashTask, TableContents, 
 /** Rows a statement reads of the table. */
 const rowsPerPage = 5_000
 
-const openAttempts = 5
+/** Much longer than the connections of a run are cut for: so often a server is not there at all. */
+const openPatienceMs = 60_000
 const openPauseMs = 200
 
 const never = new AbortController().signal
@@ -43,7 +44,7 @@ async function open(task: CrashTask): Promise<CrashCalls> {
   if (!backfill)
     throw unknownBackfill(project, new Map(found.map((one) => [one.backfill.name, undefined as never])), task.backfill)
   const { database: source, pace = {} } = project.config
-  const database = await openAmongCuts(source)
+  const database = await (task.isCut ? openAmongCuts(source) : source.open())
   const definition = definitionOf(backfill)
   let worker: BackfillWorker | undefined
 
@@ -103,13 +104,19 @@ async function open(task: CrashTask): Promise<CrashCalls> {
   }
 }
 
-/** Connections are cut while a database is being opened, too: a worker would be started again by whoever looks after it. */
+/**
+ * Connections are cut while a database is being opened, too: a worker would be started again by whoever looks after it. On a busy
+ * machine that takes longer than the time between two cuts, so there is no number of attempts that is enough.
+ */
 async function openAmongCuts(source: DatabaseSource): Promise<Database> {
-  for (let attempt = 1; ; attempt++) {
+  const givesUpAt = performance.now() + openPatienceMs
+  for (;;) {
     try {
       return await source.open()
     } catch (error) {
-      if (attempt === openAttempts) throw error
+      // What the configuration lacks no further attempt brings.
+      const isFinal = asRowshiftError(error)?.retryable === false
+      if (isFinal || performance.now() > givesUpAt) throw error
       await sleep(openPauseMs)
     }
   }

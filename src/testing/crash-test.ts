@@ -106,11 +106,12 @@ export async function crashTest<B extends Backfill>(options: CrashTestOptions<B>
   } = options
   requireCount(name, 'workers', workers)
   requireCount(name, 'kills', kills)
-  const task: CrashTask = { backfill: name, config, dataSource, counter }
+  const task: CrashTask = { backfill: name, config, dataSource, counter, isCut: false }
   const random = randomFrom(seed)
   const proxy = server && (await new TcpProxy(server).listen())
   const clerk = new Member(task, env)
-  const crew = new Crew(task, { ...env, ...(proxy && server.env(proxy.port)) }, workers, random)
+  const cutTask: CrashTask = { ...task, isCut: proxy !== undefined }
+  const crew = new Crew(cutTask, { ...env, ...(proxy && server.env(proxy.port)) }, workers, random)
   try {
     const stage: Stage = { prepare, writers, random, proxy, clerk, crew }
     const report = await playRounds(stage, { ...(options as CrashTestOptions<Backfill>), kills }, seed)

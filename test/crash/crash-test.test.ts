@@ -1,11 +1,14 @@
 import { AssertionError } from 'node:assert'
+import { once } from 'node:events'
 import { cp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { defineBackfill } from '../../src/index.js'
 import type * as Testing from '../../src/testing/index.js'
 import type { CrashReport } from '../../src/testing/index.js'
+import type * as MemberModule from '../../src/testing/member.js'
 import { createCities } from '../support/city-table.js'
 import { beforeAllCompilePackage, CliProject, configText } from '../support/cli-project.js'
 import { crashCities } from '../support/crash-cities.js'
@@ -116,6 +119,51 @@ typeormTestOn(
     const report = await reportOf(crashBusyCities(project, database))
     expect(report).toMatchObject({ kills: 1 })
     expect(report.lostWrites).toBeGreaterThan(0)
+  },
+  patientMs,
+)
+
+/** A way to the server on which connections are lost, each as soon as it is there, until so many have been. */
+async function lossyWayTo({ server }: TestDatabase, losses: number): Promise<{ port: number; lost: () => number }> {
+  let lost = 0
+  const way = createServer((client) => {
+    if (lost < losses) {
+      lost++
+      client.resetAndDestroy()
+      return
+    }
+    const onward = createConnection(server)
+    for (const socket of [client, onward]) socket.on('error', () => undefined)
+    client.pipe(onward).pipe(client)
+  })
+  await once(way.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => void way.close())
+  return { port: (way.address() as AddressInfo).port, lost: () => lost }
+}
+
+testOn(
+  ['postgres', 'mariadb'],
+  'a worker of a crash test opens its database however often its connection is cut meanwhile',
+  async (database) => {
+    const project = await createProject()
+    const { Member } = createRequire(join(project.folder, 'app.js'))(
+      join(project.folder, 'node_modules/rowshift/dist/testing/member.js'),
+    ) as typeof MemberModule
+    const config = join(project.folder, 'rowshift.config.ts')
+    const openOn = async (port: number, isCut: boolean) => {
+      const env = { CRASH_DATA_SOURCE: JSON.stringify(database.dataSourceOptions()), CRASH_PORT: `${port}` }
+      const task = { backfill: 'city.slug', config, dataSource: undefined, counter: undefined, isCut }
+      const member = new Member(task, env)
+      onTestFinished(() => member.kill())
+      await member.ask('ready')
+    }
+    const way = await lossyWayTo(database, 12)
+    await openOn(way.port, true)
+    expect(way.lost()).toBe(12)
+    // Whose connections nobody cuts says at once what is in its way.
+    await expect(openOn((await lossyWayTo(database, 1)).port, false)).rejects.toMatchObject({
+      code: 'UNEXPECTED_ERROR',
+    })
   },
   patientMs,
 )
