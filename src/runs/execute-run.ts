@@ -1,19 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Session } from '../adapters/database.js'
 import type { FailureLimit } from '../backfill/batch/failure-limit.js'
 import { type Decision, kept, reading } from '../backfill/connection/transaction.js'
 import { startHeartbeat } from '../backfill/heartbeat.js'
 import { Pace } from '../backfill/pacing.js'
-import { countMatching } from '../backfill/pages/walk-keys.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
 import { runShard } from '../backfill/run-backfill.js'
 import type { Admission, ShardOutcome } from '../backfill/shard-context.js'
 import { WrittenSample } from '../backfill/verify/recompute.js'
-import { KeySample, type Verification, verifyTable } from '../backfill/verify/verify.js'
 import type { Script } from '../dialects/script.js'
 import type { RunRow } from '../dialects/state-statements.js'
-import { concludeRun, endPass } from './finish-run.js'
+import { endPass } from './finish-run.js'
 import { drainRun } from './follow/drain-run.js'
 import { requireFollowed } from './follow/follow.js'
 import { failRun, leave, postpone, stopWith } from './leave-run.js'
@@ -27,6 +24,7 @@ import { type Claim, type Claimed, claimShard, workerName } from './shards/claim
 import { findCut, stealShard } from './shards/steal.js'
 import { defaultTargetMs } from './throttle/pace-options.js'
 import type { Throttles, Waiting } from './throttle/throttles.js'
+import { MetKeys, verifyRun } from './verify-run.js'
 
 /** How often a worker without a shard looks whether one has become free. */
 const busyPollMs = 200
@@ -137,7 +135,14 @@ async function workOnRun(options: ExecuteOptions): Promise<RunResult | 'held'> {
         if (drained === 'held') await sleep(busyPollMs, undefined, { signal: options.stop }).catch(() => undefined)
         continue
       }
-      if (end === 'verify') return verifyRun(options, met, written)
+      if (end === 'verify') {
+        const verified = await verifyRun(options, { met, written, isTooSlow })
+        if (typeof verified === 'object') return verified
+        if (verified === 'held' && !options.waitsForOthers) return 'held'
+        if (verified === 'held') await sleep(busyPollMs, undefined, { signal: options.stop }).catch(() => undefined)
+        isTooSlow = verified === 'claim-lost'
+        continue
+      }
       if (end === 'rows-failed' || end === 'writers-still-old') return resultOf(options)
       continue
     }
@@ -153,19 +158,6 @@ async function workOnRun(options: ExecuteOptions): Promise<RunResult | 'held'> {
     else if (outcome === 'stopped') return leave(options, claim)
     else if (outcome === 'postponed') await transact(() => kept(claim.hold.release()))
     else if (outcome === 'rows-failed') return failRun(options, 'ROWS_FAILED', 'rows could not be migrated')
-  }
-}
-
-/** What this worker has met of a pass. */
-class MetKeys {
-  scanned = 0
-  readonly sample: KeySample
-
-  constructor(
-    readonly pass: number,
-    sampleSize: number,
-  ) {
-    this.sample = new KeySample(sampleSize)
   }
 }
 
@@ -255,35 +247,4 @@ function admissionOf(options: ExecuteOptions): Admission {
       return throttles.mostRows
     },
   }
-}
-
-async function verifyRun(
-  options: ExecuteOptions,
-  met: MetKeys,
-  written: WrittenSample | undefined,
-): Promise<RunResult> {
-  const { database, prepared, scope } = options
-  const verification = await inRetry(options, async (session): Promise<Verification> => {
-    const sample = await sampleOfAll(options, session, met)
-    const place = { dialect: database.dialect, scope, session, prepared, signal: options.abort }
-    return verifyTable(place, 0, sample.keys, written)
-  })
-  await inTransaction(options, () => scope.wrap(concludeRun(database, options.run.id, verification)))
-  return resultOf(options)
-}
-
-/** Where others have met some of the keys, all of them are gone through once more for a sample. */
-async function sampleOfAll(options: ExecuteOptions, session: Session, met: MetKeys): Promise<KeySample> {
-  const { database, prepared, scope } = options
-  const { sample: size, check } = prepared.definition.verify
-  if (!check) return met.sample
-  const shards = await session.run(reading(database.dialect, scope, shardsOf(options)))
-  if (met.scanned >= shards.reduce((sum, shard) => sum + shard.counters.passScanned, 0)) return met.sample
-  const sample = new KeySample(size)
-  await countMatching(database.dialect, session, scope, prepared.plan, {
-    onKeys(keys) {
-      for (const key of keys) sample.add(key)
-    },
-  })
-  return sample
 }

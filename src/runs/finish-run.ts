@@ -1,4 +1,5 @@
 import type { Database } from '../adapters/database.js'
+import type { ShardHold } from '../backfill/batch/checkpoint.js'
 import { type FailureLimit, tolerated } from '../backfill/batch/failure-limit.js'
 import { maxSweeps } from '../backfill/connection/limits.js'
 import { type Decision, keep, readModeIn, type Scope, undo } from '../backfill/connection/transaction.js'
@@ -94,16 +95,22 @@ export function* isOfEmpty({ dialect, stateNames }: Database, run: RunRow): Scri
 
 /**
  * Stores the verification and ends the run by it. Whoever waits for a throttle finds that nobody holds a shard any more and calls the run
- * postponed, or interrupted when it stops: that takes nothing away from what was verified.
+ * postponed, or interrupted when it stops: that takes nothing away from what was verified. `hold`: the claim it was verified under; without it
+ * by now, nothing is ended.
  */
 export function* concludeRun(
   database: Database,
   runId: number,
   verification: Verification,
+  hold?: ShardHold,
 ): Script<Decision<RunRow | undefined>> {
   const { dialect, stateNames } = database
   const found = yield* dialect.state.lockRun(stateNames, runId)
   if (!found || !isClaimable(found.status as RunStatus)) return undo(found)
+  if (hold) {
+    if ((yield* hold.current())?.claim !== hold.claim) return undo(found)
+    yield* hold.release()
+  }
   const run: RunRow = { ...found, status: 'running' }
   if (found.status !== 'running') yield* moveRun(database, found, 'running')
   yield dialect.state.setVerification(stateNames, runId, JSON.stringify(verification))

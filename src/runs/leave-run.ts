@@ -65,8 +65,9 @@ export function* postpone(
   return keep('waiting')
 }
 
+/** Also when all shards are done, and one worker verifies the run. */
 const isWorkedOn = (shards: readonly ShardRow[]): boolean =>
-  shards.some((shard) => shard.status === 'open' && shard.claim !== undefined && shard.isLeased)
+  shards.some((shard) => shard.claim !== undefined && shard.isLeased)
 
 /** Gives the shard back. A run that others go on with is not interrupted. */
 function* interrupt({ database, run: { id } }: RunAtWork, claim?: Claimed, why?: Reason) {

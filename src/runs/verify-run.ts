@@ -1,60 +1,116 @@
-import type { Database } from '../adapters/database.js'
-import { ownConnections } from '../backfill/connection/connections.js'
-import { batchLimits } from '../backfill/connection/limits.js'
-import { ownTransactions, reading } from '../backfill/connection/transaction.js'
-import type { BackfillDefinition } from '../backfill/definition/definition.js'
+import type { Session } from '../adapters/database.js'
+import { withFaultsMended } from '../backfill/connection/mend.js'
+import { type Decision, keep, kept, reading, undo } from '../backfill/connection/transaction.js'
+import { startHeartbeat } from '../backfill/heartbeat.js'
 import { countMatching } from '../backfill/pages/walk-keys.js'
-import { prepareBackfill } from '../backfill/prepare-backfill.js'
+import type { WrittenSample } from '../backfill/verify/recompute.js'
 import { KeySample, type Verification, verifyTable } from '../backfill/verify/verify.js'
 import type { Script } from '../dialects/script.js'
-import type { RunStatus } from './run-status.js'
+import { concludeRun } from './finish-run.js'
+import { resultOf } from './read-result.js'
+import { inTransaction, type RunAtWork, shardsOf } from './run-books.js'
+import type { RunResult } from './run-result.js'
+import { isClaimable, type RunStatus } from './run-status.js'
+import { type Claimed, claimAlone } from './shards/claim.js'
 
-/** What is found now, and what the latest run was ended by. */
-export interface VerifyReport {
-  readonly now: Verification
-  readonly stored: StoredVerification | undefined
-}
+/** What this worker has met of a pass. */
+export class MetKeys {
+  scanned = 0
+  readonly sample: KeySample
 
-export interface StoredVerification extends Verification {
-  readonly runId: number
-  readonly status: RunStatus
-  /** When the run ended, ISO 8601 in UTC by the database's clock. */
-  readonly at: string | undefined
-}
-
-const never = new AbortController().signal
-
-/**
- * Checks a table as it is now, whatever its runs say: how many rows still match, page by page, `verify.check` on a sample, and
- * the assertions of `verify.after`; and gives back what the latest run has stored. Reads only.
- */
-export async function verifyNow(database: Database, definition: BackfillDefinition): Promise<VerifyReport> {
-  const { dialect } = database
-  const connections = ownConnections(database)
-  const scope = ownTransactions(dialect, batchLimits)
-  try {
-    const session = await connections.writer()
-    const prepared = await session.run(reading(dialect, scope, prepareBackfill(database, definition)))
-    const sample = new KeySample(definition.verify.sample)
-    const matching = await countMatching(dialect, session, scope, prepared.plan, {
-      onKeys(keys) {
-        for (const key of keys) sample.add(key)
-      },
-    })
-    // Without a `where` that a write ends, every row matches and none is left to do.
-    const remaining = prepared.plan.endsWithWrite ? matching : 0
-    const place = { dialect, scope, session, prepared, signal: never }
-    const now = await verifyTable(place, remaining, sample.keys, undefined)
-    return { now, stored: await session.run(reading(dialect, scope, storedOf(database, definition.name))) }
-  } finally {
-    await connections.release()
+  constructor(
+    readonly pass: number,
+    sampleSize: number,
+  ) {
+    this.sample = new KeySample(sampleSize)
   }
 }
 
-function* storedOf({ dialect, stateNames }: Database, name: string): Script<StoredVerification | undefined> {
-  if ((yield* dialect.state.version(stateNames)) === undefined) return undefined
-  const run = yield* dialect.state.latestRun(stateNames, name)
-  if (!run?.verification) return undefined
-  const verification = JSON.parse(run.verification) as Verification
-  return { runId: run.id, status: run.status as RunStatus, at: run.finishedAt, ...verification }
+export interface VerifyOptions {
+  readonly met: MetKeys
+  /** What this process has written, if it is to be computed again. */
+  readonly written: WrittenSample | undefined
+  /** Whether the claim was lost the last time. */
+  readonly isTooSlow: boolean
+}
+
+/**
+ * Verifies a run whose shards are all done, and ends it by what was found. One worker does so at a time, under a claim with a lease like a
+ * shard's: what it asks may be a burden for the database, and what was found before somebody opened the run again must not end it.
+ * `held`: another worker is at it; `not-done`: the run has been opened again, or ended; `claim-lost`: another has taken it over meanwhile.
+ */
+export async function verifyRun(
+  options: RunAtWork,
+  { met, written, isTooSlow }: VerifyOptions,
+): Promise<RunResult | 'held' | 'not-done' | 'claim-lost'> {
+  const { database, scope, connections, run } = options
+  const transact = <T>(body: () => Script<Decision<T>>) => inTransaction(options, () => scope.wrap(body()))
+  const claim = await transact(() => claimVerification(options, isTooSlow))
+  if (claim === 'held' || claim === 'not-done') return claim
+  const lost = new AbortController()
+  // In an enclosing transaction nobody else can see the claim.
+  const heartbeat = scope.isEnclosing
+    ? undefined
+    : startHeartbeat(claim.hold, connections, claim.shard.leaseMs, {
+        onLost: () => lost.abort(),
+        onBeat: async () => undefined,
+      })
+  try {
+    const signal = AbortSignal.any([options.abort, lost.signal])
+    const verification = await verify({ ...options, abort: signal }, met, written)
+    const ended = await transact(() => concludeRun(database, run.id, verification, claim.hold))
+    return ended && isClaimable(ended.status as RunStatus) ? 'claim-lost' : resultOf(options)
+  } catch (error) {
+    if (scope.isEnclosing) throw error
+    if (lost.signal.aborted && !options.abort.aborted) return 'claim-lost'
+    // Others need not wait for the lease to run out.
+    await transact(() => kept(claim.hold.release())).catch(() => undefined)
+    throw error
+  } finally {
+    heartbeat?.stop()
+  }
+}
+
+function* claimVerification(
+  { database, run: { id } }: RunAtWork,
+  isTooSlow: boolean,
+): Script<Decision<Claimed | 'held' | 'not-done'>> {
+  const { dialect, stateNames } = database
+  const run = yield* dialect.state.lockRun(stateNames, id)
+  if (run?.status !== 'running') return undo('not-done')
+  const shards = yield* dialect.state.shards(stateNames, id)
+  if (shards.some(({ status }) => status === 'open')) return undo('not-done')
+  const claim = yield* claimAlone(database, run, { isTooSlow })
+  return claim === 'held' ? undo(claim) : keep(claim)
+}
+
+/** On the connection that reads, so that the one that writes can tell meanwhile that this worker is alive. */
+function verify(options: RunAtWork, met: MetKeys, written: WrittenSample | undefined): Promise<Verification> {
+  const { database, prepared, scope, abort } = options
+  const doing = `verifying backfill "${prepared.definition.name}"`
+  return withFaultsMended(
+    { ...options, dialect: database.dialect },
+    { doing, connection: 'reader' },
+    async (session) => {
+      const sample = await sampleOfAll(options, session, met)
+      const place = { dialect: database.dialect, scope, session, prepared, signal: abort }
+      return verifyTable(place, 0, sample.keys, written)
+    },
+  )
+}
+
+/** Where others have met some of the keys, all of them are gone through once more for a sample. */
+async function sampleOfAll(options: RunAtWork, session: Session, met: MetKeys): Promise<KeySample> {
+  const { database, prepared, scope } = options
+  const { sample: size, check } = prepared.definition.verify
+  if (!check) return met.sample
+  const shards = await session.run(reading(database.dialect, scope, shardsOf(options)))
+  if (met.scanned >= shards.reduce((sum, shard) => sum + shard.counters.passScanned, 0)) return met.sample
+  const sample = new KeySample(size)
+  await countMatching(database.dialect, session, scope, prepared.plan, {
+    onKeys(keys) {
+      for (const key of keys) sample.add(key)
+    },
+  })
+  return sample
 }

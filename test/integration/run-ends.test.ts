@@ -218,3 +218,73 @@ contractTestOn(
     expect(await countWhere(app, 'slug <> name')).toBe(0)
   },
 )
+
+/** A definition whose verification waits until it is let go, and counts how often it was asked. */
+function slowlyVerified() {
+  const begun = Promise.withResolvers<void>()
+  const letGo = Promise.withResolvers<void>()
+  const asked = { times: 0 }
+  const definition = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    transform: ({ name }) => ({ slug: name.toLowerCase() }),
+    verify: {
+      after: {
+        'somebody has looked': async () => {
+          asked.times++
+          begun.resolve()
+          await letGo.promise
+          return true
+        },
+      },
+    },
+  })
+  return { definition, begun: begun.promise, letGo: letGo.resolve, asked }
+}
+
+contractTest('has one worker verify a run, and others wait for it', async (database) => {
+  const [dataSource, other] = [await database.connect(), await database.connect()]
+  await createCities(dataSource, database.name, rows)
+  const { definition, begun, letGo, asked } = slowlyVerified()
+  const first = runBackfill(dataSource, definition)
+  await begun
+  // A worker goes on to other runs, and one that is stopped leaves this one alone.
+  let looks = 0
+  const worker = createWorker({
+    database: sourceOf(other),
+    backfills: [definition],
+    onEvent: ({ type }) => {
+      if (type === 'held') looks++
+    },
+  })
+  await worker.start()
+  await expect.poll(() => looks, { timeout: 30_000 }).toBeGreaterThan(0)
+  await worker.stop()
+  let isOver = false
+  const second = runBackfill(other, definition, { onStart: () => expect(isOver).toBe(false) }).finally(() => {
+    isOver = true
+  })
+  await sleep(500)
+  expect(isOver).toBe(false)
+  expect(await readStatus(portTo(other))).toMatchObject([{ run: { status: 'running' }, shards: [{ status: 'done' }] }])
+  letGo()
+  expect(await Promise.all([first, second])).toMatchObject([{ status: 'completed' }, { status: 'completed' }])
+  expect(asked.times).toBe(1)
+})
+
+contractTest('ends no run by what was found before it was paused and resumed', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  const { definition, begun, letGo, asked } = slowlyVerified()
+  const port = portTo(dataSource)
+  const running = runBackfill(dataSource, definition)
+  await begun
+  await controlRun(port, 'city.slug', 'pause')
+  await controlRun(port, 'city.slug', 'resume')
+  letGo()
+  expect(await running).toMatchObject({ status: 'completed' })
+  expect(asked.times).toBe(2)
+})

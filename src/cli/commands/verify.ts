@@ -1,5 +1,5 @@
 import { describeVerification, type Verification } from '../../backfill/verify/verify.js'
-import { type StoredVerification, verifyNow } from '../../runs/verify-run.js'
+import { type StoredVerification, verifyNow } from '../../runs/verify-now.js'
 import type { CommandSpec } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { count, counted } from '../format.js'

@@ -1,14 +1,14 @@
 import type { Database } from '../../adapters/database.js'
 import type { Connections } from '../../backfill/connection/connections.js'
 import { type Workplace, withFaultsMended } from '../../backfill/connection/mend.js'
-import { type Decision, kept, type Scope, undo } from '../../backfill/connection/transaction.js'
+import { type Decision, keep, kept, type Scope, undo } from '../../backfill/connection/transaction.js'
 import { drainNotes } from '../../backfill/drain.js'
 import { startHeartbeat } from '../../backfill/heartbeat.js'
 import { Pace } from '../../backfill/pacing.js'
 import type { PreparedBackfill } from '../../backfill/prepare-backfill.js'
 import type { Script } from '../../dialects/script.js'
 import type { RunRow } from '../../dialects/state-statements.js'
-import { type Claimed, takeShard } from '../shards/claim.js'
+import { type Claimed, claimAlone } from '../shards/claim.js'
 import { requireSame } from '../start-run.js'
 import { defaultTargetMs } from '../throttle/pace-options.js'
 import { requireFollowed } from './follow.js'
@@ -30,9 +30,6 @@ export interface Draining {
   /** `all`: the gate has seen to it that no further note can come, and may have removed the triggers. */
   readonly extent: 'present' | 'all'
 }
-
-/** The shard whose claim drains the notes of a run: each run has it, and its range need not be done. */
-const drainingShard = 0
 
 /**
  * Computes the rows anew that were noted for a run that follows: while it runs and after it was completed, until its gate. Failures
@@ -61,10 +58,8 @@ function* claimDrain(
   if (run?.follow !== 'on' || (run.status !== 'running' && run.status !== 'completed')) return undo('not-following')
   requireSame(prepared, run)
   if (extent === 'present') yield* requireFollowed(database, prepared, run)
-  const shard = yield* dialect.state.lockShard(stateNames, id, drainingShard)
-  if (!shard) return undo('not-following')
-  if (!takesOver && shard.claim !== undefined && shard.isLeased) return undo('held')
-  return { isKept: true, value: yield* takeShard(database, run, shard, shard.leaseMs) }
+  const claim = yield* claimAlone(database, run, { takesOver })
+  return claim === 'held' ? undo(claim) : keep(claim)
 }
 
 async function drain(options: DrainOptions, claim: Claimed, extent: Draining['extent']) {

@@ -58,10 +58,34 @@ export function* claimShard(database: Database, runId: number, options: ClaimOpt
     yield* moveRun(database, run, 'running')
     return keep({ status: 'all-done', run: { ...run, status: 'running' } })
   }
-  const leased = options.isTooSlow ? Math.min(2 * shard.leaseMs, maxLeaseMs) : shard.leaseMs
   if (status !== 'running') yield* moveRun(database, run, 'running')
-  return keep(yield* takeShard(database, { ...run, status: 'running' }, shard, leased))
+  return keep(yield* takeShard(database, { ...run, status: 'running' }, shard, leaseFor(shard, options.isTooSlow)))
 }
+
+/** The shard whose claim stands for the whole run, for what one worker does alone once its range is done: each run has it. */
+const firstShard = 0
+
+export interface ClaimAloneOptions {
+  /** Whether to take the claim away from whoever holds it. */
+  readonly takesOver?: boolean
+  /** Whether to double the lease: the last one was lost. */
+  readonly isTooSlow?: boolean
+}
+
+/** Takes a locked run for this worker alone. `held`: somebody else has it so, or works on its first shard. */
+export function* claimAlone(
+  database: Database,
+  run: RunRow,
+  { takesOver = false, isTooSlow = false }: ClaimAloneOptions,
+): Script<Claimed | 'held'> {
+  const shard = yield* database.dialect.state.lockShard(database.stateNames, run.id, firstShard)
+  if (!shard) throw new Error(`run ${run.id} has no shard ${firstShard}`)
+  if (!takesOver && shard.claim !== undefined && shard.isLeased) return 'held'
+  return yield* takeShard(database, run, shard, leaseFor(shard, isTooSlow))
+}
+
+const leaseFor = ({ leaseMs }: ShardRow, isTooSlow: boolean): number =>
+  isTooSlow ? Math.min(2 * leaseMs, maxLeaseMs) : leaseMs
 
 /** Makes a locked shard this worker's. */
 export function* takeShard(
