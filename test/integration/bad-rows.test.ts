@@ -58,6 +58,28 @@ contractTest('finds the row that the database refuses by halves, and writes all 
   if (database.name !== 'sqlite') expect(updates).toBeLessThan(40)
 })
 
+contractTest('is kept from no good row by whole pages of bad ones before it', async (database) => {
+  const dataSource = await createChecked(database, 60)
+  const definition = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { id: 'integer', name: 'text' },
+    write: { slug: 'text' },
+    where: { slug: null },
+    maxFailures: 30,
+    batchRows: 10,
+    transform({ id, name }) {
+      if (id <= 30) throw new RangeError('has none')
+      return { slug: name }
+    },
+  })
+  expect(await runBackfill(dataSource, definition)).toMatchObject({
+    status: 'completed',
+    counts: { written: 30, failures: 30 },
+  })
+  expect(await countWhere(dataSource, 'id > 30 and slug = name')).toBe(30)
+})
+
 contractTest('keeps the counts of a batch in parts true, and covers each key once', async (database) => {
   const dataSource = await createChecked(database, 90)
   const calls = new Map<number, number>()

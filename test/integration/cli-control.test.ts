@@ -65,6 +65,27 @@ contractTest('a cancelled run ends whoever works on it, and a new one passes ove
   })
 })
 
+contractTest('rowshift set changes the pace of a run while it goes on, and takes nothing else', async (database) => {
+  const { project } = await createProject(database)
+  const runner = project.start(['run', 'city.slug'])
+  await runner.line('waiting')
+  expect(await project.json(['set', 'city.slug', 'batch-rows=200', 'delay-ms=1'])).toMatchObject({
+    code: 0,
+    document: { backfill: 'city.slug', batchRows: 200, delayMs: 1, targetMs: null },
+  })
+  const back = await project.run(['set', 'city.slug', 'batch-rows=default'])
+  expect(back.stdout).toMatch(/^city\.slug · run \d+ · batch-rows default · delay-ms 1 · target-ms default\n$/)
+  const refused = { code: 2, document: { error: { code: 'INVALID_USAGE' } } }
+  expect(await project.json(['set', 'city.slug', 'batch-rows=0'])).toMatchObject(refused)
+  expect(await project.json(['set', 'city.slug', 'batch-row=5'])).toMatchObject(refused)
+  await project.write({ go: '' })
+  expect((await runner.exited).code).toBe(0)
+  expect(await project.json(['set', 'city.slug', 'delay-ms=5'])).toMatchObject({
+    code: 1,
+    document: { error: { code: 'RUN_NOT_FOUND' } },
+  })
+})
+
 contractTest('a run is paused even when its definition does not compile', async (database) => {
   const { project } = await createProject(database)
   const runner = project.start(['run', 'city.slug'])

@@ -88,6 +88,44 @@ contractTest('a plan shows table, key, rows, queries and a sample, and writes no
   expect(await dump(dataSource, database.name)).toEqual(before)
 })
 
+contractTest(
+  'a plan tells how much log and journal a run takes, how long it takes, and what it locks',
+  async (database) => {
+    const dataSource = await database.connect()
+    const rows = 2_000
+    await createCities(dataSource, database.name, rows)
+    await dataSource.query(
+      bySql(database.name, { sqlite: 'analyze', postgres: 'analyze city', mariadb: 'analyze table city' }),
+    )
+    const journaled = defineBackfill({
+      name: 'city.journaled',
+      table: 'city',
+      select: { name: 'text' },
+      write: { slug: 'text' },
+      where: { slug: null },
+      journal: true,
+      transform: ({ name }) => ({ slug: `slug of ${name}` }),
+    })
+    const report = await plan(dataSource, journaled)
+    const { volume, time } = report
+    // A row of the table has some thirty bytes, an entry of the journal its old and new values besides what each entry has.
+    expect(volume.logBytes).toBeGreaterThan(20 * rows)
+    expect(volume.logBytes).toBeLessThan(1_000 * rows)
+    expect(volume.journalBytes).toBeGreaterThan(80 * rows)
+    expect(volume.journalBytes).toBeLessThan(200 * rows)
+    expect(time.seconds * time.rowsPerSecond!).toBeCloseTo(rows)
+    expect(report).toMatchObject({
+      key: { index: expect.any(String) },
+      locksWholeDatabase: database.name === 'sqlite',
+      undo: 'journal',
+    })
+    // Half of the rows, half of the journal.
+    await dataSource.query(`update city set slug = 'kept' where id > 1000`)
+    const half = await plan(dataSource, journaled)
+    expect(half.volume.journalBytes! / volume.journalBytes!).toBeCloseTo(0.5, 1)
+  },
+)
+
 contractTest('a plan tries values that the database computes and rolls them back', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 30)
@@ -177,6 +215,29 @@ contractTest('a plan of a large table counts the first 100,000 keys and says tha
   // Ten pages of keys, and the sample.
   expect(pages).toHaveLength(11)
 })
+
+contractTestOn(
+  ['postgres'],
+  'knows the size of a large table by its statistics, partitioned or not',
+  async (database) => {
+    const dataSource = await database.connect()
+    await createCities(dataSource, database.name, 10)
+    await dataSource.query('create table town (id bigint primary key, name text, slug text) partition by range (id)')
+    await dataSource.query('create table town_a partition of town for values from (0) to (10)')
+    await dataSource.query('create table town_b partition of town for values from (10) to (20)')
+    await dataSource.query('insert into town (id, name) select id, name from city')
+    // More than anybody would count.
+    await dataSource.query(`update pg_class set reltuples = 3000000 where relname in ('city', 'town_a', 'town_b')`)
+    const { dialect, connect } = portTo(dataSource)
+    const session = await connect()
+    try {
+      const estimates = ['city', 'town'].map((name) => session.run(dialect.estimateRows({ schema: undefined, name })))
+      expect(await Promise.all(estimates)).toEqual([3_000_000, 6_000_000])
+    } finally {
+      await session.release()
+    }
+  },
+)
 
 /** Makes an index unusable between its choice and its use. */
 const withoutRange: Readonly<Record<'postgres' | 'mariadb', string>> = {

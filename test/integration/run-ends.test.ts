@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { requireCompleted as requireCompletedIn } from '../../src/adapters/typeorm/index.js'
 import { limitInBackground } from '../../src/backfill/batch/failure-limit.js'
@@ -10,7 +11,8 @@ import { defineBackfill } from '../../src/index.js'
 import { controlRun } from '../../src/runs/control/run-control.js'
 import { concludeRun, endPass } from '../../src/runs/finish-run.js'
 import { readFailures, readStatus } from '../../src/runs/read-status.js'
-import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { createWorker } from '../../src/runs/worker.js'
+import { codeOf, portTo, runBackfill, sourceOf, withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
 import { contractTest, contractTestOn, typeormTestOn, waitingContractTest } from '../support/databases.js'
 import { requireCompleted, schedule } from '../support/migration-calls.js'
@@ -44,6 +46,34 @@ contractTest('ends a pass that was stopped after its last batch', async (databas
     { run: { status: 'interrupted' }, shards: [{ status: 'done' }] },
   ])
   expect(await runBackfill(dataSource, citySlug)).toMatchObject({ status: 'completed', counts: { written: rows } })
+})
+
+contractTest('keeps the checkpoint of a run that fails at once when it is gone on with', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  const stop = new AbortController()
+  expect(
+    await runBackfill(dataSource, citySlug, {
+      stop: stop.signal,
+      hooks: { after: ({ label }) => label === 'fence' && stop.abort() },
+    }),
+  ).toMatchObject({ status: 'unfinished', counts: { written: 10 } })
+  const breaking = runBackfill(dataSource, citySlug, {
+    hooks: {
+      before({ label }) {
+        if (label === 'fence') throw new Error('the disk is full')
+      },
+    },
+  })
+  expect(await codeOf(breaking)).toBe('DATABASE_ERROR')
+  expect(await readStatus(portTo(dataSource))).toMatchObject([
+    { run: { status: 'interrupted' }, shards: [{ cursorKey: '["10"]' }] },
+  ])
+  expect(await runBackfill(dataSource, citySlug)).toMatchObject({
+    status: 'completed',
+    // Each key once, and again in the sweep.
+    counts: { written: rows, scanned: 2 * rows },
+  })
 })
 
 contractTest('decides nothing for a run that was taken away after its last batch', async (database) => {
@@ -153,6 +183,27 @@ typeormTestOn(['postgres'], 'keeps writers out from the gate until the contract 
   })
 })
 
+testOn(['postgres'], 'waits at the gate for rows that are not committed yet, and counts them', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  await runBackfill(dataSource, citySlug)
+  const [old, migration] = [dataSource.createQueryRunner(), dataSource.createQueryRunner()]
+  try {
+    await old.startTransaction()
+    await old.query(`insert into city (id, name) values (900, 'Late')`)
+    await migration.startTransaction()
+    const gate = codeOf(requireCompletedIn(migration, citySlug))
+    await expect
+      .poll(() => dataSource.query(`select 1 as waits from pg_locks where not granted`), { timeout: 30_000 })
+      .toEqual([{ waits: 1 }])
+    await old.commitTransaction()
+    expect(await gate).toBe('GATE_SHUT')
+    await migration.rollbackTransaction()
+  } finally {
+    await Promise.all([old.release(), migration.release()])
+  }
+})
+
 waitingContractTest('lists a row that never stops changing, and lets go of it in time', async (database) => {
   const app = await database.connect()
   const dataSource = await database.connect()
@@ -219,10 +270,16 @@ contractTestOn(
   },
 )
 
+class Latch {
+  open!: () => void
+  readonly opened = new Promise<void>((resolve) => {
+    this.open = resolve
+  })
+}
+
 /** A definition whose verification waits until it is let go, and counts how often it was asked. */
 function slowlyVerified() {
-  const begun = Promise.withResolvers<void>()
-  const letGo = Promise.withResolvers<void>()
+  const [begun, letGo] = [new Latch(), new Latch()]
   const asked = { times: 0 }
   const definition = defineBackfill({
     name: 'city.slug',
@@ -235,14 +292,14 @@ function slowlyVerified() {
       after: {
         'somebody has looked': async () => {
           asked.times++
-          begun.resolve()
-          await letGo.promise
+          begun.open()
+          await letGo.opened
           return true
         },
       },
     },
   })
-  return { definition, begun: begun.promise, letGo: letGo.resolve, asked }
+  return { definition, begun: begun.opened, letGo: () => letGo.open(), asked }
 }
 
 contractTest('has one worker verify a run, and others wait for it', async (database) => {
@@ -263,12 +320,11 @@ contractTest('has one worker verify a run, and others wait for it', async (datab
   await worker.start()
   await expect.poll(() => looks, { timeout: 30_000 }).toBeGreaterThan(0)
   await worker.stop()
-  let isOver = false
-  const second = runBackfill(other, definition, { onStart: () => expect(isOver).toBe(false) }).finally(() => {
-    isOver = true
-  })
+  const hasJoined = new Latch()
+  const second = runBackfill(other, definition, { onStart: () => hasJoined.open() })
+  await hasJoined.opened
+  // Time enough to verify, which takes no longer here.
   await sleep(500)
-  expect(isOver).toBe(false)
   expect(await readStatus(portTo(other))).toMatchObject([{ run: { status: 'running' }, shards: [{ status: 'done' }] }])
   letGo()
   expect(await Promise.all([first, second])).toMatchObject([{ status: 'completed' }, { status: 'completed' }])

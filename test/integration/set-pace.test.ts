@@ -2,12 +2,14 @@ import type { DataSource } from 'typeorm'
 import { expect } from 'vitest'
 import type { Backfill } from '../../src/backfill/definition/define-backfill.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
+import { pageCharacters } from '../../src/backfill/pacing.js'
 import type { Progress } from '../../src/backfill/progress.js'
 import { RowshiftError } from '../../src/errors/rowshift-error.js'
 import { defineBackfill } from '../../src/index.js'
 import { setPace } from '../../src/runs/control/set-pace.js'
 import { undoInForeground } from '../../src/runs/undo/undo-in-foreground.js'
 import { codeOf, portTo, runBackfill } from '../support/backfills.js'
+import { bySql } from '../support/by-sql.js'
 import { countedSlug, countVisits, createCountedCities } from '../support/counted-cities.js'
 import { contractTest } from '../support/databases.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
@@ -100,6 +102,28 @@ async function countSlugs(dataSource: DataSource): Promise<number> {
   const [row] = await dataSource.query('select count(*) as n from city where slug is not null')
   return Number(row.n)
 }
+
+contractTest('makes pages small where rows are wide', async (database) => {
+  const dataSource = await database.connect()
+  const text = bySql(database.name, { sqlite: 'text', postgres: 'text', mariadb: 'mediumtext' })
+  await dataSource.query(`create table page (id integer not null primary key, body ${text}, length integer)`)
+  // A third of what a page may hold, and a little more.
+  const characters = Math.floor(pageCharacters / 3) + 1
+  for (let id = 1; id <= 8; id++)
+    await dataSource.query(`insert into page (id, body) values (${id}, '${'x'.repeat(characters)}')`)
+  const { batches, onProgress } = recordBatches()
+  const lengths = defineBackfill({
+    name: 'page.length',
+    table: 'page',
+    select: { body: 'text?' },
+    write: { length: 'integer' },
+    where: { length: null },
+    batchRows: 4,
+    transform: ({ body }) => ({ length: body?.length ?? 0 }),
+  })
+  await runBackfill(dataSource, lengths, { onProgress })
+  expect(batches).toEqual([4, 2, 2])
+})
 
 contractTest('halves the batch in hand at once, and again, until it passes', async (database) => {
   const dataSource = await database.connect()

@@ -3,11 +3,12 @@ import { expect } from 'vitest'
 import { createWorker, type WorkerEvent } from '../../src/index.js'
 import { controlRun } from '../../src/runs/control/run-control.js'
 import type { PaceOptions } from '../../src/runs/throttle/pace-options.js'
-import { portTo, runBackfill, sourceOf } from '../support/backfills.js'
+import { codeOf, portTo, runBackfill, sourceOf } from '../support/backfills.js'
 import { countWhere } from '../support/city-table.js'
 import { countedSlug, createCountedCities } from '../support/counted-cities.js'
 import { contractTest, type TestDatabase } from '../support/databases.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
+import { requireCompleted } from '../support/migration-calls.js'
 
 /* Runs that wait: postponed, never done; for a reason that everybody can read. */
 
@@ -56,6 +57,7 @@ contractTest('postpones a run while a throttle has a reason, and goes on when it
   await expect.poll(() => told.length, patiently).toBeGreaterThan(1)
   expect(await readRun(app)).toEqual({ status: 'postponed', code: 'THROTTLED', reason: 'a sale is on', isDated: true })
   expect(await countWhere(app, 'slug is not null')).toBe(0)
+  expect(await codeOf(requireCompleted(app, countedSlug(undefined)))).toBe('GATE_SHUT')
   gate.reason = undefined
   expect(await running).toMatchObject({ status: 'completed', counts: { written: rows } })
   expect(new Set(told)).toEqual(new Set(['a sale is on', undefined]))

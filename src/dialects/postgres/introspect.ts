@@ -1,7 +1,7 @@
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { requireKey, type UniqueIndex } from '../key.js'
 import type { Script } from '../script.js'
-import { render, sql } from '../sql.js'
+import { render, type Sql, sql } from '../sql.js'
 import {
   type CatalogueColumn,
   type ColumnInfo,
@@ -168,11 +168,15 @@ function describeRelation(relkind: string): string {
   return words[relkind] ?? 'no table'
 }
 
+/** `pg_class c` of a table, or of the partitions that hold its rows: the tree of a table without partitions is empty. */
+export const leavesOf = (table: Sql): Sql =>
+  sql`pg_class c where c.relkind <> 'p' and c.oid in (select relid from pg_partition_tree(${table}) where isleaf union select ${table})`
+
 export function* estimateRows(table: TableName): Script<number> {
   const text = regclassOf(table)
   const { rows } = yield render(
     sql`select coalesce(sum(greatest(c.reltuples, 0))::int8, 0), coalesce(min(c.reltuples)::int8, -1)
-      from pg_partition_tree(to_regclass(${text})) p join pg_class c on c.oid = p.relid where p.isleaf`,
+      from ${leavesOf(sql`to_regclass(${text})`)}`,
     spelling,
     'estimate',
   )

@@ -2,6 +2,7 @@ import type { Explanation, WriteEffects } from '../dialect.js'
 import type { Script } from '../script.js'
 import { render, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo } from '../table.js'
+import { leavesOf } from './introspect.js'
 import { pathOf, tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 
@@ -87,7 +88,7 @@ export function* writeEffects(info: TableInfo, written: readonly ColumnInfo[]): 
   const { rows } = yield render(
     sql`select sum(pg_relation_size(c.oid))::int8, sum(greatest(c.reltuples, 0))::int8,
         (select count(*) from pg_index where indrelid = ${table})
-      from pg_partition_tree(${table}) p join pg_class c on c.oid = p.relid where p.isleaf`,
+      from ${leavesOf(table)}`,
     spelling,
     'write-effects',
   )
