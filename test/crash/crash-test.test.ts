@@ -141,7 +141,7 @@ async function lossyWayTo({ server }: TestDatabase, losses: number): Promise<{ p
   return { port: (way.address() as AddressInfo).port, lost: () => lost }
 }
 
-testOn(
+typeormTestOn(
   ['postgres', 'mariadb'],
   'a worker of a crash test opens its database however often its connection is cut meanwhile',
   async (database) => {

@@ -183,26 +183,30 @@ typeormTestOn(['postgres'], 'keeps writers out from the gate until the contract 
   })
 })
 
-testOn(['postgres'], 'waits at the gate for rows that are not committed yet, and counts them', async (database) => {
-  const dataSource = await database.connect()
-  await createCities(dataSource, database.name, rows)
-  await runBackfill(dataSource, citySlug)
-  const [old, migration] = [dataSource.createQueryRunner(), dataSource.createQueryRunner()]
-  try {
-    await old.startTransaction()
-    await old.query(`insert into city (id, name) values (900, 'Late')`)
-    await migration.startTransaction()
-    const gate = codeOf(requireCompletedIn(migration, citySlug))
-    await expect
-      .poll(() => dataSource.query(`select 1 as waits from pg_locks where not granted`), { timeout: 30_000 })
-      .toEqual([{ waits: 1 }])
-    await old.commitTransaction()
-    expect(await gate).toBe('GATE_SHUT')
-    await migration.rollbackTransaction()
-  } finally {
-    await Promise.all([old.release(), migration.release()])
-  }
-})
+typeormTestOn(
+  ['postgres'],
+  'waits at the gate for rows that are not committed yet, and counts them',
+  async (database) => {
+    const dataSource = await database.connect()
+    await createCities(dataSource, database.name, rows)
+    await runBackfill(dataSource, citySlug)
+    const [old, migration] = [dataSource.createQueryRunner(), dataSource.createQueryRunner()]
+    try {
+      await old.startTransaction()
+      await old.query(`insert into city (id, name) values (900, 'Late')`)
+      await migration.startTransaction()
+      const gate = codeOf(requireCompletedIn(migration, citySlug))
+      await expect
+        .poll(() => dataSource.query(`select 1 as waits from pg_locks where not granted`), { timeout: 30_000 })
+        .toEqual([{ waits: 1 }])
+      await old.commitTransaction()
+      expect(await gate).toBe('GATE_SHUT')
+      await migration.rollbackTransaction()
+    } finally {
+      await Promise.all([old.release(), migration.release()])
+    }
+  },
+)
 
 waitingContractTest('lists a row that never stops changing, and lets go of it in time', async (database) => {
   const app = await database.connect()
