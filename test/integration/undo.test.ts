@@ -201,6 +201,11 @@ contractTest('undo gives JSON documents back as the texts they were', async (dat
   expect((await read())[1]).toBe('{"id":2,"list":["\\""]}')
   expect(await undo(dataSource, once)).toMatchObject({ result: { counts: { written: 5, failures: 0 } } })
   expect(await read()).toEqual(texts)
+
+  const gone = defineBackfill.delete({ name: 'account.gone', table: 'account', where: sql`id > 0`, journal: true })
+  expect(await runBackfill(dataSource, gone)).toMatchObject({ status: 'completed', counts: { written: 5 } })
+  expect(await undo(dataSource, gone)).toMatchObject({ result: { counts: { written: 5, failures: 0 } } })
+  expect(await read()).toEqual(texts)
 })
 
 contractTest('rows changed since are listed, and restored later if they are as they were', async (database) => {

@@ -4,7 +4,18 @@ import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo } from '../table.js'
 import { restored, textOf } from './codecs.js'
 import { packetsOf } from './packets.js'
-import { byKeys, columnOf, inputColumns, inRange, joined, keyed, keyTexts, orderBy, tableSql } from './rows.js'
+import {
+  byKeys,
+  columnOf,
+  imageTexts,
+  inputColumns,
+  inRange,
+  joined,
+  keyed,
+  keyTexts,
+  orderBy,
+  tableSql,
+} from './rows.js'
 import { spelling } from './spelling.js'
 
 /* Rows that are deleted, what is kept of them, and how they come back. */
@@ -88,7 +99,7 @@ export function* copyRows(
 
 /**
  * insert into `rowshift_journal` (run_id, row_key, written, before_image, after_image)
- * select 7, <key as JSON>, '["id", "name"]', json_array(cast(`city`.`id` as char), ...), 'null' from json_table(...) as rs_v straight_join `city` on ...
+ * select 7, <key as JSON>, '["id", "name"]', json_array(concat(cast(`city`.`id` as char)), ...), 'null' from json_table(...) as rs_v straight_join `city` on ...
  */
 export function* noteRemoved(
   info: TableInfo,
@@ -96,7 +107,6 @@ export function* noteRemoved(
   keys: readonly Key[],
   { table, runId }: Journal,
 ): Script<number> {
-  const stored = sql.join(columns.map((column) => textOf(column, columnOf(info, column))))
   const written = JSON.stringify(columns.map(({ name }) => name))
   const width = info.key.length
   let bytes = 0
@@ -105,7 +115,7 @@ export function* noteRemoved(
     const { affected } = yield statement(
       'note-removed',
       sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
-        select ${runId}, rs_v.rs_w0, ${written}, json_array(${stored}), 'null' from ${given}`,
+        select ${runId}, rs_v.rs_w0, ${written}, ${imageTexts(info, columns)}, 'null' from ${given}`,
     )
     // MySQL has no RETURNING. Of several workers one may count another's entries: it is about how much, no more.
     const { rows } = yield statement(

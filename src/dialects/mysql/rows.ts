@@ -331,6 +331,13 @@ export function* updateRange(plan: TablePlan, set: Assignments, range: KeyRange)
 }
 
 /**
+ * json_array(concat(convert(`city`.`slug` using utf8mb4)), ...): the exact texts of columns, as a journal has them. A JSON column of MariaDB is a
+ * text, which json_array would take for a document of its own; what comes out of concat is none.
+ */
+export const imageTexts = (info: TableInfo, columns: readonly ColumnInfo[]): Sql =>
+  sql`json_array(${sql.join(columns.map((column) => sql`concat(${textOf(column, columnOf(info, column))})`))})`
+
+/**
  * insert into `rowshift_journal` (run_id, row_key, written, before_image, after_image)
  * select 7, rs_v.rs_w0, '["slug"]', rs_v.rs_w1, json_array(concat(convert(`city`.`slug` using utf8mb4)))
  * from json_table(...) as rs_v straight_join `city` force index (`PRIMARY`) on `city`.`id` = cast(rs_v.rs_k0 as signed)
@@ -342,14 +349,12 @@ export function* noteImages(
   { table, runId }: Journal,
 ): Script<void> {
   const keys = info.key.length
-  // A JSON column of MariaDB is a text, which json_array would take for a document of its own: what comes out of concat is none.
-  const stored = sql.join(columns.map((column) => sql`concat(${textOf(column, columnOf(info, column))})`))
   const written = JSON.stringify(columns.map(({ name }) => name))
   for (const packet of yield* packetsOf(rows)) {
     yield statement(
       'note-images',
       sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
-        select ${runId}, rs_v.rs_w0, ${written}, rs_v.rs_w1, json_array(${stored})
+        select ${runId}, rs_v.rs_w0, ${written}, rs_v.rs_w1, ${imageTexts(info, columns)}
         from ${joined(info, packet.rows, [...inputColumns('k', 0, keys), ...inputColumns('w', keys, 2)])}`,
     )
   }
