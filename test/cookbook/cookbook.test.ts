@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -76,6 +76,29 @@ test('the index lists every page by its title, and no other', () => {
   const listed = [...index.matchAll(/^\| \[([^\]]+)\]\(([\w-]+\.md)\)/gm)].map(([, title, file]) => `${file} ${title}`)
   expect(listed.sort()).toEqual(pages.map(({ file, page }) => `${file} ${page.title}`).sort())
 })
+
+test('cookbook: links lead to files, and to headings in them', () => {
+  const targets = [...files, 'README.md'].flatMap((file) =>
+    [...readFileSync(join(folder, file), 'utf8').matchAll(/\]\(([^)#]*)(?:#([^)]+))?\)/g)].map(
+      ([, path, heading]) => [path === '' ? file : path!, heading] as const,
+    ),
+  )
+  const broken = targets.filter(([path, heading]) => {
+    if (!existsSync(join(folder, path))) return true
+    if (heading === undefined) return false
+    const headings = [...readFileSync(join(folder, path), 'utf8').matchAll(/^#+ (.+)$/gm)]
+    return !headings.some(([, text]) => anchorOf(text!) === heading)
+  })
+  expect(targets.length).toBeGreaterThan(files.length)
+  expect(broken).toEqual([])
+})
+
+/** As GitHub names headings. */
+const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-')
 
 /** Nothing, or what a command of this repository that failed has printed. */
 function refusals(command: string, args: readonly string[], cwd = repository): Promise<string> {
