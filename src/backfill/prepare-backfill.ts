@@ -14,6 +14,7 @@ import { type BoundInto, bindInto } from './bind-into.js'
 import { type Binder, type BoundColumn, createBinder } from './binder.js'
 import { conditionOf, negationOf } from './condition.js'
 import { noVerify } from './definition/check-verify.js'
+import { always } from './definition/check-when.js'
 import type { BackfillDefinition, DeclaredColumn, DeleteWork, SqlWork, TransformWork } from './definition/definition.js'
 import { definitionFingerprint, transformFingerprint } from './definition/definition-fingerprint.js'
 import { undoSuffix } from './definition/reverse-of.js'
@@ -139,6 +140,8 @@ export function* prepareRestore(
       journal: undefined,
       follow: false,
       verify: noVerify,
+      when: always,
+      after: [],
     }),
     plan: { info, read: [], where: undefined, endsWithWrite: false },
     work: { form: 'restore', runIds, archive: prepared.work.form === 'sql' ? prepared.work.action.archive : undefined },

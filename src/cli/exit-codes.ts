@@ -36,6 +36,6 @@ const usageErrors: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export function exitCodeOf(error: unknown): ExitCode {
   const known = asRowshiftError(error)
   if (known && usageErrors.has(known.code)) return exitCodes.usage
-  if (known?.code === 'RUN_UNFINISHED') return exitCodes.unfinished
+  if (known?.code === 'RUN_UNFINISHED' || known?.code === 'POSTPONED') return exitCodes.unfinished
   return exitCodes.failed
 }

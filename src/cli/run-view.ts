@@ -128,6 +128,12 @@ export const takenOver = (worker: string): string => `taken over from ${worker},
 export function describeResult({ paint }: Output, result: RunResult, share: number): readonly string[] {
   switch (result.status) {
     case 'completed':
+      if (result.skippedBecause !== null) {
+        return [
+          `  ${paint.green('skipped')}: ${result.skippedBecause}`,
+          '  The gate still looks whether a row matches.',
+        ]
+      }
       return [
         `  ${paint.green('completed')}: ${describeCounts(result)}`,
         ...(result.coverage === 'keys-once'

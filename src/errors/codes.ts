@@ -59,6 +59,9 @@ export const errorCodes = {
 
   ASSERTION_FAILED: 'what `verify.before` asks for is not so',
 
+  CONDITION_FAILED: 'a function of `when` threw',
+  POSTPONED: 'a definition says that its run has to wait',
+
   // State tables and runs.
   STATE_VERSION: 'the state tables were made by a newer rowshift',
   STATE_LOCKED: 'another process is creating the state tables',

@@ -24,8 +24,10 @@ import { requireFollowedGate } from './follow/followed-gate.js'
 import { requireOpenGate } from './gate.js'
 import { openState, requireVersion } from './open-state.js'
 import type { RunResult } from './run-result.js'
+import { isActive, type RunStatus } from './run-status.js'
 import { type StartedRun, startRun } from './start-run.js'
 import { chooseUndo, endFollowForUndo, markUndone, prepareUndo, stopForUndo } from './undo/undo.js'
+import { requireNoWait } from './when.js'
 
 /*
  * What migrations call. Inside an ORM's migration anything but success throws, or the ORM would record it as done.
@@ -100,6 +102,9 @@ export async function runInMigration(
 async function runToEnd(place: Place, prepared: PreparedBackfill): Promise<RunResult & { status: 'completed' }> {
   const { database, scope } = place
   const { definition } = prepared
+  await withFaultsMended(place, { doing: `looking whether backfill "${definition.name}" may begin` }, (writer) =>
+    requireNoWait(database, writer, scope, definition, undefined),
+  )
   const { run } = await start(place, prepared)
   if (run.status === 'failed') {
     const doing = `trying backfill "${definition.name}" again`
@@ -200,7 +205,8 @@ export async function scheduleInMigration(
       if (await writer.run(reading(dialect, scope, isOfEmpty(database, run)))) {
         const verification = await verifyTable({ ...place, session: writer, prepared, signal: never }, 0, [], undefined)
         await writer.run(scope.wrap(concludeRun(database, run.id, verification)))
-      } else if (scope.isEnclosing) await writer.run(dialect.savepoint(scheduledMark))
+      } else if (scope.isEnclosing && isActive(run.status as RunStatus))
+        await writer.run(dialect.savepoint(scheduledMark))
     })
   })
 }

@@ -6,6 +6,7 @@ import { RowshiftError } from '../errors/rowshift-error.js'
 import { inRetry, type RunAtWork } from './run-books.js'
 import type { RunCounts, RunResult } from './run-result.js'
 import type { RunStatus } from './run-status.js'
+import { skippedCode } from './when.js'
 
 /** The run as its tables have it. */
 export async function resultOf(options: RunAtWork): Promise<RunResult> {
@@ -41,6 +42,7 @@ export async function resultOf(options: RunAtWork): Promise<RunResult> {
         status: 'completed',
         coverage: prepared.follow ? 'followed' : prepared.plan.endsWithWrite ? 'every-match' : 'keys-once',
         verification: JSON.parse(run.verification ?? 'null') as Verification,
+        skippedBecause: run.reasonCode === skippedCode ? (run.reason ?? '') : null,
       }
     case 'failed':
       return { ...outcome, status: 'failed', code: run.reasonCode as ErrorCode, reason: run.reason ?? '' }

@@ -16,8 +16,9 @@ interface Rest {
 export class Rests {
   readonly #rests = new Map<number, Rest>()
 
-  begin(runId: number, error: RowshiftError): void {
-    const ms = Math.min(2 * (this.#rests.get(runId)?.ms ?? firstRestMs / 2), longestRestMs)
+  /** @param longestMs where the cause is known to be looked at again sooner */
+  begin(runId: number, error: RowshiftError, longestMs = longestRestMs): void {
+    const ms = Math.min(2 * (this.#rests.get(runId)?.ms ?? firstRestMs / 2), longestMs)
     this.#rests.set(runId, { error, ms, until: performance.now() + ms })
   }
 

@@ -18,6 +18,7 @@ import { startRun } from './start-run.js'
 import { openThrottles, type PaceOptions } from './throttle/pace-options.js'
 import type { Waiting } from './throttle/throttles.js'
 import { purgeJournals } from './undo/undo.js'
+import { requireNoWait } from './when.js'
 
 export interface ForegroundOptions {
   readonly database: Database
@@ -106,6 +107,7 @@ export async function runToEnd(
   const { pace = {}, onProgress = () => undefined } = options
   const throttles = openThrottles(database, pace)
   const { run, isNew } = await mended((session) => startRun(database, session, scope, prepared))
+  await mended((session) => requireNoWait(database, session, scope, prepared.definition, run))
   if (options.onStart) {
     const report = await place.read(readReport(database, run))
     const checkpoints = report.shards.filter((shard) => shard.cursorKey !== undefined).map((shard) => shard.updatedAt)

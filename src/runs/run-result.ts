@@ -34,6 +34,8 @@ export type RunResult =
        */
       readonly coverage: 'every-match' | 'keys-once' | 'followed'
       readonly verification: Verification
+      /** Why no row was worked on: the reason of `when.skip`; null = the rows were migrated. */
+      readonly skippedBecause: string | null
     })
   | (Outcome & {
       readonly status: 'unfinished'

@@ -5,12 +5,13 @@ import { readKey, writeKey } from '../backfill/pages/cursor.js'
 import { readLastKey } from '../backfill/pages/keyset-reader.js'
 import { requireRangePages } from '../backfill/pages/page-range.js'
 import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
-import { askAssertions, describeUnheld, prepareAssertions } from '../backfill/verify/assertions.js'
+import { askAssertions, askConditions, describeUnheld, prepareAssertions } from '../backfill/verify/assertions.js'
 import type { Script } from '../dialects/script.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { tableText } from '../dialects/table.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { installFollow, installFollowBeside } from './follow/follow.js'
+import { skipRun } from './when.js'
 
 /** The active run of a definition, and whether this call made it. */
 export interface StartedRun {
@@ -21,7 +22,7 @@ export interface StartedRun {
 /**
  * The active run of a definition, made if there is none; of two callers at once one makes it and both are given it.
  * @throws RowshiftError DEFINITION_CHANGED, TABLE_CHANGED when there is one that was started with something else;
- * PAGE_NOT_A_RANGE, FOLLOW_UNSUPPORTED, FOLLOW_NOT_PERMITTED; ASSERTION_FAILED before a new one is made
+ * PAGE_NOT_A_RANGE, FOLLOW_UNSUPPORTED, FOLLOW_NOT_PERMITTED; ASSERTION_FAILED, CONDITION_FAILED before a new one is made
  */
 export async function startRun(
   database: Database,
@@ -30,12 +31,14 @@ export async function startRun(
   prepared: PreparedBackfill,
 ): Promise<StartedRun> {
   const { dialect, stateNames } = database
-  await requireAssertions(database, session, scope, prepared)
-  if (prepared.follow && !dialect.hasTransactionalDdl) {
-    // Before the run, so that no run is without its triggers; one that is active has them, or has lost them.
-    const active = await session.run(dialect.state.activeRun(stateNames, prepared.definition.name))
-    if (!active || isUnadopted(active)) await installFollowBeside(database, session, scope, prepared.follow)
-  }
+  const active = await session.run(dialect.state.activeRun(stateNames, prepared.definition.name))
+  const isToBeMade = !active || isUnadopted(active)
+  const skip = isToBeMade ? await askConditions(dialect, scope, session, prepared.definition.when.skip) : undefined
+  const isToBegin = isToBeMade && skip === undefined
+  if (isToBegin) await requireAssertions(database, session, scope, prepared)
+  // Before the run, so that no run is without its triggers; one that is active has them, or has lost them.
+  if (isToBegin && prepared.follow && !dialect.hasTransactionalDdl)
+    await installFollowBeside(database, session, scope, prepared.follow)
   const [estimatedRows, measured] = await session.run(reading(dialect, scope, measure(database, scope, prepared)))
   function* start() {
     const wanted = {
@@ -46,12 +49,13 @@ export async function startRun(
       tableHash: prepared.tableHash,
       estimatedRows,
       journalDays: prepared.definition.journal?.keepDays,
-      follow: prepared.follow && ('on' as const),
+      follow: skip === undefined && prepared.follow ? ('on' as const) : undefined,
     }
     const found = yield* dialect.state.insertRun(stateNames, wanted)
     const run = isUnadopted(found) ? yield* dialect.state.adoptRun(stateNames, found.id, wanted) : found
     const shards = yield* dialect.state.shards(stateNames, run.id)
     if (shards.length > 0) return keep({ run, isNew: false })
+    if (skip !== undefined) return keep({ run: yield* skipRun(database, run, skip), isNew: true })
     let upper = measured
     if (prepared.follow && dialect.hasTransactionalDdl) {
       yield* installFollow(database, prepared.follow)
@@ -84,10 +88,7 @@ async function requireAssertions(
   { definition }: PreparedBackfill,
 ): Promise<void> {
   const { before, after } = definition.verify
-  if (before.size + after.size === 0) return
-  const { dialect, stateNames } = database
-  const active = await session.run(dialect.state.activeRun(stateNames, definition.name))
-  if (active && !isUnadopted(active)) return
+  const { dialect } = database
   const outcomes = await askAssertions(dialect, scope, session, before)
   if (outcomes.some(({ holds }) => !holds)) {
     throw new RowshiftError('ASSERTION_FAILED', {

@@ -23,6 +23,7 @@ import { isUnadopted, startRun } from './start-run.js'
 import { checkPace, openThrottles, type PaceOptions } from './throttle/pace-options.js'
 import type { Throttles } from './throttle/throttles.js'
 import { purgeJournals } from './undo/undo.js'
+import { postponedMs, requireNoWait } from './when.js'
 
 /** How often an idle worker looks for scheduled runs. */
 const idlePollMs = 1_000
@@ -286,6 +287,12 @@ async function followRun(options: WorkOptions, run: RunRow, rests: Rests): Promi
 /** A run that cannot be worked on, for now or by this process. */
 function leaveAlone({ onEvent }: WorkOptions, run: RunRow, rests: Rests, error: unknown): void {
   if (!(error instanceof RowshiftError)) throw error
+  if (error.code === 'POSTPONED') {
+    rests.begin(run.id, error, postponedMs)
+    const { reason } = error.details as { readonly reason: string }
+    onEvent?.({ type: 'postponed', backfill: run.name, reason, forMs: postponedMs })
+    return
+  }
   const isDeclined = error.code === 'DEFINITION_CHANGED' || error.code === 'TABLE_CHANGED'
   if (!isDeclined) rests.begin(run.id, error)
   onEvent?.({ type: isDeclined ? 'declined' : 'stopped', backfill: run.name, error })
@@ -306,6 +313,9 @@ async function workOnRun(
           startRun(database, session, place.scope, prepared),
         )
       : { run: found }
+    await withFaultsMended(place, { doing: `taking up backfill "${found.name}"` }, (session) =>
+      requireNoWait(database, session, place.scope, definition, run),
+    )
     await withFaultsMended(place, { doing: 'removing old journals' }, (session) =>
       purgeJournals(database, session, place.scope),
     )

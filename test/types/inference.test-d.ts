@@ -200,3 +200,29 @@ export type SchemaStays = Expect<Equal<typeof shopSchema, EntitySchema<Shop>>>
 
 @SchemaVersion('1.0.0', { of: shopVersions })
 export class VersionedShop extends Shop {}
+
+/** Conditions and what comes first, in every form. */
+export const conditional = defineBackfill({
+  name: 'conditional',
+  table: 'city',
+  select: { name: 'text' },
+  write: { slug: 'text' },
+  where: { slug: null },
+  when: {
+    skip: {
+      'SQL finds a row': sql`select 1`,
+      'a function knows': async ({ query }) => (await query(sql`select 1`)).length > 0,
+    },
+    // @ts-expect-error a condition is true or false
+    postpone: { 'it is a text': () => 'yes' },
+  },
+  transform: (row) => ({ slug: row.name }),
+})
+
+export const later = defineBackfill.sql({
+  name: 'later',
+  table: 'city',
+  set: { slug: 'x' },
+  // @ts-expect-error the definition, not its name
+  after: [conditional, 'conditional'],
+})

@@ -40,6 +40,8 @@ describe('a definition', () => {
       delayMs: 0,
       maxFailures: undefined,
       verify: { sample: 500, check: undefined, recomputes: false, before: new Map(), after: new Map() },
+      when: { skip: new Map(), postpone: new Map() },
+      after: [],
       work: {
         form: 'transform',
         select: new Map([['name', { kind: 'text', isNullable: false }]]),
@@ -84,6 +86,8 @@ describe('a definition', () => {
       batchRows: 100_000,
       delayMs: 20,
       verify: { ...noVerify, check },
+      when: { skip: new Map(), postpone: new Map() },
+      after: [],
       work: {
         form: 'transform',
         select: new Map<string, unknown>([

@@ -36,6 +36,8 @@ describe('a function', () => {
       delayMs: 3,
       maxFailures: { rows: 0 },
       verify: noVerify,
+      when: { skip: new Map(), postpone: new Map() },
+      after: [],
       work: {
         form: 'transform',
         select: new Map<string, object>([

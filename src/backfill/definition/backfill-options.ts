@@ -1,5 +1,6 @@
 import type { Sql } from '../../dialects/sql.js'
 import type { Cell, ColumnName, Columns, EmbeddedPath, IsColumn, PropertyOf, Row, Source } from './columns.js'
+import type { Backfill } from './define-backfill.js'
 
 /** A value that every database can compare and store as a constant. */
 export type Scalar = string | number | bigint | boolean | Date | Uint8Array
@@ -140,7 +141,7 @@ export interface JournalOptions {
 /** What an assertion in code is given. */
 export interface AssertionContext {
   /**
-   * Asks the database, on the run's own connection and outside any transaction of its own. Cells are exact texts, or null:
+   * Asks the database, on the run's own connection and outside any transaction of its own; it can only read. Cells are exact texts, or null:
    * `` const [[rows]] = await query(sql`select count(*) from city`) ``.
    */
   query(query: Sql): Promise<readonly (readonly (string | null)[])[]>
@@ -151,6 +152,12 @@ export interface AssertionContext {
  * returns true, at once or as a promise. `` { 'every city has a name': sql`select 1 from city where name = ''` } ``
  */
 export type Assertions = Readonly<Record<string, Sql | ((context: AssertionContext) => boolean | Promise<boolean>)>>
+
+/**
+ * What may be so, by the reason that it is: SQL that finds a row, or a function that returns true, at once or as a promise.
+ * `` { 'the import is running': sql`select 1 from import where ended_at is null` } ``
+ */
+export type Conditions = Readonly<Record<string, Sql | ((context: AssertionContext) => boolean | Promise<boolean>)>>
 
 /** Assertions about the data as a whole. */
 export interface AssertionOptions {
@@ -187,6 +194,21 @@ export interface CommonOptions<E> {
    * background, where a share is taken of at least 1,000 keys until a pass has ended.
    */
   readonly maxFailures?: number | `${number}%`
+  /** When not to begin. The first reason that is so is kept with the run, and shown by its status. */
+  readonly when?: {
+    /**
+     * Asked when a run is made: it is completed at once, without work on any row. Its gate passes like that of every completed run: only if
+     * no row matches `where`.
+     */
+    readonly skip?: Conditions
+    /**
+     * Asked whenever a run is taken up: it is postponed, and never counts as done. Workers come back to it; `rowshift run` ends with exit
+     * code 3; a migration fails with POSTPONED.
+     */
+    readonly postpone?: Conditions
+  }
+  /** Definitions whose runs must be completed, without a failure, before this one is worked on: until then it is postponed. */
+  readonly after?: readonly Backfill[]
 }
 
 /** What `defineBackfill` and `defineBackfill.page` have in common: rows are read, changed by a function, and written back. */

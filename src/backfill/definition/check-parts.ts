@@ -1,6 +1,7 @@
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import type { FailureLimit } from '../batch/failure-limit.js'
 import { checkFunction, checkInteger, isRecord } from './check-values.js'
+import { checkAfter, checkWhen } from './check-when.js'
 import { type Column, columnProblem, parseColumn } from './columns.js'
 import type { BackfillDefinition, DeclaredColumn, PageFunction, RowFunction, Transform } from './definition.js'
 import { didYouMean } from './nearest.js'
@@ -15,7 +16,10 @@ import { tableNameProblem } from './table-name.js'
 export type Options = Readonly<Record<string, unknown>>
 
 /** Options of every form. */
-export const commonOptions = ['name', 'table', 'where', 'reverse', 'revision', 'batchRows', 'delayMs', 'maxFailures']
+export const commonOptions = [
+  ...['name', 'table', 'where', 'reverse', 'revision', 'batchRows', 'delayMs', 'maxFailures'],
+  ...['when', 'after'],
+]
 
 // What the same things are called elsewhere.
 const optionSynonyms: Readonly<Record<string, string>> = {
@@ -50,6 +54,11 @@ const optionSynonyms: Readonly<Record<string, string>> = {
   tolerance: 'maxFailures',
   validator: 'validate',
   validateas: 'validate',
+  skip: 'when',
+  skipif: 'when',
+  condition: 'when',
+  dependson: 'after',
+  dependencies: 'after',
   dto: 'validate',
 }
 
@@ -66,6 +75,8 @@ export function checkCommon(options: Options, refuse: Refuse) {
     batchRows: checkInteger('batchRows', options.batchRows, undefined, { from: 1, to: mostBatchRows }, refuse),
     delayMs: checkInteger('delayMs', options.delayMs, 0, { from: 0 }, refuse),
     maxFailures: checkMaxFailures(options.maxFailures, refuse),
+    when: checkWhen(options.when, refuse),
+    after: checkAfter(options.after, refuse),
   }
 }
 

@@ -29,6 +29,9 @@ export type CheckFunction = (row: UntypedRow) => unknown
 /** A query that finds what should not be there, or a function that returns true. */
 export type Assertion = Sql | ((context: AssertionContext) => unknown)
 
+/** A query that finds a row, or a function that returns true, where something is so. */
+export type Condition = Sql | ((context: AssertionContext) => unknown)
+
 /** A class whose class-validator decorators say what its properties may be. */
 export type ValidatedClass = new (...args: never) => object
 
@@ -127,6 +130,10 @@ export interface BackfillDefinition {
     readonly before: ReadonlyMap<string, Assertion>
     readonly after: ReadonlyMap<string, Assertion>
   }
+  /** By the reason: what a new run is skipped for, and what any run waits for. */
+  readonly when: { readonly skip: ReadonlyMap<string, Condition>; readonly postpone: ReadonlyMap<string, Condition> }
+  /** Names of the definitions whose runs must be completed before. */
+  readonly after: readonly string[]
   readonly work: TransformWork | SqlWork | DeleteWork
 }
 

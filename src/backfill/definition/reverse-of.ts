@@ -1,5 +1,6 @@
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { noVerify } from './check-verify.js'
+import { always } from './check-when.js'
 import type { BackfillDefinition, DeclaredColumn, RowFunction, TransformWork } from './definition.js'
 
 /** Ends the name of a definition that takes another one back, and of no other. */
@@ -34,6 +35,8 @@ export function reverseOf(definition: BackfillDefinition): BackfillDefinition | 
     maxFailures: Object.freeze({ rows: 0 }),
     follow: false,
     verify: noVerify,
+    when: always,
+    after: [],
     work: Object.freeze(
       typeof reverse === 'function'
         ? reverseTransform(work as TransformWork, reverse)

@@ -2,9 +2,11 @@ import type { Session } from '../../adapters/database.js'
 import type { Dialect } from '../../dialects/dialect.js'
 import type { Cell, QueryResult, Script } from '../../dialects/script.js'
 import { findsRow, isSql, render, type Sql, wouldFindRow } from '../../dialects/sql.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
 import { databaseError } from '../connection/retry.js'
-import { reading, type Scope } from '../connection/transaction.js'
-import type { Assertion } from '../definition/definition.js'
+import { readingOnly, type Scope } from '../connection/transaction.js'
+import type { AssertionContext } from '../definition/backfill-options.js'
+import type { Assertion, Condition } from '../definition/definition.js'
 import { describeThrown } from '../transform/describe-thrown.js'
 
 /** An assertion of a definition that was asked. */
@@ -30,26 +32,69 @@ export async function askAssertions(
   const outcomes: AssertionOutcome[] = []
   for (const [says, assertion] of assertions) {
     if (isSql(assertion)) {
-      const { rows } = await ask(findsRow(assertion), says)
-      outcomes.push({ says, holds: Number(rows[0]?.[0]) === 0 })
+      outcomes.push({ says, holds: !(await hasRow(ask, assertion, says)) })
       continue
     }
-    let refusal: { readonly error: unknown } | undefined
-    const query = async (piece: Sql) => {
-      const { rows } = await ask(piece, says).catch((error: unknown) => {
-        refusal = { error }
-        throw error
-      })
-      return rows.map((row) => row.map(textOf))
-    }
-    try {
-      outcomes.push({ says, holds: (await assertion({ query })) === true })
-    } catch (error) {
-      if (refusal?.error === error) throw error
-      outcomes.push({ says, holds: false, threw: describeThrown(error) })
-    }
+    const { isTrue, threw } = await called(ask, assertion, says)
+    outcomes.push({ says, holds: isTrue, ...(threw !== undefined && { threw }) })
   }
   return outcomes
+}
+
+/**
+ * Asks conditions one by one, in their order, until one is so: its reason.
+ * @throws RowshiftError CONDITION_FAILED for a function that throws, DATABASE_ERROR for SQL that the database refuses
+ */
+export async function askConditions(
+  dialect: Dialect,
+  scope: Scope,
+  session: Session,
+  conditions: ReadonlyMap<string, Condition>,
+): Promise<string | undefined> {
+  const ask = (piece: Sql, reason: string) => askOne(dialect, scope, session, piece, reason)
+  for (const [reason, condition] of conditions) {
+    if (isSql(condition)) {
+      if (await hasRow(ask, condition, reason)) return reason
+      continue
+    }
+    const { isTrue, threw } = await called(ask, condition, reason)
+    if (threw !== undefined) {
+      throw new RowshiftError('CONDITION_FAILED', {
+        message: `the function of \`when\` for "${reason}" threw (${threw}), so nothing tells whether to begin. Nothing was changed.`,
+        details: { reason },
+      })
+    }
+    if (isTrue) return reason
+  }
+  return undefined
+}
+
+type Ask = (piece: Sql, says: string) => Promise<QueryResult>
+
+async function hasRow(ask: Ask, query: Sql, says: string): Promise<boolean> {
+  const { rows } = await ask(findsRow(query), says)
+  return Number(rows[0]?.[0]) === 1
+}
+
+async function called(
+  ask: Ask,
+  call: (context: AssertionContext) => unknown,
+  says: string,
+): Promise<{ readonly isTrue: boolean; readonly threw?: string }> {
+  let refusal: { readonly error: unknown } | undefined
+  const query = async (piece: Sql) => {
+    const { rows } = await ask(piece, says).catch((error: unknown) => {
+      refusal = { error }
+      throw error
+    })
+    return rows.map((row) => row.map(textOf))
+  }
+  try {
+    return { isTrue: (await call({ query })) === true }
+  } catch (error) {
+    if (refusal?.error === error) throw error
+    return { isTrue: false, threw: describeThrown(error) }
+  }
 }
 
 /** Has the database look at the SQL of assertions without carrying it out. @throws RowshiftError DATABASE_ERROR */
@@ -72,7 +117,7 @@ async function askOne(
   says: string,
 ): Promise<QueryResult> {
   try {
-    return await session.run(reading(dialect, scope, once(render(piece, dialect, 'assert'))))
+    return await session.run(readingOnly(dialect, scope, once(render(piece, dialect, 'assert'))))
   } catch (error) {
     const { class: kind } = dialect.classifyError(error)
     // Others may pass, and are for those who know how to try again.

@@ -55,9 +55,13 @@ export function* rollbackToSavepoint(name: string): Script<void> {
   yield plain('rollback-to-savepoint', `rollback to savepoint ${spelling.quote(name)}`)
 }
 
-// What is asked stands in the FROM of a SELECT, where nothing can write: there are no functions that do.
-export function* beginReadOnly(): Script<void> {}
-export function* endReadOnly(): Script<void> {}
+// Of the connection, not of a transaction: a script is one synchronous call here, so nobody else meets it.
+export function* beginReadOnly(): Script<void> {
+  yield plain('read-only', 'pragma query_only = on')
+}
+export function* endReadOnly(): Script<void> {
+  yield plain('read-only', 'pragma query_only = off')
+}
 
 /** Outside a transaction SAVEPOINT would start one, so BEGIN asks: it takes no lock and is refused inside. */
 export function* isInTransaction(): Script<boolean> {

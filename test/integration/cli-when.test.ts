@@ -1,0 +1,62 @@
+import { expect } from 'vitest'
+import { createCities } from '../support/city-table.js'
+import { beforeAllCompilePackage, CliProject, configTextFor } from '../support/cli-project.js'
+import { contractTestOn } from '../support/databases.js'
+
+beforeAllCompilePackage()
+
+const definitions = `
+import { defineBackfill, sql } from 'rowshift'
+const form = { table: 'city', where: { touched: 0 }, set: { touched: 1 } }
+export const small = defineBackfill.sql({
+  ...form, name: 'city.small', when: { skip: { 'there are few cities': sql\`select 1 from city where id < 100\` } },
+})
+export const held = defineBackfill.sql({
+  ...form, name: 'city.held', when: { postpone: { 'an import is running': () => true } },
+})
+export const last = defineBackfill.sql({ ...form, name: 'city.last', after: [held] })
+`
+
+contractTestOn(['sqlite'], 'commands tell why a run was skipped or has to wait', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 3)
+  const project = await CliProject.create(database, {
+    'rowshift.config.ts': configTextFor(database),
+    'backfills/cities.ts': definitions,
+  })
+  expect(await project.json(['run', 'city.small'])).toMatchObject({
+    code: 0,
+    document: { status: 'completed', skippedBecause: 'there are few cities', counts: { written: 0 } },
+  })
+  expect((await project.run(['run', 'city.small'])).stdout).toContain('skipped: there are few cities')
+  expect(await project.json(['run', 'city.held'])).toMatchObject({
+    code: 3,
+    document: { error: { code: 'POSTPONED', details: { reason: 'an import is running' } } },
+  })
+  expect(await project.json(['run', 'city.last'])).toMatchObject({
+    code: 3,
+    document: { error: { code: 'POSTPONED' } },
+  })
+
+  const status = await project.json(['status'])
+  expect(status).toMatchObject({ code: 3 })
+  const reasons = (
+    status.document as { backfills: { backfill: string; status: string; reason: object }[] }
+  ).backfills.map(({ backfill, status, reason }) => ({ backfill, status, reason }))
+  expect(reasons).toEqual([
+    { backfill: 'city.held', status: 'postponed', reason: { code: 'POSTPONED', message: 'an import is running' } },
+    {
+      backfill: 'city.last',
+      status: 'postponed',
+      reason: { code: 'POSTPONED', message: '"city.held", which it comes after, is postponed' },
+    },
+    { backfill: 'city.small', status: 'completed', reason: { code: 'SKIPPED', message: 'there are few cities' } },
+  ])
+  const text = (await project.run(['status'])).stdout
+  expect(text).toContain('SKIPPED: there are few cities')
+  expect(text).toContain('POSTPONED: an import is running')
+
+  // Workers end with what is left, as they do of every run that is not done.
+  const work = await project.json(['work'])
+  expect(work).toMatchObject({ code: 3 })
+})
