@@ -9,7 +9,10 @@ import type { History } from './version-history.js'
 export interface UpgradeOnReadOptions {
   /** Rows of a version that the code does not know yet: pass as they are with a warning in the log (default), or make the read fail. */
   readonly newer?: 'warn' | 'fail'
-  /** Writes what was upgraded, unless the row has another version by then. One statement a row, on the connection of the read. Default false. */
+  /**
+   * Writes what was upgraded, unless the row has another version by then: one statement a row, on the connection of the read. It goes by
+   * the version alone, so code that changes rows and knows no version can be overtaken. Default false.
+   */
   readonly writeBack?: boolean
 }
 

@@ -1,4 +1,4 @@
-import { type PrismaRegistry, prismaModels, rowshift } from '../../src/adapters/prisma/index.js'
+import { type PrismaRegistry, prismaModels, rowshift, stragglers } from '../../src/adapters/prisma/index.js'
 import { type ChangesOf, defineBackfill, type RowOf } from '../../src/backfill/definition/define-backfill.js'
 import { defineVersions } from '../../src/index.js'
 import type { Equal, Expect } from './expect.js'
@@ -222,3 +222,11 @@ export function upgrades() {
   rowshift({ registry, upgradeOnRead: { versions: { city: {} } } })
   return extended.city.findMany({ select: { name: true } }) satisfies Promise<{ name: string }[]>
 }
+
+/** Stragglers are of versions that the model has the fields of. */
+export const cityStragglers = stragglers(seven.city, { of: cityVersions, registry, batchRows: 100 })
+export const cityStragglers6 = stragglers(six.city, { of: cityVersions, registry, from: ['1.0.0'] })
+// @ts-expect-error the model has no "title"
+stragglers(seven.city, { of: olderVersions, registry })
+// @ts-expect-error a model by its token
+stragglers('city', { of: cityVersions, registry })

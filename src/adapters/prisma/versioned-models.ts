@@ -32,24 +32,30 @@ export function versionedModels(
   registry: PrismaRegistry,
   versions: Readonly<Record<string, unknown>>,
 ): ReadonlyMap<string, VersionedModel> {
-  const models = Object.entries(versions).map(([name, of]) => {
-    const entity = Object.keys(registry.models).find((model) => delegateName(model) === name)
-    if (entity === undefined) {
-      throw new RowshiftError('ENTITY_NOT_FOUND', {
-        message: `\`upgradeOnRead\` names the model "${name}", which the registry does not have. Run \`prisma generate\`, so that it is written anew from the schema.`,
-        details: { entity: name },
-      })
-    }
-    return [entity, versionedModel(entity, registry.models[entity]!, historyOf(of))] as const
-  })
-  return new Map(models)
+  const models = Object.entries(versions).map(([name, of]) => versionedModel(registry, name, of))
+  return new Map(models.map((model) => [model.entity, model]))
 }
 
-function versionedModel(entity: string, model: RegistryModel, history: History | undefined): VersionedModel {
+/**
+ * A model by the name that the client has for it, and what its versions are.
+ * @throws as {@link versionedModels}
+ */
+export function versionedModel(registry: PrismaRegistry, name: string, of: unknown): VersionedModel {
+  const entity = Object.keys(registry.models).find((model) => delegateName(model) === name)
+  if (entity === undefined) {
+    throw new RowshiftError('ENTITY_NOT_FOUND', {
+      message: `the registry has no model "${name}". Run \`prisma generate\`, so that it is written anew from the schema.`,
+      details: { entity: name },
+    })
+  }
+  return carrying(entity, registry.models[entity]!, historyOf(of))
+}
+
+function carrying(entity: string, model: RegistryModel, history: History | undefined): VersionedModel {
   const { version, versionColumn } = model
   if (!history) {
     throw new RowshiftError('INVALID_CONFIG', {
-      message: `\`upgradeOnRead\` has no versions for ${entity}: give what \`defineVersions\` returned.`,
+      message: `there are no versions for ${entity}: give what \`defineVersions\` returned.`,
       details: { entity },
     })
   }

@@ -1,3 +1,4 @@
+export type { StragglersOptions } from '../../schema-version/stragglers.js'
 export type { UpgradeOnReadOptions } from '../../schema-version/upgrade-on-read.js'
 export { type BulkCreateOptions, type BulkCreateRow, bulkCreate } from './bulk-create.js'
 export type { BulkRepository } from './bulk-repository.js'
@@ -15,6 +16,6 @@ export {
 } from './migration.js'
 export { refuseLoss, requireReversible, requireWritten } from './migration-checks.js'
 export { SchemaVersionColumn } from './schema-version-column.js'
-export { type StragglersOptions, stragglers } from './stragglers.js'
+export { stragglers } from './stragglers.js'
 export { type DataSourceSource, typeorm } from './typeorm.js'
 export { UpgradeOnRead } from './upgrade-on-read.js'
