@@ -65,6 +65,8 @@ export interface Database {
   mapping(source: unknown): MappedTable
   /** The tables of all entities or models, each once. @throws RowshiftError VERSION_DUPLICATE */
   statedTables(): readonly StatedTable[]
+  /** The command that writes migrations for it: `rowshift generate`. */
+  readonly generateCommand: string
   /** What the ORM knows of the schema, for `rowshift generate`. The caller releases it. */
   readSchema(): Promise<SchemaReader>
   close(): Promise<void>

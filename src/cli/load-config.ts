@@ -117,7 +117,14 @@ function configOf(exports: Readonly<Record<string, unknown>>): unknown {
   return isWrapped ? found.default : found
 }
 
-const expected = `Export \`default defineConfig({ database: typeorm('./src/data-source.ts'), backfills: 'src/backfills/*.ts' })\`.`
+const expected = `Export \`default defineConfig({ database, backfills: 'src/backfills/*.ts' })\`, where \`database\` is \`typeorm('./src/data-source.ts')\` or \`prisma('./src/db.ts')\`.`
+
+/** What is given bare where it has to be wrapped, told by a property that it alone has. */
+const bareConnections = [
+  { property: 'initialize', remedy: 'Wrap the data source: `typeorm(dataSource)`.' },
+  { property: '$connect', remedy: 'Wrap the client: `prisma(client)`.' },
+  { property: 'adapterName', remedy: 'Wrap the driver adapter: `prisma(adapter)`.' },
+]
 
 function checkConfig(file: string, value: unknown): DataSourceConfig {
   if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) {
@@ -129,9 +136,10 @@ function checkConfig(file: string, value: unknown): DataSourceConfig {
   }
   const { database, backfills } = value as Partial<DataSourceConfig>
   if (typeof (database as Partial<DatabaseSource> | undefined)?.open !== 'function') {
-    const isDataSource = typeof (database as { initialize?: unknown } | undefined)?.initialize === 'function'
-    const remedy = isDataSource ? 'Wrap the data source: `typeorm(dataSource)`.' : expected
-    throw invalid(`${file}: \`database\` must be what \`typeorm()\` returns. ${remedy}`)
+    const bare = bareConnections.find(({ property }) => property in Object(database))
+    throw invalid(
+      `${file}: \`database\` must be what \`typeorm()\` or \`prisma()\` returns. ${bare?.remedy ?? expected}`,
+    )
   }
   const list = typeof backfills === 'string' ? [backfills] : backfills
   if (!Array.isArray(list) || list.length === 0) throw invalid(`${file}: \`backfills\` names no files. ${expected}`)

@@ -17,27 +17,29 @@ export function versionEntry({ table, entity, code, recorded, state, columns: dr
 }
 
 /** The same as a table for people; nothing where no entity has a version. */
-export function versionLines(reports: readonly VersionReport[]): readonly string[] {
+export function versionLines(reports: readonly VersionReport[], generateCommand: string): readonly string[] {
   if (reports.length === 0) return []
   const rows = reports.map((report) => [
     `  ${report.entity ?? report.table}`,
     report.code ?? '-',
     report.recorded?.version ?? '-',
-    stateText(report),
+    stateText(report, generateCommand),
   ])
   return columns([['  schema', 'code', 'database', ''], ...rows]).map((line) => line.trimEnd())
 }
 
-function stateText({ state, columns: drifted, gate, code }: VersionReport): string {
+function stateText({ state, columns: drifted, gate, code }: VersionReport, generateCommand: string): string {
   switch (state) {
     case 'behind':
       return gate === undefined ? 'behind: a migration is pending' : `behind: gate of ${gate}`
     case 'ahead':
-      return code === undefined ? 'ahead: no entity states a version' : 'ahead: the code is older than the database'
+      return code === undefined
+        ? 'ahead: no entity or model states a version'
+        : 'ahead: the code is older than the database'
     case 'drift':
       return `drift: ${drifted.length === 1 ? 'column' : 'columns'} ${drifted.map((name) => `"${name}"`).join(', ')}`
     case 'unrecorded':
-      return 'unrecorded: rowshift generate'
+      return `unrecorded: ${generateCommand}`
     case 'current':
       return ''
   }

@@ -2,8 +2,8 @@ import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createCities, readCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText, configText } from '../support/cli-project.js'
-import { typeormTestOn } from '../support/databases.js'
+import { beforeAllCompilePackage, CliProject, citySlugText, configText, configTextFor } from '../support/cli-project.js'
+import { type AdapterName, contractTestOn, prismaTestOn, typeormTestOn } from '../support/databases.js'
 
 beforeAllCompilePackage()
 
@@ -49,7 +49,7 @@ typeormTestOn(['sqlite'], 'rowshift init writes a config that works, and overwri
   await project.write({ 'rowshift.config.ts': `${configText}// mine\n` })
   expect(await project.json(['init'])).toEqual({
     code: 0,
-    document: { created: [], kept: ['rowshift.config.ts'], dataSource: 'src/data-source.ts' },
+    document: { created: [], kept: ['rowshift.config.ts'], dataSource: 'src/data-source.ts', schema: null },
   })
   expect(await readFile(join(project.folder, 'rowshift.config.ts'), 'utf8')).toBe(`${configText}// mine\n`)
 })
@@ -57,7 +57,10 @@ typeormTestOn(['sqlite'], 'rowshift init writes a config that works, and overwri
 test('rowshift init says so when it finds no data source', async () => {
   const project = await CliProject.createEmpty({ 'ormconfig.ts': 'export default { type: "postgres" }' })
   const { code, stdout } = await project.run(['init'])
-  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('no data source file found') })
+  expect({ code, stdout }).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('no data source of TypeORM and no schema of Prisma found'),
+  })
   expect(await readFile(join(project.folder, 'rowshift.config.ts'), 'utf8')).toContain(
     '// The file that exports your DataSource',
   )
@@ -68,19 +71,48 @@ test('rowshift init says so when it finds no data source', async () => {
   })
 })
 
-typeormTestOn(['sqlite'], 'a config is found from a subfolder, and its paths are relative to it', async (database) => {
+const providers = { sqlite: 'sqlite', postgres: 'postgresql', mariadb: 'mysql' } as const
+
+prismaTestOn(['sqlite', 'postgres', 'mariadb'], 'rowshift init writes a config for the schema', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 10)
   const project = await CliProject.create(database, {
-    'rowshift.config.ts': configText,
+    'prisma/schema.prisma': `generator rowshift {\n  provider = "rowshift-prisma"\n  output   = "../generated/rowshift.ts"\n}
+datasource db {\n  provider = "${providers[database.name]}"\n}\n`,
+    'generated/rowshift.ts': `export const registry = { format: 1, provider: 'sqlite', models: {}, enums: {} } as const`,
+    'prisma/migrations/1_city/backfill.ts': citySlugText(),
+  })
+  expect(await project.json(['init'])).toEqual({
+    code: 0,
+    document: {
+      created: ['rowshift.config.ts', 'src/backfills/'],
+      kept: [],
+      dataSource: null,
+      schema: 'prisma/schema.prisma',
+    },
+  })
+  const env = { DATABASE_URL: database.name === 'sqlite' ? `file:${database.url}` : database.url }
+  expect(await project.json(['run', 'city.slug'], { env })).toMatchObject({ code: 0 })
+  expect((await readCities(dataSource))[9]).toMatchObject({ slug: 'city-10' })
+  expect(await readFile(join(project.folder, 'rowshift.config.ts'), 'utf8')).toContain(
+    `import { registry } from './generated/rowshift'`,
+  )
+})
+
+contractTestOn(['sqlite'], 'a config is found from a subfolder, and its paths are relative to it', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 10)
+  const orm = database.adapter
+  const project = await CliProject.create(database, {
+    'rowshift.config.ts': configTextFor(database),
     'backfills/city-slug.ts': citySlugText(),
     'src/deep/er/file.ts': '',
     'config/rowshift.config.mjs': `export default {
-      database: (await import('rowshift/typeorm')).typeorm('../src/data-source.ts'),
+      database: (await import('rowshift/${orm}')).${orm}('../src/data-source.ts'),
       backfills: ['../backfills'],
     }`,
-    'cjs/rowshift.config.cjs': `const { typeorm } = require('rowshift/typeorm')
-      module.exports = { database: typeorm('../src/data-source.ts'), backfills: '../backfills/*.{ts,js}' }`,
+    'cjs/rowshift.config.cjs': `const { ${orm} } = require('rowshift/${orm}')
+      module.exports = { database: ${orm}('../src/data-source.ts'), backfills: '../backfills/*.{ts,js}' }`,
   })
   expect((await project.json(['verify', 'city.slug'], { cwd: 'src/deep/er' })).document).toMatchObject({
     remaining: 10,
@@ -171,9 +203,9 @@ typeormTestOn(
   },
 )
 
-typeormTestOn(['sqlite'], 'a name that is not defined is a mistake, with the one that was meant', async (database) => {
+contractTestOn(['sqlite'], 'a name that is not defined is a mistake, with the one that was meant', async (database) => {
   const project = await CliProject.create(database, {
-    'rowshift.config.ts': configText,
+    'rowshift.config.ts': configTextFor(database),
     'backfills/city-slug.ts': citySlugText(),
   })
   for (const command of ['run', 'verify', 'failures', 'pause', 'resume', 'cancel']) {
@@ -200,9 +232,9 @@ typeormTestOn(['sqlite'], 'a name that is not defined is a mistake, with the one
   })
 })
 
-typeormTestOn(['sqlite'], 'two definitions of one name are a mistake that names both files', async (database) => {
+contractTestOn(['sqlite'], 'two definitions of one name are a mistake that names both files', async (database) => {
   const project = await CliProject.create(database, {
-    'rowshift.config.ts': configText,
+    'rowshift.config.ts': configTextFor(database),
     'backfills/city-slug.ts': citySlugText(),
     // The same but for its function: a copied file whose name was forgotten.
     'backfills/town-slug.ts': citySlugText({ failAt: [1] }),
@@ -222,46 +254,72 @@ typeormTestOn(['sqlite'], 'two definitions of one name are a mistake that names 
   expect((await project.json(['status'])).document).toMatchObject({ backfills: [{ backfill: 'city.slug' }] })
 })
 
-const configMistakes: readonly (readonly [mistake: string, config: string, message: string])[] = [
-  ['cannot be compiled', 'export default {{', 'the configuration rowshift.config.ts could not be loaded: '],
-  ['throws', `throw new Error('no .env')`, 'the configuration rowshift.config.ts could not be loaded: no .env'],
-  ['exports nothing', 'const config = 1', 'rowshift.config.ts has no default export. Export `default defineConfig({'],
-  ['has no database', `export default { backfills: '*' }`, '`database` must be what `typeorm()` returns.'],
+/** A config, made of the one that works. */
+type Mistaken = (works: string, adapter: AdapterName) => string
+
+const bareConnection = {
+  typeorm: `import { DataSource } from 'typeorm'
+    export default { database: new DataSource({ type: 'better-sqlite3', database: 'x.db' }), backfills: '*' }`,
+  prisma: `import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
+    export default { database: new PrismaBetterSqlite3({ url: 'file:x.db' }), backfills: '*' }`,
+}
+
+const configMistakes: readonly (readonly [mistake: string, config: Mistaken, message: string | RegExp])[] = [
+  ['cannot be compiled', () => 'export default {{', 'the configuration rowshift.config.ts could not be loaded: '],
+  ['throws', () => `throw new Error('no .env')`, 'the configuration rowshift.config.ts could not be loaded: no .env'],
   [
-    'has a bare data source',
-    `import { DataSource } from 'typeorm'
-     export default { database: new DataSource({ type: 'better-sqlite3', database: 'x.db' }), backfills: '*' }`,
-    'Wrap the data source: `typeorm(dataSource)`.',
+    'exports nothing',
+    () => 'const config = 1',
+    'rowshift.config.ts has no default export. Export `default defineConfig({',
   ],
-  ['has no globs', configText.replace(`'backfills/*.ts'`, '[]'), '`backfills` names no files.'],
+  [
+    'has no database',
+    () => `export default { backfills: '*' }`,
+    '`database` must be what `typeorm()` or `prisma()` returns. Export `default',
+  ],
+  [
+    'has a bare connection',
+    (_, adapter) => bareConnection[adapter],
+    /Wrap the (data source: `typeorm\(dataSource\)|driver adapter: `prisma\(adapter\))`\./,
+  ],
+  ['has no globs', (works) => works.replace(`'backfills/*.ts'`, '[]'), '`backfills` names no files.'],
   [
     'has an unknown option',
-    configText.replace('backfills:', 'backfils:'),
+    (works) => works.replace('backfills:', 'backfils:'),
     'there is no option `backfils`. Did you mean "backfills"?',
   ],
-  ['has something else for a glob', configText.replace(`'backfills/*.ts'`, '[1]'), 'neither a glob nor a definition'],
   [
-    'names a data source that is not there',
-    configText.replace('data-source', 'nowhere'),
+    'has something else for a glob',
+    (works) => works.replace(`'backfills/*.ts'`, '[1]'),
+    'neither a glob nor a definition',
+  ],
+  [
+    'names a file for its database that is not there',
+    (works) => works.replace('data-source', 'nowhere'),
     'src/nowhere.ts could not be loaded',
   ],
 ]
 
 for (const [mistake, config, message] of configMistakes) {
-  typeormTestOn(['sqlite'], `a config that ${mistake} is told from one that works`, async (database) => {
+  contractTestOn(['sqlite'], `a config that ${mistake} is told from one that works`, async (database) => {
     const project = await CliProject.create(database, {
-      'rowshift.config.ts': config,
+      'rowshift.config.ts': config(configTextFor(database), database.adapter),
       'backfills/city-slug.ts': citySlugText(),
     })
     expect(await project.json(['status'])).toMatchObject({
       code: 2,
-      document: { error: { code: 'INVALID_CONFIG', message: expect.stringContaining(message) } },
+      document: {
+        error: {
+          code: 'INVALID_CONFIG',
+          message: typeof message === 'string' ? expect.stringContaining(message) : expect.stringMatching(message),
+        },
+      },
     })
   })
 }
 
-typeormTestOn(['sqlite'], 'a file of definitions that cannot be loaded is named', async (database) => {
-  const project = await CliProject.create(database, { 'rowshift.config.ts': configText })
+contractTestOn(['sqlite'], 'a file of definitions that cannot be loaded is named', async (database) => {
+  const project = await CliProject.create(database, { 'rowshift.config.ts': configTextFor(database) })
   await project.write({ 'backfills/broken.ts': `import './nothing.js'` })
   expect(await project.json(['work'])).toMatchObject({
     code: 2,
@@ -278,8 +336,8 @@ typeormTestOn(['sqlite'], 'a file of definitions that cannot be loaded is named'
   })
 })
 
-typeormTestOn(['sqlite'], 'a worker without any definition is a mistake in a glob', async (database) => {
-  const project = await CliProject.create(database, { 'rowshift.config.ts': configText })
+contractTestOn(['sqlite'], 'a worker without any definition is a mistake in a glob', async (database) => {
+  const project = await CliProject.create(database, { 'rowshift.config.ts': configTextFor(database) })
   expect(await project.json(['work'])).toMatchObject({
     code: 2,
     document: {

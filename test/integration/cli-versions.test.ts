@@ -1,12 +1,15 @@
 import { expect } from 'vitest'
-import { recordVersion } from '../../src/adapters/typeorm/index.js'
-import { withQueryRunner } from '../support/backfills.js'
-import { beforeAllCompilePackage, CliProject, configText } from '../support/cli-project.js'
-import { type TestDatabase, typeormTest } from '../support/databases.js'
+import type { PrismaRegistry } from '../../src/adapters/prisma/index.js'
+import { recordVersionInMigration } from '../../src/runs/versions/recorded-versions.js'
+import type { SemVer } from '../../src/schema-version/semver.js'
+import { portTo } from '../support/backfills.js'
+import { beforeAllCompilePackage, CliProject, configText, configTextFor } from '../support/cli-project.js'
+import { contractTest, type TestDatabase } from '../support/databases.js'
+import { withSession } from '../support/migration-calls.js'
 
 beforeAllCompilePackage()
 
-const dataSourceText = (database: TestDatabase) => `import 'reflect-metadata'
+const entities = (database: TestDatabase) => `import 'reflect-metadata'
 import { Column, DataSource, Entity, EntitySchema, PrimaryColumn } from 'typeorm'
 import { SchemaVersion } from 'rowshift'
 import { withSchemaVersion } from 'rowshift/typeorm'
@@ -25,20 +28,52 @@ const Tag = withSchemaVersion('1.0.0', new EntitySchema({ name: 'tag', columns: 
 export const dataSource = new DataSource({ ...${JSON.stringify(database.dataSourceOptions())}, entities: [City, Post, Tag] })
 `
 
-typeormTest('rowshift status shows the versions of the code against those of the database', async (database) => {
-  const project = await CliProject.createEmpty({
-    'rowshift.config.ts': configText,
-    'src/data-source.ts': dataSourceText(database),
-  })
+const field = { type: 'Int', isNullable: false, isList: false, fillsItself: false }
+const id = { ...field, column: 'id' }
+const model = { schema: null, key: ['id'], uniques: [], fields: { id }, relations: {} }
+
+/** As the generator writes it. */
+const registry: PrismaRegistry = {
+  format: 1,
+  provider: 'sqlite',
+  models: {
+    City: {
+      ...model,
+      table: 'city',
+      version: '2.0.0',
+      fields: { id, name: { ...field, column: 'name', type: 'String' } },
+    },
+    Post: { ...model, table: 'post', version: '1.3.0' },
+    tag: { ...model, table: 'tag', version: '1.0.0' },
+  },
+  enums: {},
+}
+
+/** What the application says of its tables: entities, or models. */
+const saying = (database: TestDatabase): Readonly<Record<string, string>> =>
+  database.adapter === 'typeorm'
+    ? { 'rowshift.config.ts': configText, 'src/data-source.ts': entities(database) }
+    : {
+        'rowshift.config.ts': `import { registry } from './registry.js'\n${configTextFor(database).replace(
+          `data-source.ts'`,
+          `data-source.ts', { registry }`,
+        )}`,
+        'registry.ts': `export const registry = ${JSON.stringify(registry)} as const`,
+      }
+
+contractTest('rowshift status shows the versions of the code against those of the database', async (database) => {
+  const project = await CliProject.create(database, saying(database))
   const app = await database.connect()
   await app.query('create table city (id integer not null primary key, name varchar(20) not null)')
   await app.query('create table post (id integer not null primary key)')
   await app.query('create table tag (id integer not null primary key)')
   await app.query('create table old (id integer not null primary key)')
-  await withQueryRunner(app, async (queryRunner) => {
-    await recordVersion(queryRunner, 'city', '1.0.0', 'AddCity1')
-    await recordVersion(queryRunner, 'post', '1.3.0')
-    await recordVersion(queryRunner, 'old', '3.0.0')
+  await withSession(app, async (session) => {
+    const record = (table: string, version: SemVer, migration?: string) =>
+      recordVersionInMigration(portTo(app), session, { table, version, migration })
+    await record('city', '1.0.0', 'AddCity1')
+    await record('post', '1.3.0')
+    await record('old', '3.0.0')
   })
   await app.query('alter table post add kind varchar(10)')
 
@@ -47,8 +82,8 @@ typeormTest('rowshift status shows the versions of the code against those of the
     '  schema  code   database',
     '  City    2.0.0  1.0.0     behind: a migration is pending',
     '  Post    1.3.0  1.3.0     drift: column "kind"',
-    '  tag     1.0.0  -         unrecorded: rowshift generate',
-    '  old     -      3.0.0     ahead: no entity states a version',
+    `  tag     1.0.0  -         unrecorded: rowshift ${database.adapter === 'prisma' ? 'prisma ' : ''}generate`,
+    '  old     -      3.0.0     ahead: no entity or model states a version',
   ])
   expect((await project.json(['status'])).document).toMatchObject({
     schema: [

@@ -159,6 +159,7 @@ function databaseOn(
       hold(await withinTime(connect(adapter, factory), timeoutMs, poolSetting, (late) => late.release())),
     mapping: (source) => mappedModel(source, registry, dialect, schema, decimal),
     statedTables: () => statedModels(registry, schema),
+    generateCommand: 'rowshift prisma generate',
     async readSchema() {
       throw new RowshiftError('INVALID_USAGE', {
         message: 'migrations for Prisma are written by `rowshift prisma generate`, from its schema file.',

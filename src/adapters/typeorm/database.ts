@@ -67,6 +67,7 @@ export function databaseOf(dataSource: DataSourceLike, options: { readonly ownsD
     },
     mapping: (source) => mappingOf(dataSource, dialect, source),
     statedTables: () => statedTables(dataSource, dialect),
+    generateCommand: 'rowshift generate',
     readSchema: () => readSchema(dataSource, dialect),
     async close() {
       if (options.ownsDataSource && dataSource.isInitialized) await dataSource.destroy()

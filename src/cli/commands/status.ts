@@ -47,7 +47,7 @@ apart, to tell the rate.`,
         lines: [
           database.label,
           ...(entries.length === 0 ? [`  ${noDefinitions(project)}`] : tableOf(entries, output)),
-          ...versionLines(versions),
+          ...versionLines(versions, database.generateCommand),
           ...(next === undefined ? [] : [`${paint.dim('Next:')} ${next}`]),
         ],
       }
