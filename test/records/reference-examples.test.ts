@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { convertFile, readRecords } from '../../src/files/index.js'
-import type { ConvertReport, RecordFailure } from '../../src/index.js'
+import { type ConvertReport, defineVersions, type RecordFailure } from '../../src/index.js'
 import { listOf, UserV2, user } from './users.js'
 
 /* What the page on batches of pyrmute shows (parity rows P1 to P8), in the words of this package. Its parallel examples are in
@@ -57,8 +57,22 @@ test('errors: fail fast, or sort the good from the bad', () => {
 })
 
 test('retry is an option', async () => {
-  const stream = user.convertStream(people, { ...versions, retry: { attempts: 3, delayMs: 1 } })
-  expect(await listOf(stream)).toHaveLength(3)
+  let calls = 0
+  const flaky = defineVersions('User')
+    .version('1.0.0', { name: 'text' })
+    .version(
+      '2.0.0',
+      { firstName: 'text' },
+      {
+        upgrade({ name }) {
+          if (++calls % 3 !== 0) throw new Error('not now')
+          return { firstName: name.split(' ')[0]! }
+        },
+      },
+    )
+  const stream = flaky.convertStream(people, { ...versions, retry: { attempts: 3, delayMs: 1 } })
+  expect((await listOf(stream)).map(({ firstName }) => firstName)).toEqual(firstNames)
+  expect(calls).toBe(9)
 })
 
 test('a table of a database', async () => {

@@ -31,8 +31,10 @@ export class Staff {
   constructor(
     readonly workers: number | undefined,
     readonly task: ThreadTask,
+    /** No more than this, where they are measured. */
+    most = availableParallelism(),
   ) {
-    if (workers === undefined) this.#choice = new WorkerChoice(availableParallelism())
+    if (workers === undefined) this.#choice = new WorkerChoice(most)
   }
 
   async start(): Promise<void> {
