@@ -1,14 +1,13 @@
 import { onTestFinished } from 'vitest'
 import type { Session } from '../../src/adapters/database.js'
-import type { QueryRunnerLike } from '../../src/adapters/typeorm/data-source.js'
-import { openMysqlSession } from '../../src/adapters/typeorm/mysql-session.js'
 import { batchLimits } from '../../src/backfill/connection/limits.js'
 import type { TablePlan, TransactionLimits } from '../../src/dialects/dialect.js'
 import { mysql } from '../../src/dialects/mysql/index.js'
 import type { Cell, QueryResult, Script } from '../../src/dialects/script.js'
 import type { Sql, Statement } from '../../src/dialects/sql.js'
 import type { ColumnInfo, TableInfo } from '../../src/dialects/table.js'
-import { typeormTestOn } from '../support/databases.js'
+import { portTo } from '../support/backfills.js'
+import { contractTestOn, typeormTestOn } from '../support/databases.js'
 import type { DataSourceExtras, TestDatabase } from '../support/test-database.js'
 
 /** The dialect on a database of its own: what the tests of the MySQL dialect stand on. */
@@ -19,23 +18,28 @@ export class MysqlTest {
     readonly app: (query: string, parameters?: unknown[]) => Promise<never[]>,
   ) {}
 
-  /** A session on a query runner's connection; pinned as the engine does it, unless `limits` is null. */
+  /** A session of the test's adapter; pinned as the engine does it, unless `limits` is null. */
   async open(limits: TransactionLimits | null = batchLimits, extras?: DataSourceExtras): Promise<Session> {
-    const dataSource = await this.database.connect(extras)
-    const runner = dataSource.createQueryRunner()
-    const session = await openMysqlSession(runner as unknown as QueryRunnerLike, { isBorrowed: false })
+    const session = await portTo(await this.database.connect(extras)).connect()
     onTestFinished(() => session.release())
     if (limits) await session.run(mysql.pinSession(limits))
     return session
   }
 }
 
-/** A test of the MySQL dialect, on the server the test run has. */
+async function run(database: TestDatabase, body: (test: MysqlTest) => Promise<void>): Promise<void> {
+  const dataSource = await database.connect()
+  await body(new MysqlTest(database, (query, parameters) => dataSource.query(query, parameters)))
+}
+
+/** A test of the MySQL dialect, on the server the test run has, through the driver of each adapter. */
 export function testMysql(title: string, body: (test: MysqlTest) => Promise<void>): void {
-  typeormTestOn(['mariadb'], title, async (database) => {
-    const dataSource = await database.connect()
-    await body(new MysqlTest(database, (query, parameters) => dataSource.query(query, parameters)))
-  })
+  contractTestOn(['mariadb'], title, (database) => run(database, body))
+}
+
+/** A test of what the options of `mysql2` do, which TypeORM passes on. */
+export function testMysql2(title: string, body: (test: MysqlTest) => Promise<void>): void {
+  typeormTestOn(['mariadb'], title, (database) => run(database, body))
 }
 
 export function* one(statement: Statement): Script<QueryResult> {

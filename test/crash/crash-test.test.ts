@@ -10,9 +10,9 @@ import type * as Testing from '../../src/testing/index.js'
 import type { CrashReport } from '../../src/testing/index.js'
 import type * as MemberModule from '../../src/testing/member.js'
 import { createCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, configText } from '../support/cli-project.js'
+import { beforeAllCompilePackage, CliProject, configTextFor } from '../support/cli-project.js'
 import { crashCities } from '../support/crash-cities.js'
-import { type TestDatabase, typeormTest, typeormTestOn } from '../support/databases.js'
+import { contractTest, contractTestOn, type TestDatabase, typeormTestOn } from '../support/databases.js'
 
 /* The crash-test kit as applications use it: the compiled package, a config file, processes of their own. */
 
@@ -20,11 +20,17 @@ beforeAllCompilePackage()
 
 const app = join(__dirname, 'app')
 
-async function createProject(): Promise<CliProject> {
+async function createProject({ adapter }: TestDatabase): Promise<CliProject> {
   const files = await readdir(app)
   const texts = await Promise.all(files.map(async (file) => [file, await readFile(join(app, file), 'utf8')] as const))
-  return CliProject.createEmpty(Object.fromEntries(texts))
+  const project = await CliProject.createEmpty(Object.fromEntries(texts))
+  if (adapter === 'prisma') await project.linkPrisma()
+  return project
 }
+
+/** The application's config for the adapter of the test. */
+const configIn = ({ folder }: CliProject, { adapter }: TestDatabase) =>
+  join(folder, adapter === 'prisma' ? 'rowshift.prisma.config.ts' : 'rowshift.config.ts')
 
 /** `rowshift/testing` as the project has installed it. */
 function testingIn({ folder }: CliProject): typeof Testing {
@@ -62,12 +68,12 @@ async function reportOf(running: Promise<CrashReport>): Promise<CrashReport> {
 const patientMs = 180_000
 
 /** A smaller `npm run crash`. */
-typeormTest(
+contractTest(
   'crashTest finds no row amiss after workers were killed among live writers',
   async (database) => {
-    const project = await createProject()
+    const project = await createProject(database)
     const { crashTest } = testingIn(project)
-    const config = join(project.folder, 'rowshift.config.ts')
+    const config = configIn(project, database)
     const report = await crashCities('citySlug', { crashTest, config, database, kills: 2, rows: 300 })
     expect(report).toMatchObject({ mismatched: 0, doubleApplied: 0, lostWrites: 0, unaccounted: 0, differences: [] })
     expect(report.kills).toBe(2)
@@ -76,11 +82,11 @@ typeormTest(
   patientMs,
 )
 
-typeormTestOn(
+contractTestOn(
   ['sqlite'],
   'crashTest finds rows that are migrated twice when the fence lets everybody pass',
   async (database) => {
-    const project = await createProject()
+    const project = await createProject(database)
     await breakRowshift(
       project,
       'dialects/state/shards.js',
@@ -89,7 +95,7 @@ typeormTestOn(
       '`',
     )
     const { crashTest } = testingIn(project)
-    const config = join(project.folder, 'rowshift.config.ts')
+    const config = configIn(project, database)
     const error: unknown = await crashCities('stopVisits', { crashTest, config, database, kills: 1, rows: 600 }).catch(
       (thrown: unknown) => thrown,
     )
@@ -109,7 +115,7 @@ typeormTestOn(
   patientMs,
 )
 
-typeormTestOn(
+contractTestOn(
   ['sqlite'],
   'crashTest finds writes of the application that are lost without a guard',
   async (database) => {
@@ -141,15 +147,16 @@ async function lossyWayTo({ server }: TestDatabase, losses: number): Promise<{ p
   return { port: (way.address() as AddressInfo).port, lost: () => lost }
 }
 
+// Prisma's pools connect when a connection is asked for, not when they are opened.
 typeormTestOn(
   ['postgres', 'mariadb'],
   'a worker of a crash test opens its database however often its connection is cut meanwhile',
   async (database) => {
-    const project = await createProject()
+    const project = await createProject(database)
     const { Member } = createRequire(join(project.folder, 'app.js'))(
       join(project.folder, 'node_modules/rowshift/dist/testing/member.js'),
     ) as typeof MemberModule
-    const config = join(project.folder, 'rowshift.config.ts')
+    const config = configIn(project, database)
     const openOn = async (port: number, isCut: boolean) => {
       const env = { CRASH_DATA_SOURCE: JSON.stringify(database.dataSourceOptions()), CRASH_PORT: `${port}` }
       const task = { backfill: 'city.slug', config, dataSource: undefined, counter: undefined, isCut }
@@ -196,7 +203,10 @@ const citySlug = defineBackfill({
 })
 
 async function createBusyCities(database: TestDatabase): Promise<CliProject> {
-  return CliProject.create(database, { 'rowshift.config.ts': configText, 'backfills/city-slug.ts': busyCities })
+  return CliProject.create(database, {
+    'rowshift.config.ts': configTextFor(database),
+    'backfills/city-slug.ts': busyCities,
+  })
 }
 
 async function crashBusyCities(
@@ -220,7 +230,7 @@ async function crashBusyCities(
   })
 }
 
-typeormTestOn(
+contractTestOn(
   ['sqlite'],
   'crashTest says why it cannot tell anything',
   async (database) => {

@@ -12,7 +12,7 @@ import {
   readCheckpoint,
   readCounted,
 } from '../support/counted-cities.js'
-import { type TestDatabase, typeormTest, typeormTestOn } from '../support/databases.js'
+import { contractTestOn, type TestDatabase, typeormTest, typeormTestOn } from '../support/databases.js'
 import type { ProtocolPoint } from '../support/die-at.js'
 
 const fixtures = join(__dirname, 'fixtures')
@@ -104,7 +104,7 @@ for (const mode of ['all', 'each']) {
   )
 }
 
-typeormTestOn(['sqlite'], 'goes on when a writer that held the lock is killed', async (database) => {
+contractTestOn(['sqlite'], 'goes on when a writer that held the lock is killed', async (database) => {
   const dataSource = await database.connect()
   await createCountedCities(dataSource, database.name, rows)
   const holder = runChild(join(fixtures, 'lock-holder.ts'), [JSON.stringify(database)])

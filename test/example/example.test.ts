@@ -63,7 +63,7 @@ function expectProven(
 }
 
 test(
-  'sqlite/typeorm: the example migrates all its cities, although a worker is killed half way, and proves it',
+  'sqlite/typeorm only: the example migrates all its cities, although a worker is killed half way, and proves it',
   async () => {
     expectProven(await runExample('example', '--json'), 'sqlite', 171_075)
   },

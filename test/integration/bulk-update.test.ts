@@ -1,10 +1,14 @@
 import { type DataSource, EntitySchema } from 'typeorm'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
+import type { PrismaClientLike } from '../../src/adapters/prisma/driver-adapter.js'
+import { rowshift } from '../../src/adapters/prisma/index.js'
 import { bulkUpdate } from '../../src/adapters/typeorm/index.js'
-import { bulkUpdate as updateRows } from '../../src/backfill/bulk-update.js'
+import { type BulkUpdateResult, bulkUpdate as updateRows } from '../../src/backfill/bulk-update.js'
 import { codeOf, portTo } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { contractTest, type TestDatabase, typeormTest } from '../support/databases.js'
+import { clientsOf } from '../support/prisma/generated-client.js'
+import { adapterFor } from '../support/prisma/prisma-beside.js'
 
 interface Visit {
   country: string
@@ -38,13 +42,57 @@ async function visits(database: TestDatabase): Promise<DataSource> {
   return dataSource
 }
 
+const clients = clientsOf(`
+model Visit {
+  country String
+  place   Int
+  code    String    @unique
+  label   String?   @map("title")
+  visits  Int       @default(0)
+  at      DateTime?
+
+  @@id([country, place])
+  @@map("visit")
+}
+`)
+
+interface Options {
+  readonly key?: readonly (keyof Visit)[]
+  readonly missing?: 'error' | 'skip'
+}
+
+/** By structure, because it is generated while the test runs. */
+interface Client extends PrismaClientLike {
+  $extends(extension: object): {
+    readonly visit: { bulkUpdate(rows: readonly Partial<Visit>[], options?: Options): Promise<BulkUpdateResult> }
+  }
+}
+
+/** What an application calls: TypeORM's of a repository, Prisma's of a model. */
+async function updaterOf(database: TestDatabase, dataSource: DataSource) {
+  if (database.adapter === 'typeorm') {
+    const repository = dataSource.getRepository(VisitSchema)
+    return (rows: readonly Partial<Visit>[], options?: Options) => bulkUpdate(repository, rows, options)
+  }
+  const { PrismaClient, registry } = await clients(database.name)
+  const client = new PrismaClient({ adapter: await adapterFor(dataSource) }) as Client
+  onTestFinished(() => client.$disconnect())
+  const { visit } = client.$extends(rowshift({ registry }))
+  return (rows: readonly Partial<Visit>[], options?: Options) => visit.bulkUpdate(rows, options)
+}
+
+async function open(database: TestDatabase) {
+  const dataSource = await visits(database)
+  return { dataSource, update: await updaterOf(database, dataSource) }
+}
+
 const labels = async (dataSource: DataSource) =>
   (await dataSource.getRepository(VisitSchema).find({ order: { place: 'ASC' } })).map(({ label }) => label).join()
 
-typeormTest('updates rows with different values each, by a composite key', async (database) => {
-  const dataSource = await visits(database)
+contractTest('updates rows with different values each, by a composite key', async (database) => {
+  const { dataSource, update } = await open(database)
   const at = new Date('2026-11-21T04:06:00Z')
-  const result = await bulkUpdate(dataSource.getRepository(VisitSchema), [
+  const result = await update([
     { country: 'no', place: 1, label: 'Oslo', visits: 3 },
     { country: 'no', place: 3, label: null, visits: 4 },
     { country: 'no', place: 4, at, label: undefined },
@@ -59,33 +107,30 @@ typeormTest('updates rows with different values each, by a composite key', async
   ])
 })
 
-typeormTest(
+contractTest(
   'writes nothing when a row to be updated is missing, or the others when told to skip it',
   async (database) => {
-    const dataSource = await visits(database)
-    const repository = dataSource.getRepository(VisitSchema)
+    const { dataSource, update } = await open(database)
     const rows = [
       { country: 'no', place: 1, label: 'x' },
       { country: 'se', place: 1, label: 'x' },
       // The value it has already: found all the same.
       { country: 'no', place: 2, label: 'b' },
     ]
-    await expect(bulkUpdate(repository, rows)).rejects.toMatchObject({
+    await expect(update(rows)).rejects.toMatchObject({
       code: 'ROW_NOT_FOUND',
       details: { missing: [1] },
     })
     expect(await labels(dataSource)).toBe('a,b,c,d,e')
-    expect(await bulkUpdate(repository, rows, { missing: 'skip' })).toEqual({ updated: 2, missing: [1] })
+    expect(await update(rows, { missing: 'skip' })).toEqual({ updated: 2, missing: [1] })
     expect(await labels(dataSource)).toBe('x,b,c,d,e')
   },
 )
 
-typeormTest('finds the rows of a bulk update by another unique index', async (database) => {
-  const dataSource = await visits(database)
-  const repository = dataSource.getRepository(VisitSchema)
+contractTest('finds the rows of a bulk update by another unique index', async (database) => {
+  const { dataSource, update } = await open(database)
   expect(
-    await bulkUpdate(
-      repository,
+    await update(
       [
         { code: 'e', label: 'E' },
         { code: 'b', label: 'B' },
@@ -94,7 +139,7 @@ typeormTest('finds the rows of a bulk update by another unique index', async (da
     ),
   ).toEqual({ updated: 2, missing: [] })
   expect(await labels(dataSource)).toBe('a,B,c,d,E')
-  expect(await codeOf(bulkUpdate(repository, [{ label: 'a', visits: 1 }], { key: ['label'] }))).toBe('KEY_NOT_UNIQUE')
+  expect(await codeOf(update([{ label: 'a', visits: 1 }], { key: ['label'] }))).toBe('KEY_NOT_UNIQUE')
 })
 
 typeormTest('takes a bulk update into the transaction of the manager', async (database) => {
@@ -123,11 +168,10 @@ typeormTest('takes a bulk update into the transaction of the manager', async (da
   expect(await labels(dataSource)).toBe('a,b,c,d,e')
 })
 
-typeormTest('refuses rows of a bulk update before anything is written', async (database) => {
-  const dataSource = await visits(database)
-  const repository = dataSource.getRepository(VisitSchema)
+contractTest('refuses rows of a bulk update before anything is written', async (database) => {
+  const { dataSource, update } = await open(database)
   const first = { country: 'no', place: 1, label: 'x' }
-  const refused = (row: object, options = {}) => codeOf(bulkUpdate(repository, [first, row as Partial<Visit>], options))
+  const refused = (row: object, options = {}) => codeOf(update([first, row as Partial<Visit>], options))
   expect(await refused({ country: 'no', label: 'x' })).toBe('INVALID_VALUE')
   expect(await refused(first)).toBe('INVALID_VALUE')
   expect(await refused({ country: 'no', place: 2 })).toBe('INVALID_VALUE')

@@ -1,13 +1,12 @@
 import type { DataSource } from 'typeorm'
 import { expect, onTestFinished } from 'vitest'
-import { typeorm } from '../../src/adapters/typeorm/typeorm.js'
 import type { Health, Measure } from '../../src/dialects/health.js'
 import type { Script } from '../../src/dialects/script.js'
 import { openThrottles, type PaceOptions } from '../../src/runs/throttle/pace-options.js'
 import type { Primary } from '../../src/runs/throttle/throttle.js'
-import { codeOf, portTo } from '../support/backfills.js'
+import { codeOf, portTo, sourceOf } from '../support/backfills.js'
 import { createCities } from '../support/city-table.js'
-import { contractTestOn, TestDatabase, typeormTestOn } from '../support/databases.js'
+import { type AdapterName, contractTestOn, TestDatabase } from '../support/databases.js'
 import { startServer } from '../support/servers/server-process.js'
 import { Standby } from '../support/standby.js'
 
@@ -150,14 +149,14 @@ contractTestOn(
   },
 )
 
-typeormTestOn(
+contractTestOn(
   ['mariadb'],
   'reads the lag of a replica, and holds when it stops or is gone',
-  async () => {
+  async ({ adapter }) => {
     const primary = await started(['--log-bin=binlog', '--server-id=1'])
     const replica = await started(['--server-id=2', '--read-only=1'])
-    const source = await connectTo(primary.url)
-    const target = await connectTo(replica.url)
+    const source = await connectTo(primary.url, adapter)
+    const target = await connectTo(replica.url, adapter)
     const port = new URL(primary.url).port
     await target.query(
       `change master to master_host = '127.0.0.1', master_port = ${port}, master_user = 'root', master_password = '',
@@ -166,7 +165,7 @@ typeormTestOn(
     await target.query('start slave')
     const { look, close } = await lookingAt(source, {
       maxReplicaLagMs: 1_000,
-      replicas: [typeorm(target)],
+      replicas: [sourceOf(target)],
       checkEveryMs: 100,
     })
     await expect.poll(look, patiently).toBeUndefined()
@@ -180,7 +179,7 @@ typeormTestOn(
     const holder = target.createQueryRunner()
     await holder.query('lock tables lagging.t write')
     await source.query('insert into lagging.t values (1)')
-    await expect.poll(look, patiently).toMatch(/^replication lag \d+s > 1s \(mysql .*\)$/)
+    await expect.poll(look, patiently).toMatch(/^replication lag \d+s > 1s \(mysql.*\)$/)
     await holder.query('unlock tables')
     await holder.release()
     await expect.poll(look, patiently).toBeUndefined()
@@ -210,8 +209,8 @@ async function started(args: readonly string[]) {
   return server
 }
 
-async function connectTo(url: string): Promise<DataSource> {
-  const dataSource = await TestDatabase.fromJSON({ name: 'mariadb', url, adapter: 'typeorm' }).connect()
+async function connectTo(url: string, adapter: AdapterName): Promise<DataSource> {
+  const dataSource = await TestDatabase.fromJSON({ name: 'mariadb', url, adapter }).connect()
   onTestFinished(() => dataSource.destroy())
   return dataSource
 }

@@ -1,13 +1,14 @@
 import { expect } from 'vitest'
-import { backfill, requireCompleted, schedule, typeorm, undo } from '../../src/adapters/typeorm/index.js'
+import { backfill } from '../../src/adapters/typeorm/index.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { createWorker, defineBackfill, sql } from '../../src/index.js'
 import { controlRun } from '../../src/runs/control/run-control.js'
 import { readStatus } from '../../src/runs/read-status.js'
 import { verifyNow } from '../../src/runs/verify-now.js'
-import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { codeOf, portTo, runBackfill, sourceOf, withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { typeormTest } from '../support/databases.js'
+import { contractTest, typeormTest } from '../support/databases.js'
+import { requireCompleted as gateOf, inMigration, schedule as scheduleOn } from '../support/migration-calls.js'
 
 const citySlug = defineBackfill({
   name: 'city.slug',
@@ -93,15 +94,12 @@ typeormTest('resumes an inline backfill outside a transaction from its checkpoin
   expect(calls).toBe(51)
 })
 
-typeormTest('schedules one run, however often and from however many instances', async (database) => {
+contractTest('schedules one run, however often and from however many instances', async (database) => {
   const dataSource = await database.connect()
   const other = await database.connect()
   await createCities(dataSource, database.name, 20)
-  await Promise.all([
-    withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug)),
-    withQueryRunner(other, (queryRunner) => schedule(queryRunner, citySlug)),
-  ])
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug))
+  await Promise.all([scheduleOn(dataSource, citySlug), scheduleOn(other, citySlug)])
+  await scheduleOn(dataSource, citySlug)
   const reports = await readStatus(portTo(dataSource))
   expect(reports).toMatchObject([{ run: { name: 'city.slug', status: 'scheduled' }, shards: [{ status: 'open' }] }])
   const [{ n }] = await dataSource.query('select count(*) as n from rowshift_run')
@@ -109,43 +107,39 @@ typeormTest('schedules one run, however often and from however many instances', 
   expect(await countWhere(dataSource, 'slug is not null')).toBe(0)
 })
 
-typeormTest('opens the gate for a completed run only, and says what to do', async (database) => {
+contractTest('opens the gate for a completed run only, and says what to do', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    await expect(requireCompleted(queryRunner, citySlug)).rejects.toThrow(/GATE_SHUT.*never been run/)
-    await schedule(queryRunner, citySlug)
-    await expect(requireCompleted(queryRunner, citySlug)).rejects.toThrow(
-      /GATE_SHUT.*scheduled, 0 % done.*rowshift work/,
-    )
+  await inMigration(dataSource, async ({ schedule, requireCompleted }) => {
+    await expect(requireCompleted(citySlug)).rejects.toThrow(/GATE_SHUT.*never been run/)
+    await schedule(citySlug)
+    await expect(requireCompleted(citySlug)).rejects.toThrow(/GATE_SHUT.*scheduled, 0 % done.*rowshift work/)
     // As after nine of twenty rows.
     await dataSource.query('update rowshift_run set estimated_rows = 20')
     await dataSource.query('update rowshift_checkpoint set pass_scanned = 9')
     await controlRun(portTo(dataSource), 'city.slug', 'pause')
-    await expect(requireCompleted(queryRunner, citySlug)).rejects.toThrow(
-      /GATE_SHUT.*paused, 45 % done.*rowshift resume/,
-    )
+    await expect(requireCompleted(citySlug)).rejects.toThrow(/GATE_SHUT.*paused, 45 % done.*rowshift resume/)
     await controlRun(portTo(dataSource), 'city.slug', 'resume')
-    await using worker = createWorker({ database: typeorm(dataSource), backfills: [citySlug] })
+    await using worker = createWorker({ database: sourceOf(dataSource), backfills: [citySlug] })
     await worker.start()
     await worker.untilIdle()
-    await requireCompleted(queryRunner, citySlug)
+    await requireCompleted(citySlug)
     // An old instance writes once more: the gate looks for itself.
     await dataSource.query(`insert into city (id, name) values (500, 'Old')`)
-    await expect(requireCompleted(queryRunner, citySlug)).rejects.toThrow(/GATE_SHUT.*match again/)
+    await expect(requireCompleted(citySlug)).rejects.toThrow(/GATE_SHUT.*match again/)
   })
 })
 
-typeormTest('completes a schedule on an empty table at once', async (database) => {
+contractTest('completes a schedule on an empty table at once', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 0)
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    await schedule(queryRunner, citySlug)
-    await requireCompleted(queryRunner, citySlug)
+  await inMigration(dataSource, async ({ schedule, requireCompleted }) => {
+    await schedule(citySlug)
+    await requireCompleted(citySlug)
   })
 })
 
-typeormTest(
+contractTest(
   'asks what must be true after a run on an empty table as well, and shuts its gate by it',
   async (database) => {
     const dataSource = await database.connect()
@@ -163,18 +157,14 @@ typeormTest(
       },
     })
     for (const isEnclosed of [false, true]) {
-      await withQueryRunner(dataSource, async (queryRunner) => {
-        if (isEnclosed) await queryRunner.startTransaction()
-        await schedule(queryRunner, definition)
-        if (isEnclosed) await queryRunner.commitTransaction()
-        await expect(requireCompleted(queryRunner, definition)).rejects.toThrow(/GATE_SHUT.*there is a mayor/)
-        await dataSource.query('insert into mayor values (1)')
-        expect(await runBackfill(dataSource, definition)).toMatchObject({ status: 'completed' })
-        await requireCompleted(queryRunner, definition)
-        // Asked and stored where they hold, too.
-        await schedule(queryRunner, definition)
-        await requireCompleted(queryRunner, definition)
-      })
+      await inMigration(dataSource, ({ schedule }) => schedule(definition), { isEnclosed })
+      await expect(gateOf(dataSource, definition)).rejects.toThrow(/GATE_SHUT.*there is a mayor/)
+      await dataSource.query('insert into mayor values (1)')
+      expect(await runBackfill(dataSource, definition)).toMatchObject({ status: 'completed' })
+      await gateOf(dataSource, definition)
+      // Asked and stored where they hold, too.
+      await scheduleOn(dataSource, definition)
+      await gateOf(dataSource, definition)
       const { now, stored } = await verifyNow(portTo(dataSource), definitionOf(definition))
       expect([now, stored]).toMatchObject([
         { isPassed: true },
@@ -185,24 +175,25 @@ typeormTest(
   },
 )
 
-typeormTest('says so when the schedule and its gate are in one transaction', async (database) => {
+contractTest('says so when the schedule and its gate are in one transaction', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 5)
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    await queryRunner.startTransaction()
-    await schedule(queryRunner, citySlug)
-    expect(await codeOf(requireCompleted(queryRunner, citySlug))).toBe('GATE_IN_SAME_TRANSACTION')
-    await queryRunner.rollbackTransaction()
-    await queryRunner.startTransaction()
-    await schedule(queryRunner, citySlug)
-    await queryRunner.commitTransaction()
-    await queryRunner.startTransaction()
-    expect(await codeOf(requireCompleted(queryRunner, citySlug))).toBe('GATE_SHUT')
-    await queryRunner.rollbackTransaction()
+  const together = inMigration(
+    dataSource,
+    async ({ schedule, requireCompleted }) => {
+      await schedule(citySlug)
+      expect(await codeOf(requireCompleted(citySlug))).toBe('GATE_IN_SAME_TRANSACTION')
+    },
+    { isEnclosed: true },
+  )
+  await together
+  const later = inMigration(dataSource, ({ requireCompleted }) => codeOf(requireCompleted(citySlug)), {
+    isEnclosed: true,
   })
+  expect(await later).toBe('GATE_SHUT')
 })
 
-typeormTest('refuses to schedule without a where', async (database) => {
+contractTest('refuses to schedule without a where', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 5)
   const all = defineBackfill({
@@ -212,12 +203,10 @@ typeormTest('refuses to schedule without a where', async (database) => {
     write: { slug: 'text' },
     transform: (row) => ({ slug: row.name }),
   })
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    expect(await codeOf(schedule(queryRunner, all))).toBe('SCHEDULE_NEEDS_WHERE')
-  })
+  expect(await codeOf(scheduleOn(dataSource, all))).toBe('SCHEDULE_NEEDS_WHERE')
 })
 
-typeormTest('takes a change back, shuts the gate and can be run again', async (database) => {
+contractTest('takes a change back, shuts the gate and can be run again', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 30)
   const split = defineBackfill({
@@ -230,26 +219,24 @@ typeormTest('takes a change back, shuts the gate and can be run again', async (d
     transform: (row) => ({ slug: row.name.toLowerCase(), name: row.name.toUpperCase() }),
     reverse: (row) => ({ name: `City ${row.slug?.split(' ')[1]}`, slug: null }),
   })
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    await backfill(queryRunner, split)
-    expect(await countWhere(dataSource, `slug = 'city 4' and name = 'CITY 4'`)).toBe(1)
-    await undo(queryRunner, split)
+  await runBackfill(dataSource, split)
+  expect(await countWhere(dataSource, `slug = 'city 4' and name = 'CITY 4'`)).toBe(1)
+  await inMigration(dataSource, async ({ undo, requireCompleted }) => {
+    await undo(split)
     expect(await countWhere(dataSource, `slug is not null`)).toBe(0)
     expect(await countWhere(dataSource, `name = 'City 4'`)).toBe(1)
-    await expect(requireCompleted(queryRunner, split)).rejects.toThrow(/GATE_SHUT.*undone/)
-    expect(await backfill(queryRunner, split)).toMatchObject({ counts: { written: 30 } })
-    await requireCompleted(queryRunner, split)
+    await expect(requireCompleted(split)).rejects.toThrow(/GATE_SHUT.*undone/)
   })
+  expect(await runBackfill(dataSource, split)).toMatchObject({ counts: { written: 30 } })
+  await gateOf(dataSource, split)
 })
 
-typeormTest('says that a change is irreversible before anything is read', async (database) => {
+contractTest('says that a change is irreversible before anything is read', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 3)
   const oneWay = defineBackfill.sql({ name: 'city.up', table: 'city', where: { slug: null }, set: { slug: 'x' } })
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    await backfill(queryRunner, oneWay)
-    expect(await codeOf(undo(queryRunner, oneWay))).toBe('IRREVERSIBLE')
-  })
+  await runBackfill(dataSource, oneWay)
+  expect(await inMigration(dataSource, ({ undo }) => codeOf(undo(oneWay)))).toBe('IRREVERSIBLE')
   expect(await countWhere(dataSource, `slug = 'x'`)).toBe(3)
 })
 
@@ -266,10 +253,10 @@ typeormTest('refuses a further statement while a call was not awaited', async (d
   })
 })
 
-typeormTest('declines a run that was started with another definition or table', async (database) => {
+contractTest('declines a run that was started with another definition or table', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)
-  await withQueryRunner(dataSource, (queryRunner) => schedule(queryRunner, citySlug))
+  await scheduleOn(dataSource, citySlug)
   const changed = defineBackfill({
     name: 'city.slug',
     table: 'city',
@@ -281,7 +268,7 @@ typeormTest('declines a run that was started with another definition or table', 
   })
   const declined: string[] = []
   await using worker = createWorker({
-    database: typeorm(dataSource),
+    database: sourceOf(dataSource),
     backfills: [changed],
     onEvent: (event) => event.type === 'declined' && declined.push(event.error.code),
   })

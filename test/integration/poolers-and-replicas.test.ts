@@ -1,11 +1,12 @@
 import type { DataSource } from 'typeorm'
-import { describe, expect, inject, onTestFinished } from 'vitest'
+import { afterAll, describe, expect, inject, onTestFinished } from 'vitest'
 import { backfill } from '../../src/adapters/typeorm/index.js'
 import { defineBackfill } from '../../src/index.js'
 import { codeOf, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { countedSlug, createCountedCities } from '../support/counted-cities.js'
 import { contractTestOn, TestDatabase, typeormTestOn } from '../support/databases.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
+import { inMigration } from '../support/migration-calls.js'
 import { startServer } from '../support/servers/server-process.js'
 
 const rows = 40
@@ -76,31 +77,42 @@ describe.runIf('url' in pgbouncer)('PgBouncer', () => {
   )
 })
 
-typeormTestOn(['postgres'], 'refuses a hot standby', async () => {
-  const standby = await startServer('postgres', ['--standby'])
-  onTestFinished(() => standby.stop())
-  if (!('url' in standby)) throw new Error(standby.unavailable)
-  const dataSource = await TestDatabase.fromJSON({ name: 'postgres', url: standby.url, adapter: 'typeorm' }).connect()
+/** A whole server that no other test meets, started once for the tests of both adapters. */
+function ownServer(name: 'postgres' | 'mariadb', args: readonly string[]): () => Promise<string> {
+  let starting: ReturnType<typeof startServer> | undefined
+  afterAll(async () => (await starting)?.stop())
+  return async () => {
+    starting ??= startServer(name, args)
+    const server = await starting
+    if (!('url' in server)) throw new Error(server.unavailable)
+    return server.url
+  }
+}
+
+async function connectTo(url: string, { name, adapter }: TestDatabase): Promise<DataSource> {
+  const dataSource = await TestDatabase.fromJSON({ name, url, adapter }).connect()
   onTestFinished(() => dataSource.destroy())
+  return dataSource
+}
+
+async function expectRefused(dataSource: DataSource): Promise<void> {
   expect(await codeOf(runBackfill(dataSource, countedSlug(undefined)))).toBe('READ_REPLICA')
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    expect(await codeOf(backfill(queryRunner, countedSlug(undefined)))).toBe('READ_REPLICA')
-    await queryRunner.startTransaction()
-    expect(await codeOf(backfill(queryRunner, countedSlug(undefined)))).toBe('READ_REPLICA')
-    await queryRunner.rollbackTransaction()
-  })
+  for (const isEnclosed of [false, true]) {
+    const calling = inMigration(dataSource, ({ schedule }) => codeOf(schedule(countedSlug(undefined))), { isEnclosed })
+    expect(await calling).toBe('READ_REPLICA')
+  }
+}
+
+const hotStandby = ownServer('postgres', ['--standby'])
+
+contractTestOn(['postgres'], 'refuses a hot standby', async (database) => {
+  await expectRefused(await connectTo(await hotStandby(), database))
 })
 
-// Read-only is a whole server, so it is one that no other test meets.
-typeormTestOn(['mariadb'], 'refuses a server that is read-only', async () => {
-  const replica = await startServer('mariadb')
-  onTestFinished(() => replica.stop())
-  if (!('url' in replica)) throw new Error(replica.unavailable)
-  const dataSource = await TestDatabase.fromJSON({ name: 'mariadb', url: replica.url, adapter: 'typeorm' }).connect()
-  onTestFinished(() => dataSource.destroy())
+const readOnly = ownServer('mariadb', [])
+
+contractTestOn(['mariadb'], 'refuses a server that is read-only', async (database) => {
+  const dataSource = await connectTo(await readOnly(), database)
   await dataSource.query('set global read_only = ON')
-  expect(await codeOf(runBackfill(dataSource, countedSlug(undefined)))).toBe('READ_REPLICA')
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    expect(await codeOf(backfill(queryRunner, countedSlug(undefined)))).toBe('READ_REPLICA')
-  })
+  await expectRefused(dataSource)
 })

@@ -140,7 +140,7 @@ testPrisma(
 )
 
 testPrisma(
-  ['postgres'],
+  ['sqlite', 'postgres'],
   'a progressive change stops every tool at its gate, until background workers have filled the rows',
   async (database) => {
     const project = await PrismaProject.create(database, before)
@@ -176,6 +176,40 @@ testPrisma(
     ])
     // The schedule and its gate pass in the empty shadow database.
     expect(await project.prisma('migrate', 'dev', '--create-only', '--name', 'nothing')).toMatchObject({ code: 0 })
+  },
+  300_000,
+)
+
+testPrisma(
+  ['sqlite', 'postgres'],
+  'values that come twice under a new unique index are failures of their rows, and keep the contract away',
+  async (database) => {
+    const project = await PrismaProject.create(database, before)
+    expect(await project.prisma('migrate', 'dev', '--name', 'init')).toMatchObject({ code: 0 })
+    const app = await database.connect()
+    await app.query(`insert into city (name, nickname) values ('Oslo', 'a'), ('Rome', 'b'), ('Oslo', 'c')`)
+    await project.schema(after)
+    const renames = ['--rename', 'name:title', '--rename', 'none']
+    expect(await project.json('prisma', 'generate', 'city-slug', ...renames)).toMatchObject({ code: 0 })
+    await fill(project, '{ slug: row.name.toLowerCase() }')
+
+    const slugs = async () => {
+      const rows: { slug: string | null }[] = await app.query('select slug from city order by id')
+      return rows.map(({ slug }) => slug)
+    }
+    expect(await project.json('prisma', 'deploy')).toMatchObject({
+      code: 1,
+      document: { isDone: false },
+    })
+    expect(await slugs()).toEqual(['oslo', 'rome', null])
+    expect(await project.json('failures', 'city@2.0.0')).toMatchObject({
+      document: { failures: [{ key: ['3'], state: 'failed', code: 'ROW_REFUSED' }] },
+    })
+    // The contract would have renamed the column.
+    await app.query(`update city set name = 'Oslo 2' where id = 3`)
+    expect(await project.json('prisma', 'deploy')).toMatchObject({ code: 0, document: { isDone: true } })
+    expect(await slugs()).toEqual(['oslo', 'rome', 'oslo 2'])
+    await expect(app.query(`insert into city (title, slug) values ('Roma', 'rome')`)).rejects.toThrow(/unique/i)
   },
   300_000,
 )

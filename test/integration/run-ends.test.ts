@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { requireCompleted as requireCompletedIn } from '../../src/adapters/typeorm/index.js'
+import type { Session } from '../../src/adapters/database.js'
 import { limitInBackground } from '../../src/backfill/batch/failure-limit.js'
 import { batchLimits } from '../../src/backfill/connection/limits.js'
 import { ownTransactions, reading } from '../../src/backfill/connection/transaction.js'
@@ -10,12 +10,13 @@ import { prepareBackfill } from '../../src/backfill/prepare-backfill.js'
 import { defineBackfill } from '../../src/index.js'
 import { controlRun } from '../../src/runs/control/run-control.js'
 import { concludeRun, endPass } from '../../src/runs/finish-run.js'
+import { requireCompletedInMigration } from '../../src/runs/in-migration.js'
 import { readFailures, readStatus } from '../../src/runs/read-status.js'
 import { createWorker } from '../../src/runs/worker.js'
 import { codeOf, portTo, runBackfill, sourceOf, withQueryRunner } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { contractTest, contractTestOn, typeormTestOn, waitingContractTest } from '../support/databases.js'
-import { requireCompleted, schedule } from '../support/migration-calls.js'
+import { contractTest, contractTestOn, waitingContractTest } from '../support/databases.js'
+import { inMigration, requireCompleted, rowsOf, schedule, withSession } from '../support/migration-calls.js'
 import { nothingToVerify } from '../support/verification.js'
 
 /* What follows a run's last batch, and the gate after it. */
@@ -160,13 +161,12 @@ contractTest('opens the gate for rows that were left on purpose, and for no furt
   expect(await codeOf(requireCompleted(dataSource, citySlug))).toBe('GATE_SHUT')
 })
 
-typeormTestOn(['postgres'], 'keeps writers out from the gate until the contract is committed', async (database) => {
+contractTestOn(['postgres'], 'keeps writers out from the gate until the contract is committed', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
   await runBackfill(dataSource, citySlug)
-  await withQueryRunner(dataSource, async (queryRunner) => {
-    await queryRunner.startTransaction()
-    await requireCompletedIn(queryRunner, citySlug)
+  const contract = async (session: Session) => {
+    await requireCompletedInMigration(portTo(dataSource), session, definitionOf(citySlug))
     await withQueryRunner(dataSource, async (old) => {
       await old.query(`set lock_timeout = '200ms'`)
       const insert = old.query(`insert into city (id, name) values (900, 'Late')`)
@@ -175,35 +175,35 @@ typeormTestOn(['postgres'], 'keeps writers out from the gate until the contract 
       // Readers need not wait.
       await old.query('select count(*) from city')
     })
-    await queryRunner.query('alter table city alter column slug set not null')
-    await queryRunner.commitTransaction()
-  })
+    await rowsOf(session, 'alter table city alter column slug set not null')
+  }
+  await withSession(dataSource, contract, { isEnclosed: true })
   await expect(dataSource.query(`insert into city (id, name) values (900, 'Late')`)).rejects.toMatchObject({
     code: '23502',
   })
 })
 
-typeormTestOn(
+contractTestOn(
   ['postgres'],
   'waits at the gate for rows that are not committed yet, and counts them',
   async (database) => {
     const dataSource = await database.connect()
     await createCities(dataSource, database.name, rows)
     await runBackfill(dataSource, citySlug)
-    const [old, migration] = [dataSource.createQueryRunner(), dataSource.createQueryRunner()]
+    const old = dataSource.createQueryRunner()
     try {
       await old.startTransaction()
       await old.query(`insert into city (id, name) values (900, 'Late')`)
-      await migration.startTransaction()
-      const gate = codeOf(requireCompletedIn(migration, citySlug))
+      const gate = inMigration(dataSource, ({ requireCompleted }) => codeOf(requireCompleted(citySlug)), {
+        isEnclosed: true,
+      })
       await expect
         .poll(() => dataSource.query(`select 1 as waits from pg_locks where not granted`), { timeout: 30_000 })
         .toEqual([{ waits: 1 }])
       await old.commitTransaction()
       expect(await gate).toBe('GATE_SHUT')
-      await migration.rollbackTransaction()
     } finally {
-      await Promise.all([old.release(), migration.release()])
+      await old.release()
     }
   },
 )

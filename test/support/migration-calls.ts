@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm'
 import type { Session } from '../../src/adapters/database.js'
 import * as typeorm from '../../src/adapters/typeorm/index.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
+import type { Cell, Script } from '../../src/dialects/script.js'
 import type { Backfill } from '../../src/index.js'
 import { requireCompletedInMigration, scheduleInMigration, undoInMigration } from '../../src/runs/in-migration.js'
 import { portTo, withQueryRunner } from './backfills.js'
@@ -42,27 +43,41 @@ async function inSession<T>(
   isEnclosed: boolean,
 ): Promise<T> {
   const database = portTo(dataSource)
-  const own = await database.connect()
-  // As a migration's: it is not theirs to give back who are called.
+  return withSession(
+    dataSource,
+    (session) =>
+      task({
+        schedule: (definition) => scheduleInMigration(database, session, definitionOf(definition)),
+        requireCompleted: (definition) => requireCompletedInMigration(database, session, definitionOf(definition)),
+        undo: (definition) => undoInMigration(database, session, definitionOf(definition)),
+      }),
+    { isEnclosed },
+  )
+}
+
+/** A session as a migration's, which is not theirs to give back who are called; in a transaction, which is committed, or without one. */
+export async function withSession<T>(
+  dataSource: DataSource,
+  task: (session: Session) => Promise<T>,
+  { isEnclosed = false } = {},
+): Promise<T> {
+  const own = await portTo(dataSource).connect()
   const session: Session = { ...own, release: async () => undefined }
   try {
-    if (isEnclosed) await send(session, 'begin')
-    const value = await task({
-      schedule: (definition) => scheduleInMigration(database, session, definitionOf(definition)),
-      requireCompleted: (definition) => requireCompletedInMigration(database, session, definitionOf(definition)),
-      undo: (definition) => undoInMigration(database, session, definitionOf(definition)),
-    })
-    if (isEnclosed) await send(session, 'commit')
+    if (isEnclosed) await rowsOf(session, 'begin')
+    const value = await task(session)
+    if (isEnclosed) await rowsOf(session, 'commit')
     return value
   } finally {
     await own.release()
   }
 }
 
-function send(session: Session, text: string): Promise<void> {
+/** The rows of a statement on a session, as it gives them. */
+export async function rowsOf(session: Session, text: string): Promise<readonly (readonly Cell[])[]> {
   return session.run(
-    (function* () {
-      yield { label: 'migration', text, parameters: [] }
+    (function* (): Script<readonly (readonly Cell[])[]> {
+      return (yield { label: 'migration', text, parameters: [] }).rows
     })(),
   )
 }
