@@ -3,7 +3,14 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
-import { contractTest, contractTestOn, type DatabaseName, describeContract, type TestDatabase, typeormTest } from '../support/databases.js'
+import {
+  contractTest,
+  contractTestOn,
+  type DatabaseName,
+  describeContract,
+  type TestDatabase,
+  typeormTest,
+} from '../support/databases.js'
 import { createRows, type Keyed, plain, quote, requireEachRowOnce, type Table } from '../support/keyed-table.js'
 
 /*

@@ -102,13 +102,19 @@ const tables = {
       data_copy jsonb, bytes bytea not null, bytes_copy bytea, flag boolean not null, ratio double precision not null,
       count integer not null, changed integer)`,
   ],
+  mariadb: [
+    `create table samples (id bigint not null primary key, title varchar(191) not null, kind enum('TOWN', 'village') not null,
+      kind_copy enum('TOWN', 'village'), price decimal(65,30) not null, price_copy decimal(65,30), at datetime(3) not null,
+      at_copy datetime(3), data json not null, data_copy json, bytes longblob not null, bytes_copy longblob, flag boolean not null,
+      ratio double not null, count integer not null, changed integer)`,
+  ],
 }
 
 const versions = [
   {
     title: 'Prisma 7',
     version: 7,
-    names: ['sqlite', 'postgres'],
+    names: ['sqlite', 'postgres', 'mariadb'],
     client: 'provider = "prisma-client"\n  output = "../client"',
   },
   {
@@ -123,7 +129,7 @@ const versions = [
 for (const { title, version, names, client: generator } of versions) {
   for (const name of names) {
     test.runIf(databases.includes(name))(
-      `${name}/prisma: converts fields as the client of ${title} does, which the extension gives bulkUpdate and $backfill`,
+      `${name}/prisma only: converts fields as the client of ${title} does, which the extension gives bulkUpdate and $backfill`,
       async () => {
         const server = name === 'sqlite' ? undefined : inject('servers')[name]
         const database = await TestDatabase.create(name, server && 'url' in server ? server.url : '', 'prisma')
@@ -254,12 +260,14 @@ const copying = (seen: Partial<Sample>[]) =>
 async function loadClient(project: PrismaProject, database: TestDatabase, version: 6 | 7) {
   const modules = join(__dirname, '../../node_modules')
   const suffix = version === 6 ? '-6' : ''
-  const adapter =
-    database.name === 'postgres'
-      ? `const { PrismaPg } = require('${modules}/@prisma/adapter-pg${suffix}')
-         const adapter = new PrismaPg({ connectionString: ${JSON.stringify(database.url)} })`
-      : `const { PrismaBetterSqlite3 } = require('${modules}/@prisma/adapter-better-sqlite3')
-         const adapter = new PrismaBetterSqlite3({ url: 'file:${database.url}' })`
+  const adapter = {
+    postgres: `const { PrismaPg } = require('${modules}/@prisma/adapter-pg${suffix}')
+      const adapter = new PrismaPg({ connectionString: ${JSON.stringify(database.url)} })`,
+    mariadb: `const { PrismaMariaDb } = require('${modules}/@prisma/adapter-mariadb')
+      const adapter = new PrismaMariaDb(${JSON.stringify(database.url)})`,
+    sqlite: `const { PrismaBetterSqlite3 } = require('${modules}/@prisma/adapter-better-sqlite3')
+      const adapter = new PrismaBetterSqlite3({ url: 'file:${database.url}' })`,
+  }[database.name]
   const generated = version === 6 ? './client' : './client/client.ts'
   const file = join(project.folder, 'db.cts')
   await writeFile(

@@ -4,7 +4,14 @@ import type { DataSourceLike } from '../../src/adapters/typeorm/data-source.js'
 import { databaseOf } from '../../src/adapters/typeorm/database.js'
 import { type Backfill, defineBackfill, type ErrorCode, sql } from '../../src/index.js'
 import { codeOf, runBackfill } from '../support/backfills.js'
-import { contractTest, contractTestOn, type DatabaseName, describeContract, type TestDatabase, typeormTest } from '../support/databases.js'
+import {
+  contractTest,
+  contractTestOn,
+  type DatabaseName,
+  describeContract,
+  type TestDatabase,
+  typeormTest,
+} from '../support/databases.js'
 
 /*
  * What could not be paged, guarded or written is refused before any row of it is read, with a code of its own.

@@ -8,7 +8,14 @@ import { readFailures } from '../../src/runs/read-status.js'
 import { runInForeground } from '../../src/runs/run-in-foreground.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
-import { contractTest, contractTestOn, type DatabaseName, describeContract, type TestDatabase, typeormTestOn } from '../support/databases.js'
+import {
+  contractTest,
+  contractTestOn,
+  type DatabaseName,
+  describeContract,
+  type TestDatabase,
+  typeormTestOn,
+} from '../support/databases.js'
 
 /*
  * A value that its column cannot hold is never cut, clamped, taken for another one or turned into NULL. Either rowshift knows, and
