@@ -1,5 +1,6 @@
 import type { DatabaseSource } from './adapters/database.js'
 import type { Backfill } from './backfill/definition/define-backfill.js'
+import type { Sequence } from './backfill/definition/sequence.js'
 import type { PaceOptions } from './runs/throttle/pace-options.js'
 
 /** A database, its definitions, and how its runs are paced. */
@@ -7,7 +8,7 @@ export interface DataSourceConfig {
   /** Where the rows are: `typeorm('./src/data-source.ts')`. */
   readonly database: DatabaseSource
   /** Globs of the files whose exports are the definitions, relative to the config file; or the definitions themselves. */
-  readonly backfills: string | readonly (string | Backfill)[]
+  readonly backfills: string | readonly (string | Backfill | Sequence)[]
   /** How hard `run` and `work` may press the database, and when they wait. Migrations do not wait: they hold locks. */
   readonly pace?: PaceOptions
 }

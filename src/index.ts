@@ -53,6 +53,7 @@ export {
   type RowOf,
 } from './backfill/definition/define-backfill.js'
 export type { ArchiveOptions, DeleteBackfillOptions } from './backfill/definition/delete-options.js'
+export { type Sequence, sequence } from './backfill/definition/sequence.js'
 export { toBeWritten } from './backfill/definition/to-be-written.js'
 export type { Progress } from './backfill/progress.js'
 export type { AssertionOutcome } from './backfill/verify/assertions.js'

@@ -7,6 +7,7 @@ import { collectBackfills } from '../backfill/definition/collect-backfills.js'
 import type { Backfill } from '../backfill/definition/define-backfill.js'
 import { type BackfillDefinition, isBackfill } from '../backfill/definition/definition.js'
 import { didYouMean } from '../backfill/definition/nearest.js'
+import { isSequence, type Sequence } from '../backfill/definition/sequence.js'
 import type { DataSourceConfig } from '../config.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { checkPace } from '../runs/throttle/pace-options.js'
@@ -144,7 +145,7 @@ function checkConfig(file: string, value: unknown): DataSourceConfig {
   const list = typeof backfills === 'string' ? [backfills] : backfills
   if (!Array.isArray(list) || list.length === 0) throw invalid(`${file}: \`backfills\` names no files. ${expected}`)
   for (const item of list) {
-    if (typeof item === 'string' ? item !== '' : isBackfill(item)) continue
+    if (typeof item === 'string' ? item !== '' : isBackfill(item) || isSequence(item)) continue
     throw invalid(`${file}: \`backfills\` holds something that is neither a glob nor a definition. ${expected}`)
   }
   checkPaceOf(file, value)
@@ -178,23 +179,52 @@ export interface Found {
  * @throws RowshiftError DUPLICATE_BACKFILL, which names both files; INVALID_CONFIG for a file that cannot be loaded
  */
 export async function loadDefinitions(project: Project): Promise<Definitions> {
-  const found = await loadFoundDefinitions(project)
-  return collectBackfills(found.map(({ backfill }) => backfill))
+  const { found, sequences } = await loadExports(project)
+  return collectBackfills([...found.map(({ backfill }) => backfill), ...sequences])
+}
+
+/**
+ * The sequences of a config by name.
+ * @throws RowshiftError as `loadDefinitions`, and DUPLICATE_BACKFILL when something else has the name of a sequence
+ */
+export async function loadSequences(project: Project): Promise<ReadonlyMap<string, Sequence>> {
+  const { found, sequences } = await loadExports(project)
+  const byName = new Map<string, Sequence>()
+  for (const one of sequences) {
+    const other = byName.get(one.name)
+    if ((other && other !== one) || found.some(({ backfill }) => backfill.name === one.name)) {
+      throw new RowshiftError('DUPLICATE_BACKFILL', {
+        message: `two of the backfills and sequences are named "${one.name}". Rename one: commands go by its name.`,
+        details: { backfill: one.name },
+      })
+    }
+    byName.set(one.name, one)
+  }
+  return byName
 }
 
 /** The same with the files they are in. */
 export async function loadFoundDefinitions(project: Project): Promise<readonly Found[]> {
+  return (await loadExports(project)).found
+}
+
+async function loadExports(project: Project) {
   const found: Found[] = []
+  const sequences: Sequence[] = []
   const globs = globsOf(project)
-  for (const item of listOf(project))
-    if (typeof item !== 'string') found.push({ backfill: item, file: project.file, exportName: item.name })
+  for (const item of listOf(project)) {
+    if (isSequence(item)) sequences.push(item)
+    else if (typeof item !== 'string') found.push({ backfill: item, file: project.file, exportName: item.name })
+  }
   for (const file of await filesOf(globs, project.folder)) {
     const exports = await load(file, 'the backfills of')
-    for (const [exportName, value] of exportedValues(exports))
+    for (const [exportName, value] of exportedValues(exports)) {
       if (isBackfill(value)) found.push({ backfill: value, file, exportName })
+      else if (isSequence(value)) sequences.push(value)
+    }
   }
   requireOneOfEachName(found)
-  return found
+  return { found, sequences }
 }
 
 /** A CommonJS file's exports may come as one default export. */
@@ -284,7 +314,7 @@ export function noDefinitions(project: Project): string {
     : `Nothing that ${globs.join(', ')} matches exports a definition.`
 }
 
-function listOf({ config }: Project): readonly (string | Backfill)[] {
+function listOf({ config }: Project): readonly (string | Backfill | Sequence)[] {
   return typeof config.backfills === 'string' ? [config.backfills] : config.backfills
 }
 

@@ -6,6 +6,7 @@ export const errorCodes = {
   // Definitions and configuration: found before anything is read.
   INVALID_DEFINITION: 'an option of a definition is missing, unknown or of the wrong kind',
   DUPLICATE_BACKFILL: 'two definitions share one name',
+  DEPENDENCY_CIRCLE: 'backfills wait for each other',
   VALIDATOR_MISSING: '`validate` needs the packages class-validator and class-transformer',
   UNKNOWN_BACKFILL: 'no definition has this name',
   IN_PLACE_NEEDS_WHERE: 'a column is read and written, but nothing tells migrated rows from new ones',

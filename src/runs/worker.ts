@@ -8,6 +8,8 @@ import { ownTransactions, reading } from '../backfill/connection/transaction.js'
 import { collectBackfills } from '../backfill/definition/collect-backfills.js'
 import type { Backfill } from '../backfill/definition/define-backfill.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
+import { requireNoCircle } from '../backfill/definition/require-no-circle.js'
+import type { Sequence } from '../backfill/definition/sequence.js'
 import { prepareBackfill } from '../backfill/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
 import type { Script } from '../dialects/script.js'
@@ -55,7 +57,7 @@ export type WorkerEvent =
 export interface WorkerOptions {
   readonly database: DatabaseSource
   /** The definitions this worker knows; runs of others are left to others. */
-  readonly backfills: readonly Backfill[]
+  readonly backfills: readonly (Backfill | Sequence)[]
   /** How hard the worker may press the database, and when it waits. Default: batches of 500 ms, and no reason to wait. */
   readonly pace?: PaceOptions
   readonly onEvent?: (event: WorkerEvent) => void
@@ -250,7 +252,11 @@ async function findRuns(options: WorkOptions): Promise<FoundRuns> {
     const known = (yield* dialect.state.latestRuns(stateNames)).filter((run) => definitions.has(run.name))
     const noted: RunRow[] = []
     for (const run of known) if (yield* hasNotes(database, run)) noted.push(run)
-    return { claimable: known.filter((run) => isClaimable(run.status as RunStatus)), noted }
+    const claimable = known.filter((run) => isClaimable(run.status as RunStatus))
+    // Those that others wait for come first.
+    const ordered = requireNoCircle(claimable.map((run) => definitions.get(run.name)!)).map(({ name }) => name)
+    claimable.sort((a, b) => ordered.indexOf(a.name) - ordered.indexOf(b.name))
+    return { claimable, noted }
   }
   return visit(options, (place) =>
     withFaultsMended(place, { doing: 'looking for runs' }, async (session) => {

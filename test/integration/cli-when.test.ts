@@ -60,3 +60,42 @@ contractTestOn(['sqlite'], 'commands tell why a run was skipped or has to wait',
   const work = await project.json(['work'])
   expect(work).toMatchObject({ code: 3 })
 })
+
+const sequenceText = `
+import { defineBackfill, sequence, sql } from 'rowshift'
+const form = { table: 'city', where: { touched: 0 }, set: { touched: 1 } }
+const second = defineBackfill.sql({ name: 'city.second', table: 'city', where: { touched: 1 }, set: { touched: 2 } })
+export const first = defineBackfill.sql({ ...form, name: 'city.first' })
+export const cities = sequence('city@2.0.0', [first, second])
+`
+
+contractTestOn(['sqlite'], 'rowshift run runs a sequence by its name, one after another', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 3)
+  const project = await CliProject.create(database, {
+    'rowshift.config.ts': configTextFor(database),
+    'backfills/cities.ts': sequenceText,
+  })
+  expect(await project.json(['run', 'city.second'])).toMatchObject({
+    code: 3,
+    document: { error: { code: 'POSTPONED' } },
+  })
+  expect(await project.json(['run', 'city@2.0.0', '--dry-run'])).toMatchObject({
+    code: 2,
+    document: { error: { code: 'UNKNOWN_BACKFILL', details: { backfills: ['city.first', 'city.second'] } } },
+  })
+  expect(await project.json(['run', 'city@2.0.0'])).toMatchObject({
+    code: 0,
+    document: {
+      sequence: 'city@2.0.0',
+      status: 'completed',
+      runs: [
+        { backfill: 'city.first', counts: { written: 3 } },
+        { backfill: 'city.second', counts: { written: 3 } },
+      ],
+    },
+  })
+  expect((await project.run(['run', 'city@2.0.0'])).stdout).toMatch(
+    /city\.first · run \d+[\s\S]*city\.second · run \d+[\s\S]*city@2\.0\.0 · completed: 2 backfills/,
+  )
+})

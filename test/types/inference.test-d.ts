@@ -7,6 +7,7 @@ import {
   defineBackfill,
   type RowOf,
 } from '../../src/backfill/definition/define-backfill.js'
+import { sequence } from '../../src/backfill/definition/sequence.js'
 import { sql } from '../../src/dialects/sql.js'
 import { defineVersions } from '../../src/schema-version/define-versions.js'
 import { SchemaVersion } from '../../src/schema-version/schema-version.js'
@@ -226,3 +227,9 @@ export const later = defineBackfill.sql({
   // @ts-expect-error the definition, not its name
   after: [conditional, 'conditional'],
 })
+
+export const ordered = sequence('ordered', [conditional, later])
+// @ts-expect-error a sequence has members
+export const empty = sequence('empty', [])
+// @ts-expect-error members are backfills, not sequences
+export const nested = sequence('nested', [ordered])

@@ -1,7 +1,8 @@
 import { type BulkCreateResult, bulkCreate } from '../../backfill/bulk-create.js'
 import { type BulkUpdateResult, bulkUpdate } from '../../backfill/bulk-update.js'
 import type { Backfill } from '../../backfill/definition/define-backfill.js'
-import { definitionOf } from '../../backfill/definition/definition.js'
+import type { BackfillDefinition } from '../../backfill/definition/definition.js'
+import { definitionsOf, isSequence, type Sequence } from '../../backfill/definition/sequence.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { type ForegroundOptions, runInForeground } from '../../runs/run-in-foreground.js'
 import type { RunResult } from '../../runs/run-result.js'
@@ -71,14 +72,18 @@ export function rowshift<C = unknown>(options: RowshiftOptions<C>) {
     name: 'rowshift',
     ...(query && { query }),
     client: {
-      /** Runs a backfill to its end: a new run, or the active one from its checkpoint. @throws RowshiftError */
-      async $backfill(
-        definition: Backfill,
+      /**
+       * Runs a backfill to its end: a new run, or the active one from its checkpoint. The backfills of a sequence one after another, up to the
+       * first that is not completed: a result for each. @throws RowshiftError
+       */
+      async $backfill<D extends Backfill | Sequence>(
+        given: D,
         options: Pick<ForegroundOptions, 'stop' | 'onProgress' | 'pace'> = {},
-      ): Promise<RunResult> {
-        return withDatabase(this as unknown as PrismaClientLike, registry, (database) =>
-          runInForeground({ database, definition: definitionOf(definition), ...options }),
-        )
+      ): Promise<D extends Sequence ? readonly RunResult[] : RunResult> {
+        return withDatabase(this as unknown as PrismaClientLike, registry, async (database) => {
+          const results = await runAll(database, definitionsOf(given), options)
+          return (isSequence(given) ? results : results[0]) as D extends Sequence ? readonly RunResult[] : RunResult
+        })
       },
     },
     model: {
@@ -129,6 +134,19 @@ export function rowshift<C = unknown>(options: RowshiftOptions<C>) {
       },
     },
   }
+}
+
+async function runAll(
+  database: Database,
+  definitions: readonly BackfillDefinition[],
+  options: Pick<ForegroundOptions, 'stop' | 'onProgress' | 'pace'>,
+): Promise<readonly RunResult[]> {
+  const results: RunResult[] = []
+  for (const definition of definitions) {
+    results.push(await runInForeground({ database, definition, ...options }))
+    if (results.at(-1)?.status !== 'completed') break
+  }
+  return results
 }
 
 const tokenOf = (model: string): unknown => (prismaModels() as Record<string, unknown>)[delegateName(model)]

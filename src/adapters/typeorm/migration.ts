@@ -1,5 +1,5 @@
 import type { Backfill } from '../../backfill/definition/define-backfill.js'
-import { definitionOf } from '../../backfill/definition/definition.js'
+import { definitionsOf, isSequence, type Sequence } from '../../backfill/definition/sequence.js'
 import { changeSchema as runStatements } from '../../runs/change-schema.js'
 import {
   requireCompletedInMigration,
@@ -44,10 +44,18 @@ async function inMigration<T>(
 export function backfill(
   queryRunner: MigrationQueryRunner,
   definition: Backfill,
-): Promise<RunResult & { status: 'completed' }> {
-  return inMigration(queryRunner, `backfill("${definition?.name}")`, (database, session) =>
-    runInMigration(database, session, definitionOf(definition)),
-  )
+): Promise<RunResult & { status: 'completed' }>
+/** The same for the backfills of a sequence, one after another: a result for each. */
+export function backfill(
+  queryRunner: MigrationQueryRunner,
+  sequence: Sequence,
+): Promise<readonly (RunResult & { status: 'completed' })[]>
+export function backfill(queryRunner: MigrationQueryRunner, given: Backfill | Sequence): Promise<unknown> {
+  return inMigration(queryRunner, `backfill("${given?.name}")`, async (database, session) => {
+    const results: (RunResult & { status: 'completed' })[] = []
+    for (const definition of definitionsOf(given)) results.push(await runInMigration(database, session, definition))
+    return isSequence(given) ? results : results[0]
+  })
 }
 
 /**
@@ -56,10 +64,10 @@ export function backfill(
  *
  * @throws RowshiftError SCHEDULE_NEEDS_WHERE, and what the checks of the definition throw
  */
-export function schedule(queryRunner: MigrationQueryRunner, definition: Backfill): Promise<void> {
-  return inMigration(queryRunner, `schedule("${definition?.name}")`, (database, session) =>
-    scheduleInMigration(database, session, definitionOf(definition)),
-  )
+export function schedule(queryRunner: MigrationQueryRunner, given: Backfill | Sequence): Promise<void> {
+  return inMigration(queryRunner, `schedule("${given?.name}")`, async (database, session) => {
+    for (const definition of definitionsOf(given)) await scheduleInMigration(database, session, definition)
+  })
 }
 
 /**
@@ -70,11 +78,12 @@ export function schedule(queryRunner: MigrationQueryRunner, definition: Backfill
  */
 export function requireCompleted(
   queryRunner: MigrationQueryRunner,
-  ...definitions: [Backfill, ...Backfill[]]
+  ...given: [Backfill | Sequence, ...(Backfill | Sequence)[]]
 ): Promise<void> {
-  const names = definitions.map((definition) => `"${definition?.name}"`).join(', ')
+  const names = given.map((one) => `"${one?.name}"`).join(', ')
   return inMigration(queryRunner, `requireCompleted(${names})`, async (database, session) => {
-    for (const definition of definitions) await requireCompletedInMigration(database, session, definitionOf(definition))
+    for (const definition of given.flatMap(definitionsOf))
+      await requireCompletedInMigration(database, session, definition)
   })
 }
 
@@ -118,12 +127,12 @@ export function changeSchema(queryRunner: MigrationQueryRunner, ...statements: r
 
 /**
  * Takes a backfill back, for a migration's `down`: by the journal of its runs if they kept one, else by its `reverse`. Its gate shuts
- * again. Rows that were changed since a journal was written are left as they are and warned of.
+ * again. Rows that were changed since a journal was written are left as they are and warned of. Of a sequence the last comes first.
  *
  * @throws RowshiftError IRREVERSIBLE before anything is read
  */
-export function undo(queryRunner: MigrationQueryRunner, definition: Backfill): Promise<void> {
-  return inMigration(queryRunner, `undo("${definition?.name}")`, (database, session) =>
-    undoInMigration(database, session, definitionOf(definition)),
-  )
+export function undo(queryRunner: MigrationQueryRunner, given: Backfill | Sequence): Promise<void> {
+  return inMigration(queryRunner, `undo("${given?.name}")`, async (database, session) => {
+    for (const definition of definitionsOf(given).toReversed()) await undoInMigration(database, session, definition)
+  })
 }

@@ -1,23 +1,28 @@
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import type { Backfill } from './define-backfill.js'
-import { type BackfillDefinition, definitionOf } from './definition.js'
+import type { BackfillDefinition } from './definition.js'
 import { definitionFingerprint } from './definition-fingerprint.js'
+import { requireNoCircle } from './require-no-circle.js'
+import { comingAfter, definitionsOf, type Sequence } from './sequence.js'
 
 /**
- * Definitions by name. The same definition may come twice, as it does when a file re-exports it.
+ * Definitions by name, those of sequences too, each behind those that it comes after. The same definition may come twice, as it does
+ * when a file re-exports it.
  *
  * @throws RowshiftError DUPLICATE_BACKFILL when two different definitions share a name
+ * @throws RowshiftError DEPENDENCY_CIRCLE when some wait for each other
  * @throws RowshiftError INVALID_DEFINITION for something that is no definition, naming what it found
  */
-export function collectBackfills(list: readonly Backfill[]): ReadonlyMap<string, BackfillDefinition> {
+export function collectBackfills(list: readonly (Backfill | Sequence)[]): ReadonlyMap<string, BackfillDefinition> {
   const found = new Map<string, BackfillDefinition>()
-  for (const backfill of list) {
-    const definition = definitionOf(backfill)
+  for (const definition of list.flatMap(definitionsOf)) {
     const other = found.get(definition.name)
     if (other === undefined) found.set(definition.name, definition)
     else if (!isSame(other, definition)) throw duplicate(other, definition)
+    // One of them may be a member of a sequence.
+    else found.set(definition.name, comingAfter(other, definition.after))
   }
-  return found
+  return new Map(requireNoCircle(found.values()).map((definition) => [definition.name, definition]))
 }
 
 // A fingerprint leaves out the names of entity classes, because builds shorten them; within one process they tell.

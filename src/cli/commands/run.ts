@@ -1,5 +1,6 @@
 import { Option } from 'commander'
 import type { BackfillDefinition } from '../../backfill/definition/definition.js'
+import { refuseSequence, type Sequence } from '../../backfill/definition/sequence.js'
 import { fakeRun } from '../../runs/control/fake-run.js'
 import { dryRun } from '../../runs/plan/dry-run.js'
 import type { RunResult } from '../../runs/run-result.js'
@@ -7,7 +8,15 @@ import { acceptChangedSummary } from '../accept-changed.js'
 import type { CommandSpec } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { count, counted, key } from '../format.js'
-import { definitionNamed, loadConfig, loadDefinitions, type Project, withDatabase } from '../load-config.js'
+import {
+  type Definitions,
+  definitionNamed,
+  loadConfig,
+  loadDefinitions,
+  loadSequences,
+  type Project,
+  withDatabase,
+} from '../load-config.js'
 import type { Answer, Output } from '../output.js'
 import { runInView } from '../run-in-view.js'
 import { describeResult, exitCodeOfResult, headlineOf, nextCommand, RunView } from '../run-view.js'
@@ -20,7 +29,7 @@ interface RunOptions {
 
 export const run: CommandSpec<RunOptions> = {
   usage: 'run <name>',
-  summary: 'run a backfill here and now, or go on where it stopped',
+  summary: 'run a backfill, or a sequence of them, here and now, or go on where it stopped',
   description: `Runs one backfill to its end in this process: a new run, or the unfinished one from its last checkpoint. A run that
 failed is tried again, its failed rows first. Other processes may work on it at the same time.
 
@@ -28,6 +37,7 @@ Ctrl-C finishes the batch in hand and leaves the run resumable; a second Ctrl-C 
 lost, and nothing is done twice: a batch and its checkpoint are one transaction.`,
   examples: [
     ['rowshift run city.slug', 'run it, or resume it'],
+    ['rowshift run city@3.0.0', 'the backfills of a sequence, one after another'],
     ['rowshift run city.slug --dry-run', 'try one batch and roll it back'],
     ['rowshift run city.slug --json | jq .counts', 'the counts, for a script'],
   ],
@@ -48,7 +58,11 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
       ),
   async run({ name, options, output }) {
     const project = await loadConfig(options)
-    const definition = definitionNamed(project, await loadDefinitions(project), name)
+    const definitions = await loadDefinitions(project)
+    const sequence = (await loadSequences(project)).get(name)
+    if (sequence && (options.dryRun || options.fake)) throw refuseSequence(sequence)
+    if (sequence) return runSequence(project, sequence, definitions, options, output)
+    const definition = definitionNamed(project, definitions, name)
     if (options.dryRun) return tryBatch(project, definition, output)
     if (options.fake) return markAsCompleted(project, definition, output)
     const view = new RunView(output)
@@ -67,6 +81,46 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
       view.dispose()
     }
   },
+}
+
+/** One after another, up to the first that is not completed. */
+async function runSequence(
+  project: Project,
+  sequence: Sequence,
+  definitions: Definitions,
+  options: RunOptions,
+  output: Output,
+): Promise<Answer> {
+  const view = new RunView(output)
+  const results: RunResult[] = []
+  try {
+    for (const { name } of sequence.backfills) {
+      const definition = definitionNamed(project, definitions, name)
+      const acceptsChanged = options.acceptChanged === true
+      const result = await runInView(project, definition, { view, output, acceptsChanged })
+      results.push(result)
+      if (exitCodeOfResult(result) !== exitCodes.done) break
+      for (const line of describeResult(output, result, view.share)) output.line(line)
+    }
+    const last = results.at(-1)!
+    const exitCode = exitCodeOfResult(last)
+    const left = sequence.backfills.length - results.length
+    const { paint } = output
+    return {
+      exitCode,
+      json: { sequence: sequence.name, status: last.status, runs: results },
+      lines:
+        exitCode === exitCodes.done
+          ? [`${paint.bold(sequence.name)} · ${paint.green('completed')}: ${counted(results.length, 'backfill')}`]
+          : [
+              ...describeResult(output, last, view.share),
+              ...nextLine(output, last),
+              ...(left > 0 ? [`${paint.bold(sequence.name)} · ${counted(left, 'backfill')} not begun`] : []),
+            ],
+    }
+  } finally {
+    view.dispose()
+  }
 }
 
 async function markAsCompleted(project: Project, definition: BackfillDefinition, output: Output): Promise<Answer> {
