@@ -78,3 +78,36 @@ contractTest(
   },
   30_000,
 )
+
+const profileText = `
+import { defineBackfill } from 'rowshift'
+export const profiles = defineBackfill.insert({
+  name: 'city.profile', table: 'city', select: { id: 'integer', name: 'text' },
+  into: 'profile', write: { city_id: 'integer', label: 'text' },
+  transform: (row) => row.id === 2 ? undefined : [{ city_id: row.id, label: row.name }],
+})
+`
+
+contractTestOn(
+  ['sqlite'],
+  'rowshift plan tells which rows of another table would be created',
+  async (database) => {
+    const { dataSource, project } = await createProject(database, profileText)
+    await dataSource.query('create table profile (id integer primary key, city_id integer, label text)')
+    const plain = await project.run(['plan', 'city.profile'])
+    expect(plain.stdout).toMatch(
+      /^ {2}creates +city_id integer, label text +in profile {2}no index, trigger or foreign key/m,
+    )
+    expect(plain.stdout).toMatch(/20 rows tried: 19 would have others created/)
+    expect(plain.stdout).not.toContain('City 1')
+    const asked = await project.run(['plan', 'city.profile', '--sample', '2'])
+    expect(asked.stdout).toMatch(/^ {2}1 .*\+ city_id '1', label 'City 1'$/m)
+    expect(asked.stdout).toMatch(/^ {2}2 +id '2' +name 'City 2'$/m)
+    expect((await project.json(['plan', 'city.profile'])).document).toMatchObject({
+      into: 'profile',
+      tried: { changed: 19 },
+    })
+    expect(await dataSource.query('select * from profile')).toEqual([])
+  },
+  30_000,
+)
