@@ -283,11 +283,13 @@ describe('how many threads', () => {
   }
 
   test('is none at first, and more where a chunk holds the caller up for less', async () => {
-    const told = staffOf(4)
-    // A second of work: as long as it takes to be as fast as it will, and to start threads.
-    for (let i = 0; i < 9; i++) await told.chunk({ work: 100, cost: 100 })
+    const brief = staffOf(4)
+    // Less than a second of work: as long as it takes to be as fast as it will, and to start threads.
+    for (let i = 0; i < 9; i++) await brief.chunk({ work: 100, cost: 100 })
+    await brief.staff.end()
     expect(threads).toEqual([])
-    await told.chunk({ work: 100, cost: 100 })
+    const told = staffOf(4)
+    for (let i = 0; i < 10; i++) await told.chunk({ work: 100, cost: 100 })
     await until(2, told)
     for (let i = 0; i < 10; i++) await told.chunk({ work: 100, cost: 40 })
     await until(4, told)
