@@ -9,7 +9,7 @@ import { type DatabaseName, TestDatabase } from '../test/support/test-database.j
 /*
  * Kills workers of rowshift at random, on every database, and counts what came of it:
  *
- *   npm run -s crash -- --kills 200 --json [--database postgres] [--seed 7]
+ *   npm run -s crash -- --kills 200 --json [--database postgres] [--backfill cityPage] [--seed 7]
  *
  * Ends with 1 if a row is not as it must be, and with 2 if a database is missing.
  */
@@ -34,6 +34,7 @@ async function main(): Promise<void> {
     options: {
       kills: { type: 'string', default: '200' },
       database: { type: 'string', multiple: true, default: [...names] },
+      backfill: { type: 'string', multiple: true, default: Object.keys(crashed) },
       seed: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
@@ -41,17 +42,19 @@ async function main(): Promise<void> {
   const kills = Number(values.kills)
   const seed = values.seed === undefined ? undefined : Number(values.seed)
   const chosen = names.filter((name) => values.database.includes(name))
-  const isUsable = Number.isInteger(kills) && kills > 0 && (seed === undefined || Number.isInteger(seed))
-  if (!isUsable || chosen.length < new Set(values.database).size) {
+  const backfills = (Object.keys(crashed) as CrashedName[]).filter((name) => values.backfill.includes(name))
+  const isKnown = chosen.length === new Set(values.database).size && backfills.length === new Set(values.backfill).size
+  const isUsable = isKnown && Number.isInteger(kills) && kills > 0 && (seed === undefined || Number.isInteger(seed))
+  if (!isUsable) {
     process.stderr.write(
-      `usage: npm run -s crash -- [--kills 200] [--database ${names.join('|')}]… [--seed 7] [--json]\n`,
+      `usage: npm run -s crash -- [--kills 200] [--database ${names.join('|')}]… [--backfill ${Object.keys(crashed).join('|')}]… [--seed 7] [--json]\n`,
     )
     process.exit(2)
   }
   const say = (line: string) => process.stderr.write(`${line}\n`)
   const databases: Partial<Record<DatabaseName, Counts>> = {}
   for (const name of chosen) {
-    const found = await crashOn(name, kills, seed, say)
+    const found = await crashOn(name, backfills, kills, seed, say)
     databases[name] = found
     if (!values.json)
       process.stdout.write(`${name.padEnd(9)}${counts.map((count) => `${count} ${found[count]}`).join(' · ')}\n`)
@@ -61,9 +64,10 @@ async function main(): Promise<void> {
   process.exitCode = faults.some((fault) => fault > 0) ? 1 : 0
 }
 
-/** Half of the kills for each of the application's backfills. */
+/** The kills are shared by the backfills. */
 async function crashOn(
   name: DatabaseName,
+  backfills: readonly CrashedName[],
   kills: number,
   seed: number | undefined,
   say: (line: string) => void,
@@ -77,10 +81,10 @@ async function crashOn(
   const database = await TestDatabase.create(name, server?.url ?? url ?? '')
   const total: Counts = { kills: 0, cuts: 0, rows: 0, mismatched: 0, doubleApplied: 0, lostWrites: 0, unaccounted: 0 }
   try {
-    for (const which of Object.keys(crashed) as CrashedName[]) {
+    for (const which of backfills) {
       const startedAt = performance.now()
       const config = join(__dirname, '../test/crash/app/rowshift.config.ts')
-      const options = { crashTest, config, database, seed, kills: Math.ceil(kills / Object.keys(crashed).length) }
+      const options = { crashTest, config, database, seed, kills: Math.ceil(kills / backfills.length) }
       const report = await crashCities(which, options).catch(reportOf)
       for (const count of counts) total[count] += report[count] ?? 0
       const seconds = Math.round((performance.now() - startedAt) / 1_000)
@@ -88,8 +92,8 @@ async function crashOn(
       say(
         `${name}: ${report.backfill}, seed ${report.seed}, ${seconds} s: ${rounds} runs, ${report.kills} kills, ${report.cuts} cuts, ${suspensions} suspensions, ${writes} writes of the application`,
       )
-      for (const { fault, key, columns } of report.differences)
-        say(`  ${fault}: key ${key.join(', ')} (${columns.join(', ')})`)
+      for (const { fault, table, key, columns } of report.differences)
+        say(`  ${fault}: ${table}, key ${key.join(', ')} (${columns.join(', ')})`)
     }
   } finally {
     await database.drop()

@@ -1,8 +1,8 @@
-import type { TableContents, TableFacts } from './crash-calls.js'
+import type { RowContents, TableContents, TableFacts } from './crash-calls.js'
 
 /** What is wrong with a row after a disturbed run. */
 export type Fault =
-  /** Its counter is higher than after the uninterrupted run: it was migrated again. */
+  /** Its counter is higher than after the uninterrupted run, or it was created once more: it was migrated again. */
   | 'doubleApplied'
   /** A value that the application wrote is gone. */
   | 'lostWrites'
@@ -14,6 +14,7 @@ export type Fault =
 /** A row that differs. Never contents. */
 export interface Difference {
   readonly fault: Fault
+  readonly table: string
   readonly key: readonly string[]
   /** Columns that differ; none = the row is there in one of the tables only. */
   readonly columns: readonly string[]
@@ -35,36 +36,37 @@ type Texts = readonly (string | null)[]
 
 /** Each row that is not as it must be, once, by the gravest thing that can be said of it. */
 export function differencesOf(
-  { columns, written, counter }: TableFacts,
+  { table, columns, written, counter, isCreated }: TableFacts,
   moments: Moments,
   ignored: ReadonlySet<string>,
 ): readonly Difference[] {
+  const byId = (contents: TableContents) => new Map(contents.map((row) => [row.id, row]))
   const [prepared, alone, expected, actual] = [
-    new Map(moments.prepared),
-    new Map(moments.written),
-    new Map(moments.expected),
-    new Map(moments.actual),
+    byId(moments.prepared),
+    byId(moments.written),
+    byId(moments.expected),
+    byId(moments.actual),
   ]
   const compared = columns.flatMap((name, i) => (ignored.has(name) ? [] : [i]))
   const isWritten = columns.map((name) => written.includes(name))
   const counterAt = counter === undefined ? -1 : columns.indexOf(counter)
   const differences: Difference[] = []
-  for (const key of new Set([...expected.keys(), ...actual.keys()])) {
-    const [must, is] = [expected.get(key), actual.get(key)]
+  const found = (fault: Fault, row: RowContents, of: readonly number[]) =>
+    differences.push({ fault, table, key: JSON.parse(row.key), columns: of.map((i) => columns[i]!) })
+  for (const id of new Set([...expected.keys(), ...actual.keys()])) {
+    const [must, is] = [expected.get(id), actual.get(id)]
     if (!must || !is) {
-      differences.push({ fault: 'unaccounted', key: JSON.parse(key), columns: [] })
+      // Not told by its key, a row that is too many is one of several that were written alike.
+      const isAgain = isCreated && is !== undefined && id !== is.key && id.includes(' again ')
+      found(isAgain ? 'doubleApplied' : 'unaccounted', (must ?? is)!, [])
       continue
     }
-    const different = compared.filter((i) => must[i] !== is[i])
+    const different = compared.filter((i) => must.texts[i] !== is.texts[i])
     if (different.length === 0) continue
-    const faultOf = (i: number) => faultOfColumn(i, { must, is, before: prepared.get(key), wrote: alone.get(key) })
-    const faults = different.map(faultOf)
+    const [before, wrote] = [prepared.get(id)?.texts, alone.get(id)?.texts]
+    const faults = different.map((i) => faultOfColumn(i, { must: must.texts, is: is.texts, before, wrote }))
     const fault = (['doubleApplied', 'lostWrites', 'unaccounted'] as const).find((one) => faults.includes(one))
-    differences.push({
-      fault: fault ?? 'mismatched',
-      key: JSON.parse(key),
-      columns: different.map((i) => columns[i]!),
-    })
+    found(fault ?? 'mismatched', is, different)
   }
   return differences
 

@@ -18,24 +18,41 @@ export interface CrashTask {
   readonly isCut: boolean
 }
 
-/** The definition's table. */
+/** A table that is compared. */
 export interface TableFacts {
-  /** Names of all columns. */
+  readonly table: string
+  /** Names of the columns that are compared: all, but for a key that is generated. */
   readonly columns: readonly string[]
   /** Those that the definition writes. */
   readonly written: readonly string[]
   readonly counter: string | undefined
+  /** Whether the definition creates its rows. */
+  readonly isCreated: boolean
+}
+
+export interface CrashFacts {
+  /** The table that is read; and the one whose rows are created, or that deleted rows are moved to. */
+  readonly tables: readonly TableFacts[]
   /** Whether a process that stands still can keep all others out. */
   readonly locksWholeDatabase: boolean
 }
 
-/** Every row by its key (a JSON array of texts), with the exact texts of its columns. */
-export type TableContents = readonly (readonly [key: string, texts: readonly (string | null)[]])[]
+/** A row, with the exact texts of its columns. */
+export interface RowContents {
+  /** What the row is told from others by: its key, or, where that is generated, what was written and which of several such rows it is. */
+  readonly id: string
+  /** A JSON array of texts. */
+  readonly key: string
+  readonly texts: readonly (string | null)[]
+}
+
+export type TableContents = readonly RowContents[]
 
 /** What a process can be asked. */
 export interface CrashCalls {
-  facts(): Promise<TableFacts>
-  contents(): Promise<TableContents>
+  facts(): Promise<CrashFacts>
+  /** Of each table, in their order. */
+  contents(): Promise<readonly TableContents[]>
   /** Cancels what an earlier crash test has left. */
   clear(): Promise<void>
   /** Makes a run that workers find. */

@@ -6,30 +6,24 @@ import { withFaultsMended } from '../backfill/connection/mend.js'
 import { ownTransactions, reading, type Scope } from '../backfill/connection/transaction.js'
 import type { Backfill } from '../backfill/definition/define-backfill.js'
 import { definitionOf } from '../backfill/definition/definition.js'
-import { writeKey } from '../backfill/pages/cursor.js'
-import { readLastKey, readPage } from '../backfill/pages/keyset-reader.js'
 import { type PreparedChange, prepareBackfill } from '../backfill/prepare-backfill.js'
 import { asRowshiftError, describeError } from '../cli/describe-error.js'
 import { loadConfig, loadFoundDefinitions, unknownBackfill } from '../cli/load-config.js'
-import type { Key, TablePlan } from '../dialects/dialect.js'
 import type { RunRow } from '../dialects/state-statements.js'
-import { RowshiftError } from '../errors/rowshift-error.js'
 import { controlRun } from '../runs/control/run-control.js'
 import { openState } from '../runs/open-state.js'
 import { runInForeground } from '../runs/run-in-foreground.js'
 import { isActive, type RunStatus } from '../runs/run-status.js'
 import { startRun } from '../runs/start-run.js'
 import { type BackfillWorker, createWorker } from '../runs/worker.js'
-import type { CrashCalls, CrashMessage, CrashRequest, CrashTask, TableContents, TableFacts } from './crash-calls.js'
+import type { CrashCalls, CrashMessage, CrashRequest, CrashTask } from './crash-calls.js'
+import { factsOf, readContents } from './crash-tables.js'
 
 /*
  * A process of a crash test, started by `crashTest`: a worker, or the one that looks after run and table and is not killed.
  *
  *   crash-process.js '{"backfill":"city.slug"}'
  */
-
-/** Rows a statement reads of the table. */
-const rowsPerPage = 5_000
 
 /** Much longer than the connections of a run are cut for: so often a server is not there at all. */
 const openPatienceMs = 60_000
@@ -136,58 +130,6 @@ async function visit<T>(database: Database, task: (session: Session, scope: Scop
 
 function prepareIn(database: Database, session: Session, scope: Scope, backfill: Backfill): Promise<PreparedChange> {
   return session.run(reading(database.dialect, scope, prepareBackfill(database, definitionOf(backfill))))
-}
-
-function factsOf(database: Database, prepared: PreparedChange, counter: string | undefined): TableFacts {
-  const { definition, info, work } = prepared
-  if (work.form === 'transform' && work.destination.info !== info) {
-    throw new RowshiftError('CRASH_TEST_UNUSABLE', {
-      message: `backfill "${definition.name}" creates rows of another table, and a crash test compares the one that is read.`,
-      details: { backfill: definition.name },
-    })
-  }
-  if (work.form === 'sql' && work.action.removes) {
-    throw new RowshiftError('CRASH_TEST_UNUSABLE', {
-      message: `backfill "${definition.name}" removes rows, and a crash test compares those that stay.`,
-      details: { backfill: definition.name },
-    })
-  }
-  const byProperty =
-    definition.work.form === 'sql' && work.form === 'sql'
-      ? new Map([...definition.work.set.keys()].map((property, i) => [property, work.action.written[i]!.name]))
-      : new Map(work.form === 'transform' ? work.write.map((bound) => [bound.property, bound.column.name]) : [])
-  if (counter !== undefined && !byProperty.has(counter)) {
-    throw new RowshiftError('CRASH_TEST_UNUSABLE', {
-      message: `\`counter\` names "${counter}", which backfill "${definition.name}" does not write. It writes: ${[...byProperty.keys()].join(', ')}.`,
-      details: { backfill: definition.name, column: counter },
-    })
-  }
-  return {
-    columns: [...info.columns.keys()],
-    written: [...byProperty.values()],
-    counter: counter === undefined ? undefined : byProperty.get(counter),
-    locksWholeDatabase: database.dialect.locksWholeDatabase,
-  }
-}
-
-/** All rows, whether they match `where` or not. */
-async function readContents(
-  { dialect }: Database,
-  session: Session,
-  scope: Scope,
-  { info }: PreparedChange,
-): Promise<TableContents> {
-  const plan: TablePlan = { info, read: [...info.columns.values()], where: undefined, endsWithWrite: false }
-  const contents: (readonly [string, readonly (string | null)[]])[] = []
-  const upTo = await session.run(reading(dialect, scope, readLastKey(dialect, plan, 'plain')))
-  for (let after: Key | undefined; upTo; ) {
-    const range = { after, upTo, limit: rowsPerPage }
-    const page = await session.run(reading(dialect, scope, readPage(dialect, plan, range, 'plain')))
-    for (const { key, tokens } of page.rows) contents.push([writeKey(key), tokens])
-    if (page.isLast) break
-    after = page.last
-  }
-  return contents
 }
 
 function send(message: CrashMessage): void {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { TableContents, TableFacts } from './crash-calls.js'
+import type { CrashFacts, TableContents } from './crash-calls.js'
 import type { Crew } from './crew.js'
 import type { Member } from './member.js'
 import type { Random } from './random.js'
@@ -44,21 +44,21 @@ export interface Disturbed {
   readonly faults: Faults
   /** Writes that the application has committed, by stream. */
   readonly committed: readonly (readonly number[])[]
-  readonly contents: TableContents
+  readonly contents: readonly TableContents[]
 }
 
-/** The table as it is before a run, with no run at work on it. */
-export async function prepareTable({ clerk, prepare }: Stage): Promise<TableContents> {
+/** The tables as they are before a run, with no run at work on them. */
+export async function prepareTables({ clerk, prepare }: Stage): Promise<readonly TableContents[]> {
   await clerk.ask('clear')
   await prepare()
   return clerk.ask('contents')
 }
 
 /** @throws RowshiftError CRASH_TEST_UNUSABLE, and what stops a worker for good */
-export async function disturbedRun(stage: Stage, facts: TableFacts, mostKills: number): Promise<Disturbed> {
+export async function disturbedRun(stage: Stage, facts: CrashFacts, mostKills: number): Promise<Disturbed> {
   const { clerk, crew, writers, random } = stage
   await crew.gather()
-  await prepareTable(stage)
+  await prepareTables(stage)
   await clerk.ask('schedule')
   const ended = crew.work()
   const writing = new Writing(writers, random)
@@ -73,7 +73,7 @@ export async function disturbedRun(stage: Stage, facts: TableFacts, mostKills: n
 /** Faults at random moments, until the run has ended. */
 async function disturb(
   { crew, proxy, random }: Stage,
-  { locksWholeDatabase }: TableFacts,
+  { locksWholeDatabase }: CrashFacts,
   ended: Promise<void>,
   mostKills: number,
 ): Promise<Faults> {
@@ -109,9 +109,9 @@ async function disturb(
 export async function uninterruptedRun(
   stage: Stage,
   committed: readonly (readonly number[])[],
-): Promise<{ readonly written: TableContents; readonly expected: TableContents }> {
+): Promise<{ readonly written: readonly TableContents[]; readonly expected: readonly TableContents[] }> {
   const { clerk, writers } = stage
-  await prepareTable(stage)
+  await prepareTables(stage)
   await writeAgain(writers, committed)
   const written = await clerk.ask('contents')
   await clerk.ask('schedule')

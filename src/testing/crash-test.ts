@@ -3,9 +3,9 @@ import { randomInt } from 'node:crypto'
 import type { Backfill, ChangesOf } from '../backfill/definition/define-backfill.js'
 import { definitionOf } from '../backfill/definition/definition.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
-import { type Difference, differencesOf, type Fault } from './compare-tables.js'
-import type { CrashTask, TableContents, TableFacts } from './crash-calls.js'
-import { disturbedRun, prepareTable, type Stage, uninterruptedRun } from './crash-round.js'
+import { type Difference, differencesOf, type Fault, type Moments } from './compare-tables.js'
+import type { CrashFacts, CrashTask, TableContents } from './crash-calls.js'
+import { disturbedRun, prepareTables, type Stage, uninterruptedRun } from './crash-round.js'
 import { Crew } from './crew.js'
 import { Member } from './member.js'
 import { randomFrom } from './random.js'
@@ -124,7 +124,7 @@ export async function crashTest<B extends Backfill>(options: CrashTestOptions<B>
         mismatched: 0,
         lostWrites: 0,
         unaccounted: 0,
-        doubleApplied: counter ? 0 : null,
+        doubleApplied: report.doubleApplied === null ? null : 0,
         differences: [],
       },
       operator: 'crashTest',
@@ -141,16 +141,16 @@ async function playRounds(
 ) {
   const { name } = backfill
   const ignored = new Set(ignore)
-  const prepared = await prepareTable(stage)
+  const prepared = await prepareTables(stage)
   const facts = await stage.clerk.ask('facts')
-  requireSameRows(name, facts, ignored, [prepared, await prepareTable(stage)])
+  requireSameRows(name, facts, ignored, [prepared, await prepareTables(stage)])
   const done = { rounds: 0, kills: 0, cuts: 0, suspensions: 0, writes: 0, rows: 0 }
   const found: Record<Fault, number> = { mismatched: 0, doubleApplied: 0, lostWrites: 0, unaccounted: 0 }
   const differences: Difference[] = []
   for (let empty = 0; done.kills < kills; ) {
     const { faults, committed, contents } = await disturbedRun(stage, facts, kills - done.kills)
     const moments = { prepared, ...(await uninterruptedRun(stage, committed)), actual: contents }
-    const differing = differencesOf(facts, moments, ignored)
+    const differing = differencesOfAll(facts, moments, ignored)
     for (const { fault } of differing) found[fault]++
     differences.push(...differing.slice(0, differencesShown - differences.length))
     done.rounds++
@@ -158,7 +158,7 @@ async function playRounds(
     done.cuts += faults.cuts
     done.suspensions += faults.suspensions
     done.writes += committed.reduce((sum, { length }) => sum + length, 0)
-    done.rows += moments.expected.length
+    done.rows += moments.expected.reduce((sum, { length }) => sum + length, 0)
     empty = faults.kills > 0 ? 0 : empty + 1
     if (empty === emptyRounds) {
       throw unusable(
@@ -167,26 +167,41 @@ async function playRounds(
       )
     }
   }
-  const doubleApplied = counter === undefined ? null : found.doubleApplied
+  const isKnown = counter !== undefined || facts.tables.some(({ isCreated }) => isCreated)
+  const doubleApplied = isKnown ? found.doubleApplied : null
   return { backfill: name, seed, ...done, ...found, doubleApplied, differences }
 }
 
 /** Two runs can be compared only if they begin with the same rows. */
 function requireSameRows(
   name: string,
-  facts: TableFacts,
+  facts: CrashFacts,
   ignored: ReadonlySet<string>,
-  [first, second]: readonly [TableContents, TableContents],
+  [first, second]: readonly [readonly TableContents[], readonly TableContents[]],
 ): void {
-  if (first.length === 0) throw unusable(name, '`prepare` has made no rows.')
+  if (first[0]?.length === 0) throw unusable(name, '`prepare` has made no rows.')
   const moments = { prepared: first, written: first, expected: first, actual: second }
-  const [different] = differencesOf(facts, moments, ignored)
+  const [different] = differencesOfAll(facts, moments, ignored)
   if (!different) return
   const where = different.columns.join(', ') || 'the whole row'
   throw unusable(
     name,
-    `\`prepare\` has made other rows than before: key ${JSON.stringify(different.key)} (${where}). Name columns that may differ (times, random values) in \`ignore\`.`,
+    `\`prepare\` has made other rows than before: "${different.table}", key ${JSON.stringify(different.key)} (${where}). Name columns that may differ (times, random values) in \`ignore\`.`,
   )
+}
+
+/** All tables at each moment. */
+type MomentsOfAll = { readonly [M in keyof Moments]: readonly TableContents[] }
+
+function differencesOfAll(
+  { tables }: CrashFacts,
+  { prepared, written, expected, actual }: MomentsOfAll,
+  ignored: ReadonlySet<string>,
+): readonly Difference[] {
+  return tables.flatMap((table, i) => {
+    const moments = { prepared: prepared[i]!, written: written[i]!, expected: expected[i]!, actual: actual[i]! }
+    return differencesOf(table, moments, ignored)
+  })
 }
 
 function requireCount(name: string, option: string, count: number): void {
@@ -199,7 +214,7 @@ function describe(report: CrashReport): string {
   )
   const [first] = report.differences
   const where = first
-    ? `, the first with key ${JSON.stringify(first.key)} (${first.columns.join(', ') || 'the whole row'})`
+    ? `, the first in "${first.table}" with key ${JSON.stringify(first.key)} (${first.columns.join(', ') || 'the whole row'})`
     : ''
   return `${faults.map((fault) => `${fault} ${report[fault]}`).join(', ')} of ${report.rows} rows${where}. Seed ${report.seed}.`
 }

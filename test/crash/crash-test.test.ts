@@ -105,11 +105,12 @@ contractTestOn(
     expect(doubleApplied).toBeGreaterThan(0)
     expect(differences[0]).toEqual({
       fault: 'doubleApplied',
+      table: 'stop',
       key: [expect.stringMatching(/^\d+$/)],
       columns: ['visits'],
     })
     expect(message).toMatch(
-      /^backfill "stop\.visits" does not survive a crash: doubleApplied \d+ of \d+ rows, the first with key \["\d+"\] \(visits\)\. Seed \d+\.$/,
+      /^backfill "stop\.visits" does not survive a crash: doubleApplied \d+ of \d+ rows, the first in "stop" with key \["\d+"\] \(visits\)\. Seed \d+\.$/,
     )
   },
   patientMs,
@@ -244,7 +245,7 @@ contractTestOn(
     await createCities(dataSource, database.name, 2)
     let made = 0
     expect(await why({ prepare: () => dataSource.query(`update city set name = 'City ${++made}' where id = 2`) })).toBe(
-      'CRASH_TEST_UNUSABLE: backfill "city.slug": `prepare` has made other rows than before: key ["2"] (name). Name columns that may differ (times, random values) in `ignore`.',
+      'CRASH_TEST_UNUSABLE: backfill "city.slug": `prepare` has made other rows than before: "city", key ["2"] (name). Name columns that may differ (times, random values) in `ignore`.',
     )
     expect(await why({ prepare: () => dataSource.query('delete from city') })).toContain('`prepare` has made no rows')
     expect(await why({ kills: 0 })).toContain('`kills` must be a whole number from 1 on')

@@ -37,24 +37,53 @@ export async function crashCities(which: CrashedName, options: CrashCitiesOption
       server: { ...database.server, env: (port: number) => ({ CRASH_PORT: `${port}` }) },
     }),
   }
-  if (which === 'citySlug') {
-    await createCity(dataSource, database)
-    return options.crashTest({
-      ...shared,
-      backfill: crashed.citySlug,
-      counter: 'touched',
-      prepare: () => refill(dataSource, 'city', rows),
-      writers: streamsOf(streams, rows, (manager, n, id) => writeCity(manager, n, id, rows)),
-    })
-  }
-  await createStop(dataSource)
-  return options.crashTest({
+  const ofCities = {
     ...shared,
-    backfill: crashed.stopVisits,
-    counter: 'visits',
-    prepare: () => refill(dataSource, 'stop', rows),
-    writers: streamsOf(streams, rows, writeStop),
-  })
+    counter: 'touched',
+    prepare: () => refill(dataSource, 'city', rows),
+    writers: streamsOf(streams, rows, (manager, n, id) => writeCity(manager, n, id, rows)),
+  } as const
+  switch (which) {
+    case 'citySlug':
+      await createCity(dataSource, database)
+      return options.crashTest({ ...ofCities, backfill: crashed.citySlug })
+    case 'cityPage':
+      await createCity(dataSource, database)
+      return options.crashTest({ ...ofCities, backfill: crashed.cityPage })
+    case 'stopNotes':
+      await createStop(dataSource)
+      await createNote(dataSource, database)
+      return options.crashTest({
+        ...shared,
+        backfill: crashed.stopNotes,
+        async prepare() {
+          await dataSource.query('delete from note')
+          await refill(dataSource, 'stop', rows)
+        },
+        writers: streamsOf(streams, rows, writeNoted),
+      })
+    case 'stopArchive':
+      await createStop(dataSource)
+      await createStop(dataSource, 'stop_archive')
+      return options.crashTest({
+        ...shared,
+        backfill: crashed.stopArchive,
+        async prepare() {
+          await dataSource.query('delete from stop_archive')
+          await refill(dataSource, 'stop', rows)
+        },
+        writers: streamsOf(streams, rows, writeMoved),
+      })
+    case 'stopVisits':
+      await createStop(dataSource)
+      return options.crashTest({
+        ...shared,
+        backfill: crashed.stopVisits,
+        counter: 'visits',
+        prepare: () => refill(dataSource, 'stop', rows),
+        writers: streamsOf(streams, rows, writeStop),
+      })
+  }
 
   function streamsOf(
     count: number,
@@ -79,17 +108,34 @@ function ownId(n: number, stream: number, streams: number, rows: number): number
   return idStep * (1 + streams * (own % Math.floor(rows / streams)) + stream)
 }
 
+/** What a definition before has left. */
+async function dropAll(dataSource: DataSource, tables: readonly string[]): Promise<void> {
+  for (const table of tables) await dataSource.query(`drop table if exists ${table}`)
+}
+
 async function createCity(dataSource: DataSource, { name }: TestDatabase): Promise<void> {
   const text = bySql(name, { sqlite: 'text', postgres: 'text', mariadb: 'varchar(200)' })
+  await dropAll(dataSource, ['city'])
   await dataSource.query(
     `create table city (id bigint not null primary key, name ${text} not null, slug ${text}, touched integer not null default 0, visits integer not null default 0)`,
   )
 }
 
-async function createStop(dataSource: DataSource): Promise<void> {
+async function createStop(dataSource: DataSource, table = 'stop'): Promise<void> {
+  await dropAll(dataSource, table === 'stop' ? ['note', 'stop_archive', 'stop'] : [table])
   await dataSource.query(
-    'create table stop (id bigint not null primary key, name varchar(20) not null, visits integer not null default 0)',
+    `create table ${table} (id bigint not null primary key, name varchar(20) not null, visits integer not null default 0)`,
   )
+}
+
+async function createNote(dataSource: DataSource, { name }: TestDatabase): Promise<void> {
+  const key = bySql(name, {
+    sqlite: 'integer primary key autoincrement',
+    postgres: 'bigint generated always as identity primary key',
+    mariadb: 'bigint primary key auto_increment',
+  })
+  await dataSource.query(`create table note (id ${key}, stop_id bigint not null, words varchar(40) not null)`)
+  await dataSource.query('create index note_of_stop on note (stop_id)')
 }
 
 async function refill(dataSource: DataSource, table: string, rows: number): Promise<void> {
@@ -107,6 +153,30 @@ async function writeStop(manager: EntityManager, n: number, id: (salt: number) =
   if (n % 10 === 0) await manager.query(`delete from stop ${where}`)
   else if (n % 2 === 0) await manager.query(`update stop set name = 'New ${n}' ${where}`)
   else await manager.query(`update stop set visits = visits + 1000 ${where}`)
+}
+
+/** Writes of code that finds a stop wherever it is by now. */
+async function writeMoved(manager: EntityManager, n: number, id: (salt: number) => number): Promise<void> {
+  const stop = id(0)
+  for (const table of ['stop', 'stop_archive']) {
+    if (n % 10 === 0) await manager.query(`delete from ${table} where id = ${stop}`)
+    else if (n % 2 === 0) await manager.query(`update ${table} set name = 'New ${n}' where id = ${stop}`)
+    else await manager.query(`update ${table} set visits = visits + 1 where id = ${stop}`)
+  }
+}
+
+/** Writes of code that keeps the notes of a stop true, whether they are there already or not. */
+async function writeNoted(manager: EntityManager, n: number, id: (salt: number) => number): Promise<void> {
+  const stop = id(0)
+  if (n % 10 === 0) {
+    await manager.query(`delete from stop where id = ${stop}`)
+    await manager.query(`delete from note where stop_id = ${stop}`)
+  } else if (n % 2 === 0) {
+    await manager.query(`update stop set name = 'New ${n}' where id = ${stop}`)
+    await manager.query(
+      `update note set words = case when words like '%, again' then 'New ${n}, again' else 'New ${n}' end where stop_id = ${stop}`,
+    )
+  } else await manager.query(`update stop set visits = visits + 1000 where id = ${stop}`)
 }
 
 /** Writes of code that knows both columns, and some of code that does not: rows it inserts wait for the backfill. */

@@ -1,20 +1,21 @@
 import { expect, test } from 'vitest'
 import { differencesOf, type Moments } from '../../src/testing/compare-tables.js'
-import type { TableFacts } from '../../src/testing/crash-calls.js'
+import type { TableContents, TableFacts } from '../../src/testing/crash-calls.js'
 
 /* One row at four moments: as it was prepared, after the application's writes, after an uninterrupted run, after a disturbed one. */
 
 const facts: TableFacts = {
+  table: 'city',
   columns: ['name', 'slug', 'touched', 'seen_at'],
   written: ['slug', 'touched'],
   counter: 'touched',
-  locksWholeDatabase: false,
+  isCreated: false,
 }
 
 type Row = readonly [name: string, slug: string | null, touched: string, seenAt: string]
 
 function faultsOf(rows: Readonly<Record<keyof Moments, Row | undefined>>, of: TableFacts = facts) {
-  const at = (row: Row | undefined) => (row ? [['["7"]', row] as const] : [])
+  const at = (row: Row | undefined) => (row ? [{ id: '["7"]', key: '["7"]', texts: row }] : [])
   const { prepared, written, expected, actual } = rows
   const moments = { prepared: at(prepared), written: at(written), expected: at(expected), actual: at(actual) }
   return differencesOf(of, moments, new Set(['seen_at'])).map(({ fault, columns }) =>
@@ -77,4 +78,16 @@ test('a write of the application is lost where the run does not write, where it 
     expected: ['Oslo', 'oslo', '1001', ''] as const,
   }
   expect(faultsOf({ ...counted, actual: ['Oslo', 'oslo', '1', ''] })).toEqual(['lostWrites touched'])
+})
+
+test('a created row that is there once more was applied twice, and one that is missing is unaccounted', () => {
+  const notes: TableFacts = { ...facts, table: 'note', columns: ['words'], written: ['words'], isCreated: true }
+  const row = (key: number, id: string, words: string) => ({ id, key: `["${key}"]`, texts: [words] })
+  const [once, again] = [row(1, 'a1b2', 'Oslo'), row(2, 'a1b2 again 2', 'Oslo')]
+  const faults = (expected: TableContents, actual: TableContents) =>
+    differencesOf(notes, { prepared: [], written: [], expected, actual }, new Set())
+  expect(faults([once], [row(9, 'a1b2', 'Oslo')])).toEqual([])
+  expect(faults([once], [once, again])).toEqual([{ fault: 'doubleApplied', table: 'note', key: ['2'], columns: [] }])
+  expect(faults([once], [])).toEqual([{ fault: 'unaccounted', table: 'note', key: ['1'], columns: [] }])
+  expect(faults([once, again], [once])).toMatchObject([{ fault: 'unaccounted', key: ['2'] }])
 })

@@ -1,4 +1,4 @@
 import { defineBackfill, sql } from 'rowshift'
 import { defineAll } from './definitions.js'
 
-export const { citySlug, stopVisits } = defineAll({ defineBackfill, sql } as never)
+export const { citySlug, cityPage, stopNotes, stopArchive, stopVisits } = defineAll({ defineBackfill, sql } as never)

@@ -1,6 +1,6 @@
 import type { defineBackfill, sql } from '../../../src/index.js'
 
-/* What the application of the crash tests migrates. Both count how often they have written a row. */
+/* What the application of the crash tests migrates, a definition a form. Each shows how often it has written a row. */
 
 export function defineAll(rowshift: { readonly defineBackfill: typeof defineBackfill; readonly sql: typeof sql }) {
   return {
@@ -14,6 +14,43 @@ export function defineAll(rowshift: { readonly defineBackfill: typeof defineBack
       batchRows: 10,
       delayMs: 10,
       transform: (row) => ({ slug: `slug of ${row.name}`, touched: row.touched + 1 }),
+    }),
+    /** The same, a page at a time. */
+    cityPage: rowshift.defineBackfill.page({
+      name: 'city.page',
+      table: 'city',
+      select: { name: 'text', touched: 'integer' },
+      write: { slug: 'text', touched: 'integer' },
+      where: { slug: null },
+      batchRows: 10,
+      delayMs: 10,
+      async transform(rows, { query }) {
+        const [found] = await query({ words: 'text' }, rowshift.sql`select 'slug of' as words`)
+        return rows.map((row) => ({ slug: `${found?.words} ${row.name}`, touched: row.touched + 1 }))
+      },
+    }),
+    /** Rows that nothing but the checkpoint keeps from being created twice. */
+    stopNotes: rowshift.defineBackfill.insert({
+      name: 'stop.notes',
+      table: 'stop',
+      select: { id: 'bigint', name: 'text' },
+      into: 'note',
+      write: { stop_id: 'bigint', words: 'text' },
+      batchRows: 10,
+      delayMs: 10,
+      transform: ({ id, name }) => [
+        { stop_id: id, words: name },
+        { stop_id: id, words: `${name}, again` },
+      ],
+    }),
+    /** Rows that are in one of two tables at every moment. */
+    stopArchive: rowshift.defineBackfill.delete({
+      name: 'stop.archive',
+      table: 'stop',
+      where: rowshift.sql`id % 8 = 0`,
+      archive: { into: 'stop_archive' },
+      batchRows: 10,
+      delayMs: 10,
     }),
     /** Where nothing but the checkpoint tells which rows are done. */
     stopVisits: rowshift.defineBackfill.sql({
