@@ -121,8 +121,9 @@ contractTestOn(
   'crashTest finds writes of the application that are lost without a guard',
   async (database) => {
     const project = await createBusyCities(database)
-    const guard = '(0, texts_js_1.isAsRead)(column, columnOf(info, column), row[info.key.length + i] ?? null)'
-    await breakRowshift(project, 'dialects/sqlite/rows.js', guard, `(0, sql_js_1.sql) \`(\${${guard}} or true)\``)
+    const guard = '(0, texts_js_1.isAsRead)(column, '
+    const open = `((...read) => (0, sql_js_1.sql) \`(\${(0, texts_js_1.isAsRead)(...read)} or true)\`)(column, `
+    await breakRowshift(project, 'dialects/sqlite/rows.js', guard, open)
     const report = await reportOf(crashBusyCities(project, database))
     expect(report).toMatchObject({ kills: 1 })
     expect(report.lostWrites).toBeGreaterThan(0)
