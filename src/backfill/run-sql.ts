@@ -1,5 +1,5 @@
 import type { Key, KeyRange } from '../dialects/dialect.js'
-import type { QueryResult, Script } from '../dialects/script.js'
+import type { Script } from '../dialects/script.js'
 import type { RowshiftError } from '../errors/rowshift-error.js'
 import { type Batch, type BatchOutcome, writeBatch } from './batch/bulk-writer.js'
 import { newBatchId } from './batch/checkpoint.js'
@@ -11,7 +11,7 @@ import { portionsOfRange } from './batch/range-portions.js'
 import { withFaultsMended } from './connection/mend.js'
 import { reading, readModeIn } from './connection/transaction.js'
 import { writeKey } from './pages/cursor.js'
-import { type Page, readPage } from './pages/keyset-reader.js'
+import { type Page, readPage, readPageEnd } from './pages/keyset-reader.js'
 import { rest } from './rest.js'
 import { nameOf, type ShardContext, type ShardOutcome } from './shard-context.js'
 import { takePace } from './take-pace.js'
@@ -69,7 +69,7 @@ export async function runSql(context: ShardContext, range: KeyRange): Promise<Sh
     if (outcome.isTimed) {
       pace.took({ keys: scanned, rows: outcome.written, databaseMs: ms, totalMs: ms }, context.shard.leaseMs)
     }
-    context.onKeys([reached.cursor])
+    context.onKeys?.([reached.cursor])
     context.onBatch({ ...outcome, scanned, ms })
     after = reached.cursor
     if (outcome.failures > 0 && (await hasFailedTooOften(context))) return 'rows-failed'
@@ -104,18 +104,15 @@ function* firstStretch(context: ShardContext, range: KeyRange, limit: number): S
     )
     const { rows, batchOf } = portionsOfRange(page, range, listed)
     const { last: cursor, isLast } = page
-    return { batch: batchOf(0, rows.length), cursor, scanned: page.keys.length, isLast }
+    return { batch: batchOf(0, rows.length), cursor, scanned: page.count, isLast }
   }
-  const { rows }: QueryResult = yield dialect.pageEnd(prepared.info, { ...range, limit })
-  const end = rows[0]
+  const end = yield* readPageEnd(dialect, prepared.info, { ...range, limit })
   if (!end) return undefined
-  const width = prepared.info.key.length
-  const cursor = end.slice(0, width).map(String)
-  const scanned = Number(end[width])
+  const { last: cursor, count: scanned, isLast } = end
   const advance = { cursor, upTo: range.upTo, add: { scanned, passScanned: scanned } }
   const ranges = [{ after: range.after, upTo: cursor }]
   const batch = { advance, sets: [], ranges, failures: [], retried: new Map() }
-  return { batch, cursor, scanned, isLast: scanned < limit }
+  return { batch, cursor, scanned, isLast }
 }
 
 /** Keys, and which of them match: no row leaves the database. */

@@ -28,8 +28,8 @@ export interface ShardContext {
   /** Aborted when the batch in hand is to be given up too. */
   readonly abort: AbortSignal
   readonly onBatch: (batch: BatchReport) => void
-  /** Keys of rows a pass has met, for the sample of the verification. */
-  readonly onKeys: (keys: readonly Key[]) => void
+  /** Keys of rows a pass has met, for the sample of the verification; undefined = there will be none. */
+  readonly onKeys?: ((keys: readonly Key[]) => void) | undefined
   /** What is written, for its recomputation; undefined = there will be none. */
   readonly written?: WrittenSample | undefined
 }
@@ -52,7 +52,7 @@ export interface BatchReport {
   readonly written: number
   readonly conflicts: number
   readonly failures: number
-  /** From its page, once read, to its commit. */
+  /** Its transform and its transaction. */
   readonly ms: number
 }
 

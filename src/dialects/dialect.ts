@@ -252,6 +252,10 @@ export interface Dialect extends SqlSpelling {
   noteImages(info: TableInfo, columns: readonly ColumnInfo[], rows: readonly ImageRow[], journal: Journal): Script<void>
   /** The last key of a page and how many keys it spans: one row, the key's cells and the count; no row = nothing left. */
   pageEnd(info: TableInfo, range: PageRange): Statement
+  /** The last key of a full page, found by stepping along the index: one row; no row = the range has fewer keys. */
+  fullPageEnd(info: TableInfo, range: PageRange): Statement
+  /** A row if any of a key range matches `where`. */
+  anyMatch(plan: TablePlan, range: KeyRange): Statement
   /** Writes expressions into the matching rows of a key range: one statement. */
   updateRange(plan: TablePlan, set: readonly (readonly [ColumnInfo, Sql])[], range: KeyRange): Script<RangeOutcome>
   /** Positions of the values that another row (by key) already holds in this column, under the column's collation. */

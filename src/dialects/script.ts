@@ -7,6 +7,8 @@ export interface QueryResult {
   readonly rows: readonly (readonly Cell[])[]
   /** Rows matched by an UPDATE, DELETE or INSERT; 0 for reads. */
   readonly affected: number
+  /** Positions in `each` of the lists that affected no row. */
+  readonly unaffected?: readonly number[]
   /** Names of the columns, where the statement itself does not say them (SHOW on MySQL). */
   readonly columns?: readonly string[]
 }

@@ -55,6 +55,8 @@ export interface Statement {
   readonly text: string
   readonly parameters: readonly unknown[]
   readonly label: string
+  /** Run once for each of these lists of parameters instead: for databases in the process only, whose every call is cheap. */
+  readonly each?: readonly (readonly unknown[])[]
 }
 
 /** Renders a piece: `select * from "city" where id > $1` with `['7']`. */

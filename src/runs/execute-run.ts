@@ -218,9 +218,7 @@ async function work(
         met.scanned += batch.scanned
         options.onProgress(progress.add(batch))
       },
-      onKeys: (keys) => {
-        for (const key of keys) met.sample.add(key)
-      },
+      onKeys: prepared.definition.verify.check && ((keys) => met.sample.addAll(keys)),
       written,
     })
     const isAsked = options.stop.aborted || options.abort.aborted

@@ -38,7 +38,7 @@ export async function verifyNow(database: Database, definition: BackfillDefiniti
     const sample = new KeySample(definition.verify.sample)
     const matching = await countMatching(dialect, session, scope, prepared.plan, {
       onKeys(keys) {
-        for (const key of keys) sample.add(key)
+        sample.addAll(keys)
       },
     })
     // Without a `where` that a write ends, every row matches and none is left to do.

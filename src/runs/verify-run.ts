@@ -109,7 +109,7 @@ async function sampleOfAll(options: RunAtWork, session: Session, met: MetKeys): 
   const sample = new KeySample(size)
   await countMatching(database.dialect, session, scope, prepared.plan, {
     onKeys(keys) {
-      for (const key of keys) sample.add(key)
+      sample.addAll(keys)
     },
   })
   return sample

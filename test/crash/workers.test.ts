@@ -5,7 +5,7 @@ import { leaseMs } from '../../src/backfill/connection/limits.js'
 import { workerName } from '../../src/runs/shards/claim.js'
 import { runBackfill } from '../support/backfills.js'
 import { Child } from '../support/child.js'
-import { countedSlug, createCountedCities } from '../support/counted-cities.js'
+import { blockingSlug, countedSlug, createCountedCities } from '../support/counted-cities.js'
 import { type TestDatabase, waitingContractTest, waitingContractTestOn } from '../support/databases.js'
 import type { ProtocolPoint } from '../support/die-at.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
@@ -126,7 +126,10 @@ waitingContractTest(
   'two workers whose transforms outlast the lease and let no heartbeat through end with smaller batches and a longer lease',
   async (database) => {
     const app = await createCounted(database)
-    await schedule(app, countedSlug(undefined, { batchRows }))
+    await schedule(
+      app,
+      blockingSlug(() => undefined),
+    )
     // A batch takes 1.2 s, as 12 s would be to 5 s.
     await app.query('update rowshift_checkpoint set lease_ms = 500')
     const work = <T>(task: (worker: Child) => Promise<T>) => withWorker('blocking-worker.ts', [database], task)

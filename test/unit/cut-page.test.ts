@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { BoundColumn } from '../../src/backfill/binder.js'
 import { cutPage, type TransformedPage } from '../../src/backfill/pages/cut-page.js'
+import { Page } from '../../src/backfill/pages/keyset-reader.js'
 import type { ChangeSet } from '../../src/backfill/transform/change-set.js'
 import type { RowFailure } from '../../src/backfill/transform/transform.js'
 
@@ -31,12 +32,11 @@ const both = columns('slug', 'name')
 const one = columns('slug')
 
 const page: TransformedPage = {
-  page: {
-    keys: keys.map((key) => [key]),
-    rows: keys.filter((key) => key !== 'c').map((key) => ({ key: [key], tokens })),
-    last: ['I'],
-    isLast: false,
-  },
+  page: Page.of(
+    keys.map((key) => [key, key === 'c' ? 0 : 1, ...tokens]),
+    1,
+    false,
+  ),
   changes: {
     sets: [setOf(both, ['b', 'D', 'g']), setOf(one, ['F'])],
     failures: [failure('h'), failure('I')],
@@ -104,19 +104,15 @@ test('leaves a page alone whose last key is the end of its range, and does not k
 
 test('tells composite keys apart by all of their columns', () => {
   const composite: TransformedPage = {
-    page: {
-      keys: [
-        ['1', '1'],
-        ['1', '2'],
-        ['2', '1'],
+    page: Page.of(
+      [
+        ['1', '1', 1, ...tokens],
+        ['1', '2', 0, ...tokens],
+        ['2', '1', 1, ...tokens],
       ],
-      rows: [
-        { key: ['1', '1'], tokens },
-        { key: ['2', '1'], tokens },
-      ],
-      last: ['2', '1'],
-      isLast: true,
-    },
+      2,
+      true,
+    ),
     changes: {
       sets: [
         {

@@ -114,12 +114,13 @@ function betterSqlite3Connection(database: BetterSqlite3Database): SqliteConnect
     return statement.reader ? statement.raw() : statement
   })
 
-  function run({ text, parameters }: Statement): QueryResult {
+  const bound = (parameters: readonly unknown[]) => (parameters.every(isPlain) ? parameters : parameters.map(toInt64))
+
+  function run({ text, parameters, each }: Statement): QueryResult {
     const statement = statements.get(text)
-    const bound = parameters.every(isPlain) ? parameters : parameters.map(toInt64)
-    if (statement.reader) return { rows: statement.all(bound), affected: 0 }
-    const { changes } = statement.run(bound)
-    return changes === 1 ? oneAffected : { rows: [], affected: changes }
+    if (each) return runEach(each, (list) => statement.run(bound(list)).changes)
+    if (statement.reader) return { rows: statement.all(bound(parameters)), affected: 0 }
+    return { rows: [], affected: statement.run(bound(parameters)).changes }
   }
 
   function withBusyTimeout(milliseconds: number, statement: Statement): QueryResult {
@@ -148,8 +149,16 @@ function betterSqlite3Connection(database: BetterSqlite3Database): SqliteConnect
   }
 }
 
-/** What a batch gets thousands of times. */
-const oneAffected: QueryResult = Object.freeze({ rows: [], affected: 1 })
+function runEach(each: readonly (readonly unknown[])[], change: (list: readonly unknown[]) => number): QueryResult {
+  const unaffected: number[] = []
+  let affected = 0
+  for (let i = 0; i < each.length; i++) {
+    const changes = change(each[i]!)
+    if (changes === 0) unaffected.push(i)
+    affected += changes
+  }
+  return { rows: [], affected, unaffected }
+}
 
 const isPlain = (value: unknown): boolean => typeof value === 'string' || value === null
 
@@ -186,7 +195,8 @@ function sqlJsConnection(database: SqlJsDatabase): SqliteConnection {
     }
   }
 
-  function execute({ text, parameters }: Omit<Statement, 'label'>): QueryResult {
+  function execute({ text, parameters, each }: Omit<Statement, 'label'>): QueryResult {
+    if (each) return runEach(each, (list) => execute({ text, parameters: list }).affected)
     const statement = bind(text, parameters.map(toBindable))
     const isWriting = writing.test(text)
     const rows: Cell[][] = []

@@ -59,7 +59,7 @@ export function otherTable(info: TableInfo, write: readonly BoundColumn[], onTak
         set = { columns: [], rows: [], originals: new Map(), creates: [] }
         sets.set(setName, set)
       }
-      set.rows.push([...row.key, ...row.tokens])
+      set.rows.push(row.toUpdate())
       set.creates!.push(rows)
       return 'taken'
     },

@@ -33,7 +33,7 @@ export function ownRows(
         if (!known.has(property)) return { fault: `"${property}" is not declared in \`write\`` }
       }
       const written: BoundColumn[] = []
-      const texts: (string | null)[] = []
+      const cells = row.toUpdate()
       let name = ''
       for (const bound of write) {
         const value = changes[bound.property]
@@ -43,7 +43,7 @@ export function ownRows(
         }
         let text: string | null
         try {
-          const token = row.tokens[bound.position] ?? null
+          const token = row.token(bound.position)
           if (isUnchanged(bound, token, value, seen.has(bound.property))) continue
           text = bound.encode(value)
           if (text === token) continue
@@ -53,7 +53,7 @@ export function ownRows(
           return { fault: `"${bound.property}": ${(error as Error).message}` }
         }
         written.push(bound)
-        texts.push(text)
+        cells.push(text)
         name += `${bound.position},`
       }
       if (written.length === 0) return 'left'
@@ -63,7 +63,7 @@ export function ownRows(
         sets.set(name, set)
       }
       for (const [property, values] of set.originals) values.push(changes[property])
-      set.rows.push([...row.key, ...row.tokens, ...texts])
+      set.rows.push(cells)
       return 'taken'
     },
 
@@ -83,11 +83,13 @@ export function ownRows(
       // Locked rows were written even where the driver counts only those whose bytes changed.
       const missed = isLocked ? [] : unwritten
       if (missed === 'unknown') return { missed, written: 0, skipped: 0, stillMatching }
-      const isMissed = new Set(missed)
-      const written = set.rows.filter((_, i) => !isMissed.has(i))
-      const images = written.map((row) => imageOf(row.slice(0, keys) as string[], beforeOf(set, row)))
-      yield* noteImages(dialect, info, columns, images, journal)
-      return { missed, written: written.length, skipped: 0, stillMatching }
+      if (journal) {
+        const isMissed = new Set(missed)
+        const written = set.rows.filter((_, i) => !isMissed.has(i))
+        const images = written.map((row) => imageOf(row.slice(0, keys) as string[], beforeOf(set, row)))
+        yield* noteImages(dialect, info, columns, images, journal)
+      }
+      return { missed, written: set.rows.length - missed.length, skipped: 0, stillMatching }
     },
   }
 }

@@ -13,7 +13,7 @@ import { countersOf } from './page-counters.js'
  */
 export function portionsOfPage(
   { prepared }: ShardContext,
-  page: Pick<Page, 'rows' | 'keys'>,
+  page: Pick<Page, 'rows' | 'keys' | 'count'>,
   changes: Changes,
   whole: { readonly cursor: Key; readonly scanned: number; readonly upTo: Key },
 ): Portions {
@@ -26,7 +26,7 @@ export function portionsOfPage(
   const failed = changes.failures.map(({ key }) => positionOf(key))
   const matching = page.rows.map(({ key }) => positionOf(writeKey(key)))
   // Pages without a match that were passed before this one belong to its first part.
-  const passedBefore = whole.scanned - page.keys.length
+  const passedBefore = whole.scanned - page.count
 
   return {
     rows: written.map((position) => page.keys[position]!),
@@ -34,7 +34,7 @@ export function portionsOfPage(
     batchOf(from, to) {
       const isLast = to === written.length
       const first = from === 0 ? 0 : written[from - 1]! + 1
-      const end = isLast ? page.keys.length : written[to - 1]! + 1
+      const end = isLast ? page.count : written[to - 1]! + 1
       const isWithin = (position: number) => position >= first && position < end
       const sets = changes.sets.flatMap((set, at) => {
         const part = pickRows(set, (_, i) => isWithin(positionsOfSets[at]![i]!))

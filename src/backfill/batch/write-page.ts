@@ -6,11 +6,8 @@ import { withFaultsMended } from '../connection/mend.js'
 import { reading } from '../connection/transaction.js'
 import { writeKey } from '../pages/cursor.js'
 import { cutPage, type TransformedPage } from '../pages/cut-page.js'
-import type { Page } from '../pages/keyset-reader.js'
 import type { PreparedTransform } from '../prepare-backfill.js'
 import { nameOf, type ShardContext } from '../shard-context.js'
-import { asksOf } from '../transform/asks.js'
-import { transformRows } from '../transform/transform.js'
 import { allotFree } from './allot-free.js'
 import type { Batch, BatchOutcome } from './bulk-writer.js'
 import { newBatchId } from './checkpoint.js'
@@ -22,8 +19,7 @@ import { countersOf } from './page-counters.js'
 import { portionsOfPage } from './page-portions.js'
 import type { UniqueValues } from './unique-values.js'
 
-export interface PageToWrite {
-  readonly page: Page
+export interface PageToWrite extends TransformedPage {
   /** The cursor as it stands in the checkpoint. */
   readonly committed: Key | undefined
   /** Settles when it is known what the run has been told about its pace. */
@@ -56,7 +52,7 @@ export type PageOutcome =
     })
 
 /**
- * Transforms a page and writes it with its checkpoint. Where the range was cut after the page was read, what is left of it is
+ * Writes a page with its checkpoint. Where the range was cut after the page was read, what is left of it is
  * written, without another transform; a page that the database refuses is written in parts.
  */
 export async function writePage(
@@ -65,18 +61,17 @@ export async function writePage(
   unique: UniqueValues,
   read: PageToWrite,
 ): Promise<PageOutcome> {
-  const page = await withoutFailed(context, read.page)
-  let current: TransformedPage = { page, changes: await transformRows(work, page.rows, asksOf(context, work.backfill)) }
+  let current: TransformedPage = read
   await read.paced
   if (context.abort.aborted) return { status: 'aborted' }
-  const scannedBefore = read.scanned - page.keys.length
+  const scannedBefore = read.scanned - read.page.count
   let { upTo } = read
   let [attempts, halvings] = [1, 0]
   for (;;) {
     const { isContended } = unique
     const changes = isContended ? current.changes : await allotFree(context, unique, current.changes)
     const cursor = current.page.last ?? read.cursor
-    const scanned = scannedBefore + current.page.keys.length
+    const scanned = scannedBefore + current.page.count
     const startedAt = performance.now()
     try {
       const whole = { cursor, scanned, upTo }
@@ -194,16 +189,4 @@ async function lastInRange(context: ShardContext, range: KeyRange, atMost: Key):
 
 function* once(statement: Statement): Script<QueryResult> {
   return yield statement
-}
-
-/** Listed failures still match, and are left out of sweeps: a replay tries them again. */
-async function withoutFailed(context: ShardContext, page: Page): Promise<Page> {
-  if (context.pass === 0 || page.rows.length === 0) return page
-  const { dialect, names, hold, scope } = context
-  const keys = page.rows.map(({ key }) => writeKey(key))
-  const doing = `looking for failed rows of ${nameOf(context)}`
-  const failed = await withFaultsMended(context, { doing }, (session) =>
-    session.run(reading(dialect, scope, dialect.state.failedKeys(names, hold.runId, keys))),
-  )
-  return failed.size === 0 ? page : { ...page, rows: page.rows.filter(({ key }) => !failed.has(writeKey(key))) }
 }

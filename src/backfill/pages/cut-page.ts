@@ -15,28 +15,21 @@ export interface TransformedPage {
  * keys in the range as the database compares them. What was transformed is not transformed again. undefined = `last` is
  * not among the page's keys.
  */
-export function cutPage({ page, changes }: TransformedPage, last: Key): TransformedPage | undefined {
+export function cutPage(transformed: TransformedPage, last: Key): TransformedPage | undefined {
   const end = writeKey(last)
-  const at = page.keys.findIndex((key) => writeKey(key) === end)
-  if (at < 0) return undefined
-  if (at === page.keys.length - 1) return { page, changes }
-  const keys = page.keys.slice(0, at + 1)
-  const kept = new Set(keys.map(writeKey))
-  const rows = page.rows.filter((row) => kept.has(writeKey(row.key)))
-  const isKept = (row: UpdateRow) => kept.has(writeKey(row.slice(0, last.length) as string[]))
+  const at = transformed.page.keys.findIndex((key) => writeKey(key) === end)
+  return at < 0 ? undefined : firstKeys(transformed, at + 1, true)
+}
+
+/** The first keys of a page. */
+export function firstKeys({ page, changes }: TransformedPage, count: number, isLast: boolean): TransformedPage {
+  if (count === page.count) return { page, changes }
+  const first = page.first(count, isLast)
+  const kept = new Set(first.keys.map(writeKey))
+  const width = first.last?.length
+  const isKept = (row: UpdateRow) => kept.has(writeKey(row.slice(0, width) as string[]))
   const sets = changes.sets.map((set) => pickRows(set, isKept)).filter((set) => set.rows.length > 0)
   const failures = changes.failures.filter((failure) => kept.has(failure.key))
   const written = sets.reduce((sum, set) => sum + set.rows.length, 0)
-  return {
-    page: { keys, rows, last, isLast: true },
-    changes: { sets, failures, left: rows.length - written - failures.length },
-  }
-}
-
-/** The first keys of a page that is not transformed yet. */
-export function firstOfPage(page: Page, count: number): Page {
-  if (page.keys.length <= count) return page
-  const keys = page.keys.slice(0, count)
-  const kept = new Set(keys.map(writeKey))
-  return { keys, rows: page.rows.filter(({ key }) => kept.has(writeKey(key))), last: keys.at(-1), isLast: false }
+  return { page: first, changes: { sets, failures, left: first.rows.length - written - failures.length } }
 }

@@ -1,33 +1,124 @@
 import type { Dialect, Key, PageRange, ReadMode, TablePlan } from '../../dialects/dialect.js'
 import type { Cell, Script } from '../../dialects/script.js'
+import type { TableInfo } from '../../dialects/table.js'
+import { writeKey } from './cursor.js'
 
-/** A row as read: its key, and a token (exact text or null) for each column of `plan.read`. */
-export interface PageRow {
-  readonly key: Key
-  readonly tokens: readonly (string | null)[]
+/**
+ * A row as read: its key, and a token (exact text or null) for each column of `plan.read`. It stays the list of cells that the driver
+ * has made, because every object a row costs is one more for the garbage collector to move while its batch is written.
+ */
+export class PageRow {
+  constructor(
+    /** The key's texts, the cell that says that the row matches, the tokens. */
+    private readonly cells: readonly (string | null)[],
+    private readonly keyWidth: number,
+  ) {}
+
+  get key(): Key {
+    return keyOf(this.cells, this.keyWidth)
+  }
+
+  get tokens(): readonly (string | null)[] {
+    return this.cells.slice(this.keyWidth + 1)
+  }
+
+  /** The token at a position of `plan.read`; null for a column that was not read. */
+  token(position: number): string | null {
+    return position < 0 ? null : this.cells[this.keyWidth + 1 + position]!
+  }
+
+  /** How wide the row is, as read. */
+  get characters(): number {
+    let sum = 0
+    for (let i = this.keyWidth + 1; i < this.cells.length; i++) sum += this.cells[i]?.length ?? 0
+    return sum
+  }
+
+  /** Key and tokens: what an `UpdateRow` begins with. */
+  toUpdate(): (string | null)[] {
+    const update: (string | null)[] = []
+    for (let i = 0; i < this.cells.length; i++) if (i !== this.keyWidth) update.push(this.cells[i]!)
+    return update
+  }
 }
 
 /** The keys after a cursor, and the rows among them that are still to be migrated. */
-export interface Page {
-  readonly rows: readonly PageRow[]
-  /** Keys looked at, in order. */
-  readonly keys: readonly Key[]
+export class Page {
+  #keys: readonly Key[] | undefined
+
+  constructor(
+    /** A row for each key that was looked at, in order; it begins with the key. */
+    private readonly looked: readonly (readonly Cell[])[],
+    private readonly keyWidth: number,
+    readonly rows: readonly PageRow[],
+    /** True when no key of the range is left after this page. */
+    readonly isLast: boolean,
+    /** Keys looked at. */
+    readonly count = looked.length,
+  ) {}
+
+  /** Of rows as `dialect.readPage` makes them. */
+  static of(looked: readonly (readonly Cell[])[], keyWidth: number, isLast: boolean): Page {
+    return new Page(looked, keyWidth, matching(looked, keyWidth), isLast)
+  }
+
+  /**
+   * Keys looked at, in order: made when they are asked for, which is where a page is cut or written in parts. Of a page that was only
+   * looked at, and has no rows, the last one alone.
+   */
+  get keys(): readonly Key[] {
+    this.#keys ??= this.looked.map((row) => keyOf(row, this.keyWidth))
+    return this.#keys
+  }
+
   /** Where the next page begins; undefined = nothing was left. */
-  readonly last: Key | undefined
-  /** True when no key of the range is left after this page. */
-  readonly isLast: boolean
+  get last(): Key | undefined {
+    const row = this.looked.at(-1)
+    return row && keyOf(row, this.keyWidth)
+  }
+
+  /** The same page without some of its rows. */
+  withRows(rows: readonly PageRow[]): Page {
+    return new Page(this.looked, this.keyWidth, rows, this.isLast, this.count)
+  }
+
+  /** Its first keys, and those of its rows that are among them. */
+  first(count: number, isLast: boolean): Page {
+    const looked = this.looked.slice(0, count)
+    const kept = new Set(looked.map((row) => writeKey(keyOf(row, this.keyWidth))))
+    const rows = this.rows.filter((row) => kept.has(writeKey(row.key)))
+    return new Page(looked, this.keyWidth, rows, isLast)
+  }
 }
 
 export function* readPage(dialect: Dialect, plan: TablePlan, range: PageRange, mode: ReadMode): Script<Page> {
   const { rows } = yield dialect.readPage(plan, range, mode)
-  const keys = plan.info.key.length
-  const looked = rows.map((row) => keyOf(row, keys))
-  return {
-    rows: matching(rows, keys),
-    keys: looked,
-    last: looked.at(-1),
-    isLast: rows.length < range.limit,
-  }
+  return Page.of(rows, plan.info.key.length, rows.length < range.limit)
+}
+
+/** Where a page ends, and how many keys it has: no row leaves the database. */
+export interface PageEnd {
+  readonly last: Key
+  readonly count: number
+  readonly isLast: boolean
+}
+
+/** undefined = no key is left. */
+export function* readPageEnd(dialect: Dialect, info: TableInfo, range: PageRange): Script<PageEnd | undefined> {
+  const width = info.key.length
+  const [full] = (yield dialect.fullPageEnd(info, range)).rows
+  if (full) return { last: keyOf(full, width), count: range.limit, isLast: false }
+  const [end] = (yield dialect.pageEnd(info, range)).rows
+  return end && { last: keyOf(end, width), count: Number(end[width]), isLast: true }
+}
+
+/** A page none of whose rows matches; undefined = some do, and have to be read. */
+export function* lookAtPage(dialect: Dialect, plan: TablePlan, range: PageRange): Script<Page | undefined> {
+  const width = plan.info.key.length
+  const end = yield* readPageEnd(dialect, plan.info, range)
+  if (!end) return new Page([], width, [], true)
+  const found = yield dialect.anyMatch(plan, { after: range.after, upTo: end.last })
+  return found.rows.length > 0 ? undefined : new Page([end.last], width, [], end.isLast, end.count)
 }
 
 /** Rows named by key, as they are now. Keys that are gone are in neither list. */
@@ -44,18 +135,20 @@ export function* rereadRows(
 ): Script<RereadRows> {
   const { rows } = yield dialect.readKeys(plan, keys, mode)
   const width = plan.info.key.length
+  const matched = matching(rows, width)
   return {
-    matching: matching(rows, width),
-    others: rows.filter((row) => Number(row[width]) !== 1).map((row) => keyOf(row, width)),
+    matching: matched,
+    others:
+      matched.length === rows.length ? [] : rows.filter((row) => !isMatch(row, width)).map((row) => keyOf(row, width)),
   }
 }
 
-function matching(rows: readonly (readonly Cell[])[], keys: number): PageRow[] {
+/** The cell after the key says whether a row matches `where`. */
+const isMatch = (row: readonly Cell[], keyWidth: number): boolean => Number(row[keyWidth]) === 1
+
+function matching(rows: readonly (readonly Cell[])[], keyWidth: number): PageRow[] {
   const found: PageRow[] = []
-  for (const row of rows) {
-    if (Number(row[keys]) !== 1) continue
-    found.push({ key: keyOf(row, keys), tokens: row.slice(keys + 1) as (string | null)[] })
-  }
+  for (const row of rows) if (isMatch(row, keyWidth)) found.push(new PageRow(row as (string | null)[], keyWidth))
   return found
 }
 

@@ -46,7 +46,7 @@ export function byPage(call: PageFunction): Computation {
         if (++blamed >= blamedAtMost && succeeded === 0) throw failed(prepared, error)
       }
       await settled(inHalves(items, attempt, blame))
-      return outcomes
+      return { outcomes, isPrompt: false }
     },
     // What it may ask takes a turn of others.
     outcomeNow: () => undefined,

@@ -2,6 +2,7 @@ import type { RowFunction } from '../definition/definition.js'
 import type { PageRow } from '../pages/keyset-reader.js'
 import type { PreparedTransform } from '../prepare-backfill.js'
 import { type Computation, Thrown, Unreadable, validated, valuesOf } from './computation.js'
+import { Turns } from './turns.js'
 
 /** How many promises of an asynchronous transform may be pending at once. */
 const asyncRowsAtOnce = 32
@@ -25,17 +26,21 @@ export function byRow(call: RowFunction): Computation {
             outcomes[i] = new Thrown(error)
           },
         )
+      const turns = new Turns()
+      let isPrompt = true
       for (let i = 0; i < rows.length && !signal.aborted; i++) {
+        if (turns.isOver) await turns.next()
         const outcome = outcomeOf(call, prepared, rows[i]!, signal)
         if (!isPromiseLike(outcome)) {
           outcomes[i] = outcome
           continue
         }
+        isPrompt = false
         pending.push(settle(i, outcome))
         if (pending.length >= asyncRowsAtOnce) await Promise.all(pending.splice(0))
       }
       if (pending.length > 0) await Promise.all(pending)
-      return outcomes
+      return { outcomes, isPrompt }
     },
     outcomeNow(prepared, row, signal) {
       const outcome = outcomeOf(call, prepared, row, signal)

@@ -11,11 +11,18 @@ import type { Validator } from './validate.js'
  */
 export interface Computation {
   /** What came of each row: what the function returned for it, or why there is nothing. */
-  outcomesOf(prepared: PreparedTransform, rows: readonly PageRow[], asks: Asks): Promise<readonly unknown[]>
+  outcomesOf(prepared: PreparedTransform, rows: readonly PageRow[], asks: Asks): Promise<Outcomes>
   /** The same for one row without giving others a turn; undefined where that cannot be. */
   outcomeNow(prepared: PreparedTransform, row: PageRow, signal: AbortSignal): { readonly outcome: unknown } | undefined
   /** Whether the function may ask the database, on a connection that must not be inside a transaction then. */
   readonly asks: boolean
+}
+
+export interface Outcomes {
+  /** One a row. */
+  readonly outcomes: readonly unknown[]
+  /** False when the function has promised any of them. */
+  readonly isPrompt: boolean
 }
 
 /** The function threw. */
@@ -36,7 +43,7 @@ export function valuesOf(select: readonly BoundColumn[], row: PageRow): UntypedR
   const values: Record<string, unknown> = {}
   for (const bound of select) {
     try {
-      values[bound.property] = bound.decode(row.tokens[bound.position] ?? null)
+      values[bound.property] = bound.decode(row.token(bound.position))
     } catch (error) {
       return new Unreadable(new TypeError(`"${bound.property}": ${(error as Error).message}`))
     }

@@ -8,6 +8,7 @@ import type { Asks } from './asks.js'
 import type { ChangeSet } from './change-set.js'
 import { Invalid, Thrown, Unreadable } from './computation.js'
 import { describeThrown } from './describe-thrown.js'
+import { Turns } from './turns.js'
 
 /** A row that cannot be written, and why. Never contents: the message names the fault. */
 export interface RowFailure {
@@ -25,6 +26,12 @@ export interface Changes {
   readonly failures: readonly RowFailure[]
 }
 
+/** What was made of a whole page. */
+export interface PageChanges extends Changes {
+  /** Whether the function gave all of it at once, and so can have waited for nobody. */
+  readonly isPrompt: boolean
+}
+
 /**
  * Runs the transform over rows, outside any transaction. A row that fails becomes a failure and takes no other row along. Aborted, it
  * begins no further row: what it returns then is not to be written.
@@ -34,11 +41,15 @@ export async function transformRows(
   prepared: PreparedTransform,
   rows: readonly PageRow[],
   asks: Asks,
-): Promise<Changes> {
-  const outcomes = await prepared.computation.outcomesOf(prepared, rows, asks)
+): Promise<PageChanges> {
+  const { outcomes, isPrompt } = await prepared.computation.outcomesOf(prepared, rows, asks)
   const collector = createCollector(prepared)
-  for (let i = 0; i < rows.length; i++) collector.add(rows[i]!, outcomes[i])
-  return collector.changes()
+  const turns = new Turns()
+  for (let i = 0; i < rows.length; i++) {
+    if (turns.isOver) await turns.next()
+    collector.add(rows[i]!, outcomes[i])
+  }
+  return { ...collector.changes(), isPrompt }
 }
 
 /** The same for a transform that must not give others a turn; `undefined` when it cannot do without. */

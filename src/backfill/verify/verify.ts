@@ -128,6 +128,10 @@ export class KeySample {
     }
   }
 
+  addAll(keys: readonly Key[]): void {
+    for (const key of keys) this.add(key)
+  }
+
   get keys(): readonly Key[] {
     return this.#keys
   }
@@ -175,7 +179,7 @@ async function checkSample(
 function isRight(check: CheckFunction, columns: readonly BoundColumn[], row: PageRow): boolean {
   const values: Record<string, unknown> = {}
   try {
-    for (const bound of columns) values[bound.property] = bound.decode(row.tokens[bound.position] ?? null)
+    for (const bound of columns) values[bound.property] = bound.decode(row.token(bound.position))
   } catch {
     return false
   }

@@ -265,6 +265,19 @@ export function pageEnd(info: TableInfo, range: PageRange): Statement {
   )
 }
 
+export function fullPageEnd(info: TableInfo, range: PageRange): Statement {
+  return statement(
+    'page-end',
+    sql`select ${keyTexts(info)} from ${keyed(info)} where ${inRange(info, range)}
+      order by ${orderBy(info)} limit 1 offset ${number(range.limit - 1)}`,
+  )
+}
+
+export function anyMatch({ info, where }: TablePlan, range: KeyRange): Statement {
+  const matching = where ? sql`${inRange(info, range)} and (${where})` : inRange(info, range)
+  return statement('any-match', sql`select 1 from ${keyed(info)} where ${matching} limit 1`)
+}
+
 type Assignments = readonly (readonly [ColumnInfo, Sql])[]
 
 /** A LIMIT that ends nothing: it keeps the optimizer from merging a derived table into the statement that writes its table. */

@@ -238,6 +238,20 @@ export function pageEnd(info: TableInfo, range: PageRange): Statement {
   )
 }
 
+export function fullPageEnd(info: TableInfo, range: PageRange): Statement {
+  return render(
+    sql`select ${keyTexts(info, sql`t`)} from ${tableSql(info.table)} as t where ${inRange(info, range)}
+      order by ${orderBy(info, sql`t`)} limit 1 offset ${sql.raw(String(range.limit - 1))}`,
+    spelling,
+    'page-end',
+  )
+}
+
+export function anyMatch({ info, where }: TablePlan, range: KeyRange): Statement {
+  const matching = where ? sql`${inRange(info, range)} and (${where})` : inRange(info, range)
+  return render(sql`select 1 from ${tableSql(info.table)} where ${matching} limit 1`, spelling, 'any-match')
+}
+
 export function* updateRange(
   plan: TablePlan,
   set: readonly (readonly [ColumnInfo, Sql])[],

@@ -46,15 +46,23 @@ const limited = (limits: TransactionLimits): Settings => [
   ['idle_in_transaction_session_timeout', String(limits.idleTimeoutMs)],
 ]
 
+/**
+ * begin isolation level read committed; select set_config('TimeZone', 'UTC', true), set_config(...)
+ *
+ * Statements without parameters go to the server together, in one round trip. The settings are this file's own texts and numbers.
+ */
+function beginWith(mode: string, settings: Settings): Statement {
+  const calls = settings.map(([name, value]) => `set_config('${name}', '${value}', true)`)
+  return plain('begin', `begin isolation level ${mode}; select ${calls.join(', ')}`)
+}
+
 export function* begin(limits: TransactionLimits): Script<void> {
-  yield plain('begin', 'begin isolation level read committed')
-  yield setLocal([...pinned, ...limited(limits)])
+  yield beginWith('read committed', [...pinned, ...limited(limits)])
 }
 
 export function* commit(): Script<void> {
-  // A deferred constraint that fails at COMMIT has lost its code in some drivers; here it still has one.
-  yield plain('check-constraints', 'set constraints all immediate')
-  yield plain('commit', 'commit')
+  // A deferred constraint that fails at COMMIT has lost its code in some drivers; before it, it still has one.
+  yield plain('commit', 'set constraints all immediate; commit')
 }
 
 export function* rollback(): Script<void> {
@@ -97,8 +105,7 @@ export function* beginReadOnly(limits: TransactionLimits, isEnclosed: boolean): 
     yield plain('read-only', 'set transaction read only')
     return
   }
-  yield plain('begin', 'begin isolation level read committed read only')
-  yield setLocal([...printing, ...limited(limits)])
+  yield beginWith('read committed read only', [...printing, ...limited(limits)])
 }
 
 /** Rolled back to the savepoint, the transaction may write again. */

@@ -157,22 +157,41 @@ function guarded(plan: TablePlan, row: UpdateRow): Sql {
 }
 
 /**
- * Statements for rows that differ in their parameters only, so that the driver keeps one prepared. `inOrder` puts the cells of a
- * row in the order of the placeholders; the parameters of `where` come after them. A row with a marked text is spelled in
- * another way.
+ * Statements for rows that differ in their parameters only, so that the driver keeps one prepared. The placeholders are those of a row
+ * from its cell `first` on, then of the cells before it, then of `where`. A row with a marked text is spelled in another way.
  */
-export function perRow(
-  width: number,
-  render: (row: UpdateRow) => Statement,
-  inOrder: (row: UpdateRow) => UpdateRow = (row) => row,
-): (row: UpdateRow) => Statement {
-  const shared = render(Array<string>(width).fill(''))
-  const own = shared.parameters.slice(width)
+export function perRow(width: number, render: (row: UpdateRow) => Statement, first = 0): (row: UpdateRow) => Statement {
+  const { text, label, parameters } = render(Array<string>(width).fill(''))
+  const own = parameters.slice(width)
   return (row) => {
-    if (row.some((text) => text !== null && isMarked(text))) return render(row)
-    const cells = inOrder(row)
-    return { text: shared.text, label: shared.label, parameters: own.length === 0 ? cells : [...cells, ...own] }
+    for (let i = 0; i < width; i++) {
+      const cell = row[i]
+      if (cell != null && isMarked(cell)) return render(row)
+    }
+    const cells: unknown[] = []
+    for (let i = first; i < width; i++) cells.push(row[i])
+    for (let i = 0; i < first; i++) cells.push(row[i])
+    for (let i = 0; i < own.length; i++) cells.push(own[i])
+    return { text, label, parameters: cells }
   }
+}
+
+/** Runs a writing statement a row, those of one text at once. Returns the positions of the rows that nothing was written of. */
+function* runPerRow(rows: readonly UpdateRow[], write: (row: UpdateRow) => Statement): Script<number[]> {
+  const unwritten: number[] = []
+  for (let from = 0; from < rows.length; ) {
+    const statement = write(rows[from]!)
+    const each = [statement.parameters]
+    while (from + each.length < rows.length) {
+      const next = write(rows[from + each.length]!)
+      if (next.text !== statement.text) break
+      each.push(next.parameters)
+    }
+    const { unaffected = [] } = yield { ...statement, each }
+    for (const position of unaffected) unwritten.push(from + position)
+    from += each.length
+  }
+  return unwritten
 }
 
 /** Nothing needs a lock here: the transaction has begun by writing, so no other can. */
@@ -217,13 +236,9 @@ export function* updateRows(
         sql`${update(info)} ${tableSql(info.table)} set ${sql.join(set)} where ${guarded(plan, row)}`,
       )
     },
-    (row) => row.slice(guards).concat(row.slice(0, guards)),
+    guards,
   )
-  const unwritten: number[] = []
-  for (let i = 0; i < rows.length; i++) {
-    const { affected } = yield write(rows[i]!)
-    if (affected === 0) unwritten.push(i)
-  }
+  const unwritten = yield* runPerRow(rows, write)
   const isMissing = new Set(unwritten)
   const stillMatching = plan.endsWithWrite
     ? yield* findMatching(plan, isMissing.size === 0 ? rows : rows.filter((_, i) => !isMissing.has(i)))
@@ -272,6 +287,19 @@ export function pageEnd(info: TableInfo, range: PageRange): Statement {
     sql`select ${keyTexts(info)}, count(*) over () from (${page}) as ${sql.id(info.table.name)}
       order by ${orderBy(keyColumns(info), sql`desc`)} limit 1`,
   )
+}
+
+export function fullPageEnd(info: TableInfo, range: PageRange): Statement {
+  return statement(
+    'page-end',
+    sql`select ${keyTexts(info)} from ${keyed(info)} where ${inRange(info, range)}
+      order by ${orderBy(keyColumns(info))} limit 1 offset ${number(range.limit - 1)}`,
+  )
+}
+
+export function anyMatch({ info, where }: TablePlan, range: KeyRange): Statement {
+  const matching = where ? sql`${inRange(info, range)} and ${holds(where)}` : inRange(info, range)
+  return statement('any-match', sql`select 1 from ${keyed(info)} where ${matching} limit 1`)
 }
 
 /** update "city" set "slug" = lower("name") where "city"."id" > ? and "city"."id" <= ? and +("slug" is null) */

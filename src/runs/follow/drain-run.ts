@@ -90,7 +90,6 @@ async function drain(options: DrainOptions, claim: Claimed, extent: Draining['ex
         stop: options.stop,
         abort: AbortSignal.any([options.abort, lost.signal]),
         onBatch: () => undefined,
-        onKeys: () => undefined,
       },
       extent,
     )

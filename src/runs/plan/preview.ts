@@ -79,7 +79,7 @@ export async function countFirst(
       const at = page.keys.findIndex((key) => JSON.stringify(key) === JSON.stringify(first.key))
       range = { after: at > 0 ? page.keys[at - 1] : after, upTo }
     }
-    looked += page.keys.length
+    looked += page.count
     matching += page.rows.length
     isWhole = page.isLast
     after = page.last
@@ -124,7 +124,7 @@ export async function previewPage(
   )
   const free = await read(place, new UniqueValues(dialect, prepared, work).allot(changes, 'plain'))
   const trial = options.isTried ? await session.run(scope.wrap(tryChanges(dialect, prepared, free))) : undefined
-  return { scanned: page.keys.length, rows: page.rows, changes: free, after: undefined, trial, seconds: elapsed() }
+  return { scanned: page.count, rows: page.rows, changes: free, after: undefined, trial, seconds: elapsed() }
 }
 
 /** Values that the database computes are known only once they are written: in a transaction that is rolled back. */
@@ -145,6 +145,6 @@ function* tryRange({ database, prepared }: PreviewPlace, work: PreparedSql, rang
   const { matching } =
     keys.length === 0 ? { matching: [] } : yield* rereadRows(dialect, { ...plan, where: undefined }, keys, 'plain')
   const trial: TrialOutcome = { written: keys.length - failures.length, conflicts: 0, failures }
-  const outcome = { scanned: page.keys.length, rows: page.rows, after: matching, trial }
+  const outcome = { scanned: page.count, rows: page.rows, after: matching, trial }
   return undo(outcome) satisfies Decision<typeof outcome>
 }
