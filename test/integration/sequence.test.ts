@@ -28,7 +28,7 @@ const lower = defineBackfill.sql({
   table: 'city',
   where: { touched: 0 },
   set: { slug: sql`lower(slug)`, touched: 1 },
-  reverse: { set: { touched: 0, slug: sql`upper(slug)` } },
+  reverse: { set: { touched: 0, slug: sql`upper(name)` } },
 })
 
 const both = sequence('city@2.0.0', [slug, lower])
@@ -73,7 +73,7 @@ typeormTest('migrations run, schedule, ask for and undo all of a sequence', asyn
   ])
   await call((queryRunner) => typeorm.requireCompleted(queryRunner, both))
 
-  // Undone from its end: else the slugs would be in capitals.
+  // Undone from its end: else slugs in capitals would be left.
   await call((queryRunner) => typeorm.undo(queryRunner, both))
   expect(await countWhere(dataSource, 'slug is null and touched = 0')).toBe(rows)
   expect(await codeOf(call((queryRunner) => typeorm.requireCompleted(queryRunner, both)))).toBe('GATE_SHUT')
