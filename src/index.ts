@@ -44,6 +44,7 @@ export {
   type TypedColumn,
   type ValueOf,
 } from './backfill/definition/columns.js'
+export type { DedupeBackfillOptions, Keep, NamedColumn, Others, Repoint } from './backfill/definition/dedupe-options.js'
 export {
   type Backfill,
   type ChangesOf,

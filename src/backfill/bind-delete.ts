@@ -7,7 +7,7 @@ import type { RangeAction } from './batch/range-action.js'
 import { removeRange } from './batch/remove-range.js'
 import type { Binder } from './binder.js'
 import type { BackfillDefinition, DeleteWork } from './definition/definition.js'
-import { parseTableName } from './definition/table-name.js'
+import { isNamed, parseTableName } from './definition/table-name.js'
 
 /** Checks what is deleted along with the rows and where they go, before any row is read. */
 export function* bindDelete(
@@ -18,8 +18,8 @@ export function* bindDelete(
 ): Script<RangeAction> {
   const { dialect } = database
   const { info } = binder
-  for (const { name, table, onDelete } of yield* cascadesOf(dialect, info.table)) {
-    if (cascade.some((named) => isNamed(named, table))) continue
+  for (const { name, table, schema, onDelete } of yield* cascadesOf(dialect, info.table)) {
+    if (cascade.some((named) => isNamed(named, table, schema))) continue
     binder.fail(
       'CASCADE_NOT_NAMED',
       `deleting from "${tableText(info.table)}" would change "${tableText(table)}" as well (${name}, ON DELETE ${onDelete.toUpperCase()}), and that is neither archived nor undone. If it is meant, name the table: cascade: ['${tableText(table)}'].`,
@@ -44,11 +44,6 @@ function* cascadesOf(dialect: Dialect, table: TableName): Script<readonly Refere
     }
   }
   return [...found.values()]
-}
-
-function isNamed(text: string, { schema, name }: TableName): boolean {
-  const named = parseTableName(text)
-  return named.name === name && (named.schema === undefined || named.schema === schema)
 }
 
 function* bindArchive(database: Database, source: unknown, binder: Binder): Script<Archive> {

@@ -9,13 +9,21 @@ import { computeRange } from './batch/compute-range.js'
 import type { Destination } from './batch/destination.js'
 import { ownRows } from './batch/own-rows.js'
 import type { RangeAction } from './batch/range-action.js'
+import { bindDedupe } from './bind-dedupe.js'
 import { bindDelete } from './bind-delete.js'
 import { type BoundInto, bindInto } from './bind-into.js'
 import { type Binder, type BoundColumn, createBinder } from './binder.js'
 import { conditionOf, negationOf } from './condition.js'
 import { noVerify } from './definition/check-verify.js'
 import { always } from './definition/check-when.js'
-import type { BackfillDefinition, DeclaredColumn, DeleteWork, SqlWork, TransformWork } from './definition/definition.js'
+import type {
+  BackfillDefinition,
+  DeclaredColumn,
+  DedupeWork,
+  DeleteWork,
+  SqlWork,
+  TransformWork,
+} from './definition/definition.js'
 import { definitionFingerprint, transformFingerprint } from './definition/definition-fingerprint.js'
 import { undoSuffix } from './definition/reverse-of.js'
 import { parseTableName } from './definition/table-name.js'
@@ -50,6 +58,8 @@ export interface PreparedRestore {
   readonly runIds: readonly number[]
   /** Where rows were moved to that are moved back; undefined = the journal has all of them. */
   readonly archive: Archive | undefined
+  /** Other tables of which the journal has rows, by name. */
+  readonly tables: ReadonlyMap<string, TableInfo>
 }
 
 /** How the rows that others change are found and computed anew. */
@@ -93,13 +103,14 @@ export function* prepareBackfill(database: Database, definition: BackfillDefinit
   const read: ColumnInfo[] = []
   const into =
     work.form === 'transform' && work.into ? yield* bindInto(database, definition, work.into, table) : undefined
-  const prepared =
-    work.form === 'transform'
-      ? bindTransform(binder, definition.name, work, read, into)
-      : yield* bindAction(database, definition, work, binder)
   const own = mapping?.discriminator && discriminatorOf(mapping.discriminator)
   const where = whereOf(dialect, definition, binder, own)
-  const plan = { info, read, where, endsWithWrite: endsWithWrite(definition) }
+  const bound =
+    work.form === 'transform'
+      ? { work: bindTransform(binder, definition.name, work, read, into), where }
+      : yield* bindAction(database, definition, work, binder, where)
+  const prepared = bound.work
+  const plan = { info, read, where: bound.where, endsWithWrite: endsWithWrite(definition) }
   return {
     definition,
     info,
@@ -117,6 +128,7 @@ export function* prepareBackfill(database: Database, definition: BackfillDefinit
  * others.
  */
 export function endsWithWrite({ where, work }: BackfillDefinition): boolean {
+  if (work.form === 'dedupe') return true
   if (where === undefined || where.isNegated) return false
   return work.form !== 'transform' || work.into === undefined || isSql(where.condition)
 }
@@ -144,13 +156,19 @@ export function* prepareRestore(
       after: [],
     }),
     plan: { info, read: [], where: undefined, endsWithWrite: false },
-    work: { form: 'restore', runIds, archive: prepared.work.form === 'sql' ? prepared.work.action.archive : undefined },
+    work: { form: 'restore', runIds, ...restoredFrom(prepared.work) },
     follow: undefined,
     definitionHash: createHash('sha256')
       .update(JSON.stringify([name, runIds]))
       .digest('hex'),
     transformHash: undefined,
   }
+}
+
+function restoredFrom(work: PreparedChange['work']): Pick<PreparedRestore, 'archive' | 'tables'> {
+  const action = work.form === 'sql' ? work.action : undefined
+  const others = action?.duplicates?.references ?? []
+  return { archive: action?.archive, tables: new Map(others.map(({ info }) => [tableText(info.table), info])) }
 }
 
 /** @throws RowshiftError NOT_WRITTEN for a generated definition that was not filled in */
@@ -195,11 +213,20 @@ function bindTransform(
 function* bindAction(
   database: Database,
   definition: BackfillDefinition,
-  work: SqlWork | DeleteWork,
+  work: SqlWork | DeleteWork | DedupeWork,
   binder: Binder,
-): Script<PreparedSql> {
-  const action = work.form === 'sql' ? bindSet(binder, work) : yield* bindDelete(database, definition, work, binder)
-  return { form: 'sql', action }
+  where: Sql | undefined,
+): Script<{ readonly work: PreparedSql; readonly where: Sql | undefined }> {
+  switch (work.form) {
+    case 'sql':
+      return { work: { form: 'sql', action: bindSet(binder, work) }, where }
+    case 'delete':
+      return { work: { form: 'sql', action: yield* bindDelete(database, definition, work, binder) }, where }
+    case 'dedupe': {
+      const bound = yield* bindDedupe(database, definition, work, binder, where)
+      return { work: { form: 'sql', action: bound.action }, where: bound.where }
+    }
+  }
 }
 
 function bindSet(binder: Binder, work: SqlWork): RangeAction {

@@ -104,16 +104,25 @@ function statementsOf(entries: readonly JournalEntry[]): readonly (readonly Jour
   const rounds: Map<string, JournalEntry[]>[] = []
   const seen = new Map<string, number>()
   for (const entry of entries) {
-    const round = seen.get(entry.key) ?? 0
-    seen.set(entry.key, round + 1)
+    const row = JSON.stringify([entry.table, entry.key])
+    const round = seen.get(row) ?? 0
+    seen.set(row, round + 1)
     rounds[round] ??= new Map()
-    const kind = JSON.stringify([entry.before === null, entry.after === null, entry.columns])
+    const kind = JSON.stringify([entry.table, entry.before === null, entry.after === null, entry.columns])
     const group = rounds[round].get(kind) ?? []
     rounds[round].set(kind, group)
     group.push(entry)
   }
-  // Most often in key order, then: as they were written.
-  return rounds.flatMap((round) => [...round.values()].map((group) => group.reverse()))
+  return rounds.flatMap((round) => {
+    const groups = [...round.values()]
+    const isRemoved = (group: readonly JournalEntry[]) => group[0]!.after === null
+    return [
+      // What is restored may refer to them; and what was removed later may be what a row refers to that was removed before.
+      ...groups.filter(isRemoved),
+      // Most often in key order, then: as they were written.
+      ...groups.filter((group) => !isRemoved(group)).map((group) => group.reverse()),
+    ]
+  })
 }
 
 interface GroupOutcome {
@@ -125,16 +134,18 @@ interface GroupOutcome {
 
 function* restoreGroup(
   context: ShardContext,
-  { archive }: PreparedRestore,
+  { archive, tables }: PreparedRestore,
   entries: readonly JournalEntry[],
 ): Script<GroupOutcome> {
   const { dialect, prepared } = context
-  const columns = entries[0]!.columns.map((name) => columnOf(prepared, name))
+  const { table } = entries[0]!
+  const info = table === undefined ? prepared.info : (tables.get(table) ?? failTable(prepared, table))
+  const columns = entries[0]!.columns.map((name) => columnOf({ ...prepared, info }, name))
   if (entries[0]!.after === null) {
-    const { failures, ...outcome } = yield* restoreRemoved(context, prepared.info, columns, entries, archive)
+    const { failures, ...outcome } = yield* restoreRemoved(context, info, columns, entries, archive)
     return { ...outcome, failures: failures.map(([entry, why]) => failureOf(context, entry, why)) }
   }
-  const plan: TablePlan = { info: prepared.info, read: columns, where: undefined, endsWithWrite: false }
+  const plan: TablePlan = { info, read: columns, where: undefined, endsWithWrite: false }
   const rows = entries.map(
     ({ key, before, after }): UpdateRow => [...readKey(key), ...(after ?? []), ...(before ?? [])],
   )
@@ -155,9 +166,9 @@ function* restoreGroup(
       // Locked rows are written even where the driver counts only those whose bytes changed.
       if (part[0]?.entry.before) yield* dialect.updateRows(plan, columns, texts, 'restored')
       else {
-        const width = prepared.info.key.length
+        const width = info.key.length
         yield* dialect.deleteRows(
-          prepared.info,
+          info,
           texts.map((row) => row.slice(0, width) as string[]),
         )
       }
@@ -187,12 +198,17 @@ function* sortOut({ dialect, scope }: ShardContext, plan: TablePlan, entries: re
   return { needless, changed }
 }
 
-function failureOf(
-  { hold }: ShardContext,
-  { key }: JournalEntry,
-  why: Pick<NewFailure, 'code' | 'message'>,
-): NewFailure {
+/** A row of another table is listed with its name before its key: `["order","7"]`. */
+function failureOf({ hold }: ShardContext, entry: JournalEntry, why: Pick<NewFailure, 'code' | 'message'>): NewFailure {
+  const key = entry.table === undefined ? entry.key : JSON.stringify([entry.table, ...readKey(entry.key)])
   return { key, shard: hold.shard, state: 'failed', step: 'write', attempts: 1, ...why }
+}
+
+function failTable({ definition }: PreparedBackfill, table: string): never {
+  throw new RowshiftError('TABLE_CHANGED', {
+    message: `${definition.name}: the journal has rows of "${table}", which the definition does not name any more. Name it again first.`,
+    details: { backfill: definition.name, table },
+  })
 }
 
 function columnOf({ info, definition }: PreparedBackfill, name: string): ColumnInfo {

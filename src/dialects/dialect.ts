@@ -1,4 +1,5 @@
 import type { DdlStatements } from './ddl.js'
+import type { DuplicatesOptions, DuplicatesSql } from './duplicates.js'
 import type { FollowStatements } from './follow.js'
 import type { Health } from './health.js'
 import type { MigrationTexts } from './migration-texts.js'
@@ -7,6 +8,7 @@ import type { Sql, SqlSpelling, Statement } from './sql.js'
 import type { StateStatements } from './state-statements.js'
 import type { CatalogueColumn, ColumnInfo, ColumnKind, TableInfo, TableName } from './table.js'
 
+export type { DuplicatesSql } from './duplicates.js'
 export type { Followed } from './follow.js'
 
 /** A key as exact text, one entry a key column. */
@@ -64,6 +66,17 @@ export type ImageRow = readonly string[]
 export interface Journal {
   readonly table: Sql
   readonly runId: number
+  /** The table whose rows they are, if it is another one than the run's: as definitions name it. */
+  readonly of?: string | undefined
+}
+
+/** A row that refers to another. */
+export interface ReferringRow {
+  /** Of the values that it was found by. */
+  readonly position: number
+  readonly key: Key
+  /** What it holds in the columns that refer. */
+  readonly tokens: readonly (string | null)[]
 }
 
 /** A row to be created, flat: the text of each of its columns. */
@@ -312,6 +325,23 @@ export interface Dialect extends SqlSpelling {
   restoreRows(info: TableInfo, columns: readonly ColumnInfo[], rows: readonly NewRow[]): Script<void>
   /** The foreign keys that lead to a table, from all schemas. */
   references(table: TableName): Script<readonly Reference[]>
+  /** How rows that are the same are told, and which of them survives. */
+  duplicates(options: DuplicatesOptions): DuplicatesSql
+  /** The columns of each whole index of a table, in their order; undefined = an expression. */
+  indexedColumns(table: TableName): Script<readonly (readonly (string | undefined)[])[]>
+  /** Rows that hold one of these values (tokens) in columns that refer to others, `limit` of them in no order; locked until the transaction ends. */
+  referringRows(
+    info: TableInfo,
+    columns: readonly ColumnInfo[],
+    values: readonly (readonly string[])[],
+    options: { readonly limit: number },
+  ): Script<readonly ReferringRow[]>
+  /** How many rows hold one of these values in these columns. */
+  countReferring(
+    info: TableInfo,
+    columns: readonly ColumnInfo[],
+    values: readonly (readonly string[])[],
+  ): Script<number>
   /** Triggers that fire when a row is deleted. */
   deleteTriggers(table: TableName): Script<readonly string[]>
   /** Keeps other writers out of the table until the enclosing transaction ends, where that is possible. */

@@ -128,6 +128,8 @@ export type NewFailure = Omit<FailureRow, 'runId' | 'at'>
 /** A row as it was before a batch and as the batch left it: exact texts of the columns written. */
 export interface JournalEntry {
   readonly id: number
+  /** As definitions name it; undefined = the run's own. */
+  readonly table: string | undefined
   /** JSON array of the key's texts. */
   readonly key: string
   readonly columns: readonly string[]

@@ -50,6 +50,8 @@ export const errorCodes = {
   KEY_UNSUPPORTED: 'the type of the key cannot be ordered and compared exactly',
   PAGE_NOT_A_RANGE: 'a page would scan the table instead of a range of its key',
   CASCADE_NOT_NAMED: 'deleting rows would change another table, which the definition does not name',
+  REFERENCE_NOT_NAMED: 'a foreign key leads to rows that are to be deleted, and the definition does not name it',
+  LOOK_UP_NEEDS_INDEX: 'rows are looked up by columns that no index begins with, again for each page',
   KEY_WRITTEN: 'a definition writes a key column',
   UNIQUE_NEEDS_INDEX: '`unique` needs a unique index on the column to be safe against other writers',
   FOLLOW_IN_PLACE: 'a followed backfill writes a column that it reads',

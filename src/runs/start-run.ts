@@ -115,6 +115,7 @@ function* measure(
   }
   const estimatedRows = yield* database.dialect.estimateRows(prepared.info.table)
   const upper = yield* readUpper(database, scope, prepared)
+  if (prepared.work.form === 'sql') yield* prepared.work.action.requireLookups(database.dialect)
   if (upper) yield* requireRangePages(database.dialect, prepared.plan, readKey(upper))
   return [Math.max(estimatedRows, upper === undefined ? 0 : 1), upper]
 }

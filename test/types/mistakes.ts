@@ -95,6 +95,24 @@ export const deleteAll = defineBackfill.delete({
   table: 'city',
 })
 
+export const dedupeBy = defineBackfill.dedupe({
+  name: 'the same by a column the entity does not have',
+  table: City,
+  // error: Type '"nmae"' is not assignable to type '`${string}.${string}` | ColumnName<City>'.
+  by: ['nmae'],
+  // error: Type '"slgu"' is not assignable to type '`${string}.${string}` | ColumnName<City>'.
+  keep: { first: 'slgu' },
+})
+
+export const dedupeMark = defineBackfill.dedupe({
+  name: 'a mark of another type',
+  table: City,
+  by: ['name', 'kind'],
+  keep: [{ last: 'slug' }, { first: 'id' }],
+  // error: Type '"ruin"' is not assignable to type '"town" | "village" | undefined'.
+  others: { mark: { kind: 'ruin' } },
+})
+
 export const unknownType = defineBackfill({
   name: 'an unknown type',
   table: 'city',

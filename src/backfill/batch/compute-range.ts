@@ -11,6 +11,7 @@ export function computeRange(set: readonly (readonly [ColumnInfo, Sql])[]): Rang
     shown: written,
     removes: false,
     archive: undefined,
+    *requireLookups() {},
     *write({ dialect }, plan, range) {
       return { ...(yield* dialect.updateRange(plan, set, range)), journalBytes: 0 }
     },

@@ -1,8 +1,9 @@
-import type { Key, KeyRange, TablePlan } from '../../dialects/dialect.js'
+import type { Dialect, Key, KeyRange, TablePlan } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
 import type { ColumnInfo } from '../../dialects/table.js'
 import type { Archive } from './archive.js'
 import type { WritePlace } from './destination.js'
+import type { Duplicates } from './duplicates.js'
 
 export interface RangeResult {
   /** Rows that were changed or removed. */
@@ -28,6 +29,10 @@ export interface RangeAction {
   readonly removes: boolean
   /** Where they are then; undefined = nowhere. */
   readonly archive: Archive | undefined
+  /** Rows that are the same, if that is what it settles. */
+  readonly duplicates?: Duplicates
+  /** Refuses what would look rows up by a scan of a table, again for each page. @throws RowshiftError LOOK_UP_NEEDS_INDEX */
+  requireLookups(dialect: Dialect): Script<void>
   /** Inside a batch's transaction, or one that is rolled back. */
   write(place: WritePlace, plan: TablePlan, range: KeyRange): Script<RangeResult>
 }

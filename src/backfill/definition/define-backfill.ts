@@ -7,10 +7,12 @@ import type {
   Settable,
   SqlBackfillOptions,
 } from './backfill-options.js'
+import { checkDedupeOptions } from './check-dedupe.js'
 import { checkDeleteOptions } from './check-delete.js'
 import { checkInsertOptions, checkInsertPageOptions } from './check-insert.js'
 import { checkPageOptions, checkRowOptions, checkSqlOptions } from './check-options.js'
 import type { CheckedSelection, Row, Selection } from './columns.js'
+import type { DedupeBackfillOptions } from './dedupe-options.js'
 import { backfillOf } from './definition.js'
 import type { DeleteBackfillOptions } from './delete-options.js'
 
@@ -87,6 +89,14 @@ export interface DefineBackfill {
   readonly insert: DefineInsert
 
   /**
+   * Defines a backfill that leaves one row of those that are the same: what refers to the others is made to refer to the one that survives, then
+   * they are deleted or marked, all in one transaction. It looks at a page of keys at a time, however large a group is.
+   *
+   * @throws RowshiftError INVALID_DEFINITION, which names the option and the remedy
+   */
+  dedupe<E>(options: DedupeBackfillOptions<E>): Backfill<never, never>
+
+  /**
    * Defines a backfill that deletes the rows that match `where`, page by page; with `archive` each is copied in the transaction that deletes
    * it. A row that is referenced (ON DELETE RESTRICT) is listed as a failure, and all others are deleted.
    *
@@ -111,6 +121,7 @@ export const defineBackfill: DefineBackfill = Object.assign(
     insert: Object.assign((options: unknown) => backfillOf(checkInsertOptions(options)) as Backfill<never, never>, {
       page: (options: unknown) => backfillOf(checkInsertPageOptions(options)) as Backfill<never, never>,
     }),
+    dedupe: (options: unknown) => backfillOf(checkDedupeOptions(options)) as Backfill<never, never>,
     delete: (options: unknown) => backfillOf(checkDeleteOptions(options)) as Backfill<never, never>,
     sql: (options: unknown) => backfillOf(checkSqlOptions(options)) as Backfill<never, never>,
   },

@@ -34,6 +34,8 @@ function describeWork(work: BackfillDefinition['work']): Readonly<Record<string,
     // Which tables may be changed along with the rows says nothing of the rows.
     case 'delete':
       return { archive: work.archive && tableOf(work.archive.source) }
+    case 'dedupe':
+      return { by: work.by, keep: work.keep, repoint: work.repoint, mark: work.mark }
     case 'transform':
       return {
         select: describeColumns(work.select),

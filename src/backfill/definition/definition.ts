@@ -98,6 +98,26 @@ export interface DeleteWork {
   readonly cascade: readonly string[]
 }
 
+/** One column of the order in which rows of a group come. */
+export interface Kept {
+  /** By property name of the source. */
+  readonly column: string
+  readonly end: 'first' | 'last'
+}
+
+/** Of the rows that are the same one survives. */
+export interface DedupeWork {
+  readonly form: 'dedupe'
+  /** What makes rows the same: an expression, or columns by property name of the source. */
+  readonly by: Sql | readonly string[]
+  /** Never empty. */
+  readonly keep: readonly Kept[]
+  /** Columns that refer to the rows, those together that refer together. */
+  readonly repoint: readonly { readonly table: string; readonly columns: readonly string[] }[]
+  /** What is written into the others, by property name; undefined = they are deleted. */
+  readonly mark: ReadonlyMap<string, Scalar | null> | undefined
+}
+
 /** A definition with its options checked, defaults filled in and columns parsed. Frozen; shares nothing with the options. */
 export interface BackfillDefinition {
   /** Unique among all definitions; ends in `#undo` when it takes another one back. */
@@ -134,7 +154,7 @@ export interface BackfillDefinition {
   readonly when: { readonly skip: ReadonlyMap<string, Condition>; readonly postpone: ReadonlyMap<string, Condition> }
   /** Names of the definitions whose runs must be completed before. */
   readonly after: readonly string[]
-  readonly work: TransformWork | SqlWork | DeleteWork
+  readonly work: TransformWork | SqlWork | DeleteWork | DedupeWork
 }
 
 // Registered, so that two copies of rowshift in one process understand each other's definitions. Not enumerable, because

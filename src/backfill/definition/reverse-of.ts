@@ -19,8 +19,8 @@ export function reverseOf(definition: BackfillDefinition): BackfillDefinition | 
   if (reverse === undefined) {
     throw new RowshiftError('IRREVERSIBLE', {
       message:
-        work.form === 'delete'
-          ? `backfill "${name}" keeps nothing of the rows it deletes, so they cannot be brought back. Define it with \`journal: true\` or an \`archive\` before it is run.`
+        work.form === 'delete' || work.form === 'dedupe'
+          ? `backfill "${name}" keeps nothing of the rows it changes, so they cannot be brought back. Define it with \`journal: true\`${work.form === 'delete' ? ' or an `archive`' : ''} before it is run.`
           : `backfill "${name}" has no \`reverse\`, so its change cannot be taken back. Add one: 'not-needed' when the old ` +
             'values are still there, { set: { column: null } }, or (row) => the old values.',
       details: { backfill: name },

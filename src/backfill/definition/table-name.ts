@@ -50,6 +50,12 @@ function malformed(text: string, position: number): string {
   )
 }
 
+/** Whether a text names a table that is in a schema: with it, or where it is found without (`table.schema` is undefined then). */
+export function isNamed(text: string, table: TableName, schema: string): boolean {
+  const named = parseTableName(text)
+  return named.name === table.name && (named.schema === table.schema || named.schema === schema)
+}
+
 /** A table's name as a definition writes it: what `parseTableName` reads back. */
 export function writeTableName({ schema, name }: TableName): string {
   const parts = schema === undefined ? [name] : [schema, name]

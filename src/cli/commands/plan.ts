@@ -102,6 +102,7 @@ function linesOf(report: PlanReport, shown: number | undefined, { paint }: Outpu
       paint.dim(`  ${purpose}: ${sql.replace(/\s+/g, ' ')}`),
       ...explain.map((line) => `    ${line}`),
     ]),
+    ...duplicateLines(report),
     ...sampleLines(report, shown, paint),
   ]
 }
@@ -115,6 +116,25 @@ function writesOf(report: PlanReport): readonly string[] {
   }
   if (into !== null) return ['  creates', described(writes), `in ${into}  ${effectsOf(report)}`]
   return ['  writes', described(writes), effectsOf(report)]
+}
+
+function duplicateLines({ duplicates, removes }: PlanReport): readonly string[] {
+  if (!duplicates) return []
+  const { groups, others, isWhole, first, repoint } = duplicates
+  const keys = (of: readonly (readonly string[])[]) => of.map((one) => key(JSON.stringify(one))).join(', ')
+  const shown = first.map(({ survivor, others }) => {
+    const most = others.length > 10 ? `, and ${count(others.length - 10)} more` : ''
+    return `    ${keys([survivor])} stays, ${keys(others.slice(0, 10))}${most} ${removes ? 'would go' : 'would be marked'}`
+  })
+  return [
+    `  ${counted(groups, 'group')} with ${counted(others, 'row')} besides the one that stays${isWhole ? '' : ', by the first 100,000 keys'}`,
+    ...shown,
+    ...(groups > first.length ? [`    and ${counted(groups - first.length, 'more group')}`] : []),
+    ...repoint.map(
+      ({ table, columns, rows }) =>
+        `  ${counted(rows, 'row')} of ${table} would refer to a survivor (${columns.join(', ')})`,
+    ),
+  ]
 }
 
 const undoBy: Readonly<Record<PlanReport['undo'], string>> = {

@@ -9,6 +9,8 @@ const plainWidth = 10
 
 interface Step {
   readonly table: string | undefined
+  /** Those of a subquery in `where` are the user's own affair, or looked at by themselves. */
+  readonly isOfSubquery: boolean
   readonly type: string
   readonly key: string | undefined
   readonly rows: string
@@ -20,6 +22,7 @@ function stepOf(row: readonly Cell[]): Step {
   const textAt = (i: number) => (row[i] === null || row[i] === undefined ? undefined : String(row[i]))
   return {
     table: textAt(2),
+    isOfSubquery: textAt(1)?.includes('SUBQUERY') ?? false,
     type: textAt(3 + more) ?? '',
     key: textAt(5 + more),
     rows: textAt(8 + more) ?? '',
@@ -31,7 +34,7 @@ function stepOf(row: readonly Cell[]): Step {
 export function* explain(info: TableInfo, statement: Statement): Script<Explanation> {
   const { rows } = yield { ...statement, text: `explain ${statement.text}`, label: 'explain' }
   const steps = rows.map(stepOf)
-  const own = steps.filter(({ table }) => table === info.table.name)
+  const own = steps.filter(({ table, isOfSubquery }) => table === info.table.name && !isOfSubquery)
   // 'index' and 'ALL' go through the whole index or table.
   const isByIndex = own.every(
     ({ type, key, extra }) => key !== undefined && !['index', 'ALL'].includes(type) && !extra.includes('filesort'),

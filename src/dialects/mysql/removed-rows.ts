@@ -31,7 +31,8 @@ export function* matchingRows(
   among: KeyRange | readonly Key[],
   { values, isLocked }: MatchOptions,
 ): Script<readonly (readonly (string | null)[])[]> {
-  const texts = values.map(([column, value]) => textOf(column, value))
+  // Named, because a column is else called by its whole text, and MariaDB's driver reads no name of more than 250 bytes.
+  const texts = values.map(([column, value], i) => sql`${textOf(column, value)} as ${sql.raw(`rs_x${i}`)}`)
   const read = (from: Sql, found: Sql) =>
     statement(
       'matching-rows',
@@ -105,7 +106,7 @@ export function* noteRemoved(
   info: TableInfo,
   columns: readonly ColumnInfo[],
   keys: readonly Key[],
-  { table, runId }: Journal,
+  { table, runId, of }: Journal,
 ): Script<number> {
   const written = JSON.stringify(columns.map(({ name }) => name))
   const width = info.key.length
@@ -114,8 +115,8 @@ export function* noteRemoved(
     const given = joined(info, packet.rows, [...inputColumns('k', 0, width), ...inputColumns('w', width, 1)])
     const { affected } = yield statement(
       'note-removed',
-      sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
-        select ${runId}, rs_v.rs_w0, ${written}, ${imageTexts(info, columns)}, 'null' from ${given}`,
+      sql`insert into ${table} (run_id, table_name, row_key, written, before_image, after_image)
+        select ${runId}, ${of ?? null}, rs_v.rs_w0, ${written}, ${imageTexts(info, columns)}, 'null' from ${given}`,
     )
     // MySQL has no RETURNING. Of several workers one may count another's entries: it is about how much, no more.
     const { rows } = yield statement(

@@ -56,7 +56,7 @@ export const inputColumns = (prefix: string, from: number, count: number): Input
   Array.from({ length: count }, (_, i) => ({ name: `rs_${prefix}${i}`, position: from + i }))
 
 /** json_table(?, '$[*]' columns (rs_ord for ordinality, rs_k0 longtext character set utf8mb4 path '$[0]', ...)) as rs_v */
-function input(rows: readonly UpdateRow[], columns: readonly InputColumn[]): Sql {
+export function input(rows: readonly UpdateRow[], columns: readonly InputColumn[]): Sql {
   const json = JSON.stringify(rows.map((row) => row.map((value) => value ?? absent)))
   const paths = columns.map(({ name, position }) =>
     sql.raw(`${name} longtext character set utf8mb4 path '$[${position}]'`),
@@ -64,7 +64,7 @@ function input(rows: readonly UpdateRow[], columns: readonly InputColumn[]): Sql
   return sql`json_table(${json}, '$[*]' columns (rs_ord for ordinality, ${sql.join(paths)})) as rs_v`
 }
 
-const given = (prefix: string, i: number): Sql => sql.raw(`rs_v.rs_${prefix}${i}`)
+export const given = (prefix: string, i: number): Sql => sql.raw(`rs_v.rs_${prefix}${i}`)
 
 /** `city`.`id` = cast(rs_v.rs_k0 as signed): the text becomes the key's type, so the key's index answers. */
 const keyJoin = (info: TableInfo): Sql =>
@@ -129,11 +129,13 @@ export function keyAtMost(info: TableInfo, range: KeyRange, atMost: Key): Statem
 /** The key's texts, 1 or 0 for "matches `where`", a token a read column if it matches. */
 function outputOf(plan: TablePlan): Sql {
   const { info, where } = plan
-  const tokens = plan.read.map((column) => {
+  // Named, because a column is else called by its whole text, and MariaDB's driver reads no name of more than 250 bytes.
+  const tokens = plan.read.map((column, i) => {
     const text = textOf(column, columnOf(info, column))
-    return where ? sql`case when (${where}) then ${text} end` : text
+    return where ? sql`case when (${where}) then ${text} end as ${sql.raw(`rs_t${i}`)}` : text
   })
-  return sql.join([keyTexts(info), where ? sql`case when (${where}) then 1 else 0 end` : sql`1`, ...tokens])
+  const match = where ? sql`case when (${where}) then 1 else 0 end as rs_m` : sql`1`
+  return sql.join([keyTexts(info), match, ...tokens])
 }
 
 /**
@@ -359,15 +361,15 @@ export function* noteImages(
   info: TableInfo,
   columns: readonly ColumnInfo[],
   rows: readonly ImageRow[],
-  { table, runId }: Journal,
+  { table, runId, of }: Journal,
 ): Script<void> {
   const keys = info.key.length
   const written = JSON.stringify(columns.map(({ name }) => name))
   for (const packet of yield* packetsOf(rows)) {
     yield statement(
       'note-images',
-      sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
-        select ${runId}, rs_v.rs_w0, ${written}, rs_v.rs_w1, ${imageTexts(info, columns)}
+      sql`insert into ${table} (run_id, table_name, row_key, written, before_image, after_image)
+        select ${runId}, ${of ?? null}, rs_v.rs_w0, ${written}, rs_v.rs_w1, ${imageTexts(info, columns)}
         from ${joined(info, packet.rows, [...inputColumns('k', 0, keys), ...inputColumns('w', keys, 2)])}`,
     )
   }

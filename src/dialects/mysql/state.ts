@@ -94,6 +94,7 @@ const createTables = (tables: StateTables) => [
     sql`
     run_id bigint not null,
     id bigint not null auto_increment,
+    table_name ${note},
     row_key ${key} not null,
     written ${note} not null,
     before_image ${note} not null,

@@ -1,4 +1,5 @@
 import type { Dialect } from '../dialect.js'
+import { duplicatesSql } from '../duplicates.js'
 import { render, sql } from '../sql.js'
 import { answerColumn, readAnswer } from './answers.js'
 import { classifyError } from './classify-error.js'
@@ -9,7 +10,7 @@ import { health } from './health.js'
 import { catalogueColumns, estimateRows, introspect } from './introspect.js'
 import { insertRows, keysOfValues } from './new-rows.js'
 import * as preflight from './preflight.js'
-import { deleteTriggers, references } from './references.js'
+import * as references from './references.js'
 import * as removedRows from './removed-rows.js'
 import * as rows from './rows.js'
 import { spelling } from './spelling.js'
@@ -25,8 +26,8 @@ export const postgres: Dialect = {
   insertRows,
   keysOfValues,
   ...removedRows,
-  references,
-  deleteTriggers,
+  ...references,
+  duplicates: duplicatesSql,
   ...preflight,
   hasTransactionalDdl: true,
   readsNeedTransaction: true,

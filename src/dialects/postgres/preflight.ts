@@ -11,6 +11,7 @@ interface PlanNode {
   readonly 'Relation Name'?: string
   readonly 'Index Name'?: string
   readonly 'Index Cond'?: string
+  readonly 'Recheck Cond'?: string
   readonly 'Parent Relationship'?: string
   readonly Plans?: readonly PlanNode[]
 }
@@ -22,7 +23,8 @@ export function* explain(info: TableInfo, statement: Statement): Script<Explanat
   const [{ Plan: root }] = (typeof cell === 'string' ? JSON.parse(cell) : cell) as [{ readonly Plan: PlanNode }]
   const tables = new Set([info.table.name, ...(yield* partitionsOf(info))])
   const scans = scansOf(root).filter((node) => tables.has(node['Relation Name']!))
-  const isByIndex = scans.every((node) => node['Index Cond'] !== undefined) && !sorts(root)
+  // A bitmap of an index has no order: a page of it would be sorted.
+  const isByIndex = scans.every((node) => (node['Index Cond'] ?? node['Recheck Cond']) !== undefined) && !sorts(root)
   return { lines: linesOf(root), isByIndex }
 }
 

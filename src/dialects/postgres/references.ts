@@ -1,8 +1,9 @@
-import type { DeleteAction, Reference } from '../dialect.js'
+import type { DeleteAction, Reference, ReferringRow } from '../dialect.js'
+import { columnsByIndex, referringRow } from '../references.js'
 import type { Script } from '../script.js'
-import { render, sql } from '../sql.js'
-import type { TableName } from '../table.js'
-import { pathOf, tableSql } from './rows.js'
+import { render, type Sql, sql } from '../sql.js'
+import type { ColumnInfo, TableInfo, TableName } from '../table.js'
+import { cast, columnOf, input, inputColumns, keyTexts, pathOf, tableSql, textOf } from './rows.js'
 import { spelling } from './spelling.js'
 
 /** pg_constraint.confdeltype */
@@ -46,4 +47,64 @@ export function* deleteTriggers(table: TableName): Script<readonly string[]> {
     'delete-triggers',
   )
   return rows.map(([name]) => String(name))
+}
+
+/** Whole indexes that answer an equality, whatever their order. */
+export function* indexedColumns(table: TableName): Script<readonly (readonly (string | undefined)[])[]> {
+  const { rows } = yield render(
+    sql`select i.relname::text, a.attname::text
+      from pg_index x join pg_class i on i.oid = x.indexrelid join pg_am m on m.oid = i.relam
+      cross join lateral unnest(x.indkey::int2[]) with ordinality as k(attnum, position)
+      left join pg_attribute a on a.attrelid = x.indrelid and a.attnum = k.attnum and k.attnum > 0
+      where x.indrelid = to_regclass(${pathOf(tableSql(table))}) and x.indisvalid and x.indpred is null and m.amname in ('btree', 'hash')
+        and k.position <= x.indnkeyatts
+        and not exists (
+          select 1 from unnest(x.indcollation::oid[]) with ordinality as c(coll, position)
+          join unnest(x.indkey::int2[]) with ordinality as n(attnum, position) using (position)
+          join pg_attribute b on b.attrelid = x.indrelid and b.attnum = n.attnum
+          where c.coll <> b.attcollation and position <= x.indnkeyatts)
+      order by i.relname, k.position`,
+    spelling,
+    'indexed-columns',
+  )
+  return columnsByIndex(rows)
+}
+
+/** In no order, which would have all of them sorted for the first few. */
+export function* referringRows(
+  info: TableInfo,
+  columns: readonly ColumnInfo[],
+  values: readonly (readonly string[])[],
+  { limit }: { readonly limit: number },
+): Script<readonly ReferringRow[]> {
+  const own = sql.id(info.table.name)
+  const tokens = columns.map((column) => textOf(column, columnOf(info, column)))
+  const { rows } = yield render(
+    sql`select ${sql.join([sql`v.rs_ord`, keyTexts(info, own), ...tokens])} from ${holding(info, columns, values)}
+      limit ${sql.raw(String(limit))} for update of ${own}`,
+    spelling,
+    'referring-rows',
+  )
+  return rows.map((row) => referringRow(row, info.key.length, 1))
+}
+
+export function* countReferring(
+  info: TableInfo,
+  columns: readonly ColumnInfo[],
+  values: readonly (readonly string[])[],
+): Script<number> {
+  const { rows } = yield render(
+    sql`select count(*) from ${holding(info, columns, values)}`,
+    spelling,
+    'count-referring',
+  )
+  return Number(rows[0]?.[0])
+}
+
+/** unnest($1::text[]) with ordinality as v(rs_w0, rs_ord) join "order" on "order"."user_id" = cast(v.rs_w0 as bigint) */
+function holding(info: TableInfo, columns: readonly ColumnInfo[], values: readonly (readonly string[])[]): Sql {
+  const same = columns.map(
+    (column, i) => sql`${columnOf(info, column)} = ${cast(sql`v.${sql.id(`rs_w${i}`)}`, column)}`,
+  )
+  return sql`${input(values, inputColumns('w', 0, columns.length))} join ${tableSql(info.table)} on ${sql.join(same, ' and ')}`
 }

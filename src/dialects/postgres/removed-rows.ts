@@ -99,7 +99,7 @@ export function* noteRemoved(
   info: TableInfo,
   columns: readonly ColumnInfo[],
   keys: readonly Key[],
-  { table, runId }: Journal,
+  { table, runId, of }: Journal,
 ): Script<number> {
   const width = info.key.length
   const rows = keys.map((key) => [...key, JSON.stringify(key)])
@@ -108,8 +108,8 @@ export function* noteRemoved(
   const stored = sql`array[${sql.join(columns.map((column) => textOf(column, columnOf(info, column))))}]::text[]`
   const written = JSON.stringify(columns.map(({ name }) => name))
   const { rows: noted } = yield render(
-    sql`with noted as (insert into ${table} (run_id, row_key, written, before_image, after_image)
-        select cast(${runId} as bigint), v.rs_w0, cast(${written} as text), cast(to_json(${stored}) as text), 'null'
+    sql`with noted as (insert into ${table} (run_id, table_name, row_key, written, before_image, after_image)
+        select cast(${runId} as bigint), cast(${of ?? null} as text), v.rs_w0, cast(${written} as text), cast(to_json(${stored}) as text), 'null'
         from ${given} join ${tableSql(info.table)} on ${keyJoin(info)} order by v.rs_ord
         returning octet_length(row_key) + octet_length(before_image) as bytes)
       select coalesce(sum(bytes), 0) from noted`,

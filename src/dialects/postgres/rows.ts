@@ -287,15 +287,15 @@ export function* noteImages(
   info: TableInfo,
   columns: readonly ColumnInfo[],
   rows: readonly ImageRow[],
-  { table, runId }: Journal,
+  { table, runId, of }: Journal,
 ): Script<void> {
   const keys = info.key.length
   const given = input(rows, [...inputColumns('k', 0, keys), ...inputColumns('w', keys, 2)])
   const stored = sql.join(columns.map((column) => textOf(column, columnOf(info, column))))
   const written = JSON.stringify(columns.map(({ name }) => name))
   yield render(
-    sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
-      select cast(${runId} as bigint), v.rs_w0, cast(${written} as text), v.rs_w1, cast(json_build_array(${stored}) as text)
+    sql`insert into ${table} (run_id, table_name, row_key, written, before_image, after_image)
+      select cast(${runId} as bigint), cast(${of ?? null} as text), v.rs_w0, cast(${written} as text), v.rs_w1, cast(json_build_array(${stored}) as text)
       from ${given} join ${tableSql(info.table)} on ${keyJoin(info)}`,
     spelling,
     'note-images',

@@ -76,6 +76,7 @@ const createTables = (tables: StateTables) => [
   sql`create table if not exists ${tables.journal} (
     run_id bigint not null,
     id bigint generated always as identity,
+    table_name text collate "C",
     row_key text collate "C" not null,
     written text not null,
     before_image text not null,

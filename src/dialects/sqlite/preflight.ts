@@ -9,9 +9,14 @@ import { spelling } from './spelling.js'
 export function* explain(info: TableInfo, statement: Statement): Script<Explanation> {
   const { rows } = yield { ...statement, text: `explain query plan ${statement.text}`, label: 'explain' }
   const lines = rows.map((row) => String(row.at(-1)))
+  // Those of a subquery in `where` are the user's own affair, or looked at by themselves. Whoever contains comes first.
+  const subqueries = new Set<Cell>()
+  for (const [id, parent, , line] of rows)
+    if (subqueries.has(parent!) || /\bSUBQUERY\b/.test(String(line))) subqueries.add(id!)
+  const own = rows.filter(([id]) => !subqueries.has(id!)).map((row) => String(row.at(-1)))
   // A rowid table has its rows in the order of their keys; for all others introspection has asked the planner.
-  const scans = lines.filter((line) => line.startsWith('SCAN '))
-  return { lines, isByIndex: scans.every((line) => !isOf(info, line)) && !lines.some(isSort) }
+  const scans = own.filter((line) => line.startsWith('SCAN '))
+  return { lines, isByIndex: scans.every((line) => !isOf(info, line)) && !own.some(isSort) }
 }
 
 const isOf = (info: TableInfo, line: string): boolean => {

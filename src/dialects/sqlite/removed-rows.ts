@@ -95,7 +95,7 @@ export function* noteRemoved(
   info: TableInfo,
   columns: readonly ColumnInfo[],
   keys: readonly Key[],
-  { table, runId }: Journal,
+  { table, runId, of }: Journal,
 ): Script<number> {
   const width = info.key.length
   const stored = sql.join(columns.map((column) => textOf(column, columnOf(info, column))))
@@ -103,8 +103,8 @@ export function* noteRemoved(
   const rows = keys.map((key) => [...key, JSON.stringify(key)])
   const { rows: noted } = yield statement(
     'note-removed',
-    sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
-      select ${runId}, ${given(width)}, ${written}, json_array(${stored}), 'null' from ${byKeys(info, rows, width + 1)} order by rs_v.rs_ord
+    sql`insert into ${table} (run_id, table_name, row_key, written, before_image, after_image)
+      select ${runId}, ${of ?? null}, ${given(width)}, ${written}, json_array(${stored}), 'null' from ${byKeys(info, rows, width + 1)} order by rs_v.rs_ord
       returning length(row_key) + length(before_image)`,
   )
   return noted.reduce((sum, [bytes]) => sum + Number(bytes), 0)

@@ -333,15 +333,15 @@ export function* noteImages(
   info: TableInfo,
   columns: readonly ColumnInfo[],
   rows: readonly ImageRow[],
-  { table, runId }: Journal,
+  { table, runId, of }: Journal,
 ): Script<void> {
   const keys = info.key.length
   const stored = sql.join(columns.map((column) => textOf(column, columnOf(info, column))))
   const written = JSON.stringify(columns.map(({ name }) => name))
   yield statement(
     'note-images',
-    sql`insert into ${table} (run_id, row_key, written, before_image, after_image)
-      select ${runId}, ${given(keys)}, ${written}, ${given(keys + 1)}, json_array(${stored})
+    sql`insert into ${table} (run_id, table_name, row_key, written, before_image, after_image)
+      select ${runId}, ${of ?? null}, ${given(keys)}, ${written}, ${given(keys + 1)}, json_array(${stored})
       from ${input(rows, keys + 2)} cross join ${keyed(info)} on ${keyJoin(info, rows)} order by rs_v.rs_ord`,
   )
 }

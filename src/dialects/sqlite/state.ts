@@ -79,6 +79,7 @@ const createTables = (tables: StateTables) => [
   sql`create table if not exists ${tables.journal} (
     id integer primary key autoincrement,
     run_id integer not null references ${unqualified(tables.run)} (id),
+    table_name text,
     row_key text not null,
     written text not null,
     before_image text not null,

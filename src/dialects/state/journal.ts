@@ -56,12 +56,13 @@ export function stateOfJournal(
       const { journal } = stateTables(names)
       const { rows } = yield statement(
         'read-journal',
-        sql`select id, row_key, written, before_image, after_image from ${journal}
+        sql`select id, row_key, written, before_image, after_image, table_name from ${journal}
           where id <= ${upTo} and run_id in (${runIds}) order by id desc limit ${sql.raw(String(limit))}`,
       )
       return rows.map(
         (row): JournalEntry => ({
           id: Number(row[0]),
+          table: row[5] === null ? undefined : String(row[5]),
           key: String(row[1]),
           columns: JSON.parse(String(row[2])) as string[],
           before: JSON.parse(String(row[3])) as (string | null)[] | null,

@@ -10,6 +10,7 @@ import type { Script } from '../../dialects/script.js'
 import type { Statement } from '../../dialects/sql.js'
 import { type ColumnInfo, type TableInfo, tableText } from '../../dialects/table.js'
 import { withSession } from '../control/run-control.js'
+import { type PlannedDuplicates, planDuplicates } from './plan-duplicates.js'
 import { countFirst, type MatchCount, openPreview, type Preview, type PreviewPlace, previewPage } from './preview.js'
 import { type SampleRow, sampleOf } from './preview-sample.js'
 
@@ -45,6 +46,8 @@ export interface PlanReport {
   readonly into: string | null
   /** Rows are deleted, and where they go before; null = no row is. */
   readonly removes: { readonly archive: string | null } | null
+  /** Rows that are the same; null = that is not asked for. */
+  readonly duplicates: PlannedDuplicates | null
   readonly queries: readonly PlannedQuery[]
   readonly effects: Pick<WriteEffects, 'indexes' | 'triggers' | 'foreignKeys'>
   /** True where a batch keeps all other writers out of the database; else it locks the rows it writes, until its commit. */
@@ -96,6 +99,9 @@ export function planRun(
       ? await previewPage(place, { ...range, limit }, { isTried: false, signal: new AbortController().signal })
       : undefined
 
+    const { duplicates: sought } = work.form === 'sql' ? work.action : {}
+    const duplicates = sought ? await planDuplicates(dialect, session, scope, plan, sought) : null
+
     const total = found.isWhole ? found.looked : Math.max(estimated, found.looked)
     const matching = found.isWhole ? found.matching : Math.round((found.matching / found.looked) * total)
     const { logBytesPerRow, ...ofWrites } = effects
@@ -109,6 +115,7 @@ export function planRun(
       writes: written.map(planned),
       into: target === info ? null : tableText(target.table),
       removes: removalOf(work),
+      duplicates,
       queries,
       effects: ofWrites,
       locksWholeDatabase: dialect.locksWholeDatabase,
@@ -171,6 +178,7 @@ function* explainAll(
 ): Script<readonly PlannedQuery[]> {
   const { dialect } = database
   const { plan } = prepared
+  if (prepared.work.form === 'sql') yield* prepared.work.action.requireLookups(dialect)
   const rangeFound = yield* requireRangePages(dialect, plan, upTo)
   const page = dialect.readPage(plan, { after: upTo, upTo, limit: prepared.definition.batchRows ?? usualRows }, 'plain')
   const { work, info } = prepared

@@ -69,6 +69,7 @@ create table if not exists `rowshift_failure` (
 create table if not exists `rowshift_journal` (
     run_id bigint not null,
     id bigint not null auto_increment,
+    table_name longtext character set utf8mb4,
     row_key longtext character set utf8mb4 collate utf8mb4_bin not null,
     written longtext character set utf8mb4 not null,
     before_image longtext character set utf8mb4 not null,

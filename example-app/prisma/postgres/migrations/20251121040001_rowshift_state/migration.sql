@@ -68,6 +68,7 @@ create table if not exists "rowshift_failure" (
 create table if not exists "rowshift_journal" (
     run_id bigint not null,
     id bigint generated always as identity,
+    table_name text collate "C",
     row_key text collate "C" not null,
     written text not null,
     before_image text not null,

@@ -68,6 +68,7 @@ create table if not exists "rowshift_failure" (
 create table if not exists "rowshift_journal" (
     id integer primary key autoincrement,
     run_id integer not null references "rowshift_run" (id),
+    table_name text,
     row_key text not null,
     written text not null,
     before_image text not null,
