@@ -31,8 +31,7 @@ export async function startRun(
   prepared: PreparedBackfill,
 ): Promise<StartedRun> {
   const { dialect, stateNames } = database
-  const active = await session.run(dialect.state.activeRun(stateNames, prepared.definition.name))
-  const isToBeMade = !active || isUnadopted(active)
+  const isToBeMade = asksFirst(database, prepared) && (await hasNoActive(database, session, prepared))
   const skip = isToBeMade ? await askConditions(dialect, scope, session, prepared.definition.when.skip) : undefined
   const isToBegin = isToBeMade && skip === undefined
   if (isToBegin) await requireAssertions(database, session, scope, prepared)
@@ -75,6 +74,25 @@ export async function startRun(
   const started = await session.run(scope.wrap(start()))
   if (!started.isNew) requireSame(prepared, started.run)
   return started
+}
+
+/**
+ * Whether anything is asked or made before a run. Only then is it looked whether there is one: in an enclosing transaction on MySQL the
+ * look locks, and of two migrations that schedule a run at once one would be a deadlock's victim.
+ */
+function asksFirst({ dialect }: Database, { definition, follow }: PreparedBackfill): boolean {
+  const { when, verify } = definition
+  const isFollowedBeside = follow !== undefined && !dialect.hasTransactionalDdl
+  return isFollowedBeside || when.skip.size + verify.before.size + verify.after.size > 0
+}
+
+async function hasNoActive(
+  { dialect, stateNames }: Database,
+  session: Session,
+  { definition }: PreparedBackfill,
+): Promise<boolean> {
+  const active = await session.run(dialect.state.activeRun(stateNames, definition.name))
+  return !active || isUnadopted(active)
 }
 
 /**
