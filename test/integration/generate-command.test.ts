@@ -45,6 +45,7 @@ async function runFresh(app: ChangingApp, ...args: readonly string[]): Promise<s
   const cli = join(__dirname, '../../node_modules/typeorm/cli.js')
   const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args, '-d', 'out/v2/data-source.js'], {
     cwd: app.folder,
+    env: { ...process.env, NO_COLOR: '1' },
   })
   return stdout
 }

@@ -6,8 +6,8 @@ import { estimateRows } from './introspect.js'
 import { spelling } from './spelling.js'
 
 /** explain query plan <statement>: SEARCH city USING INTEGER PRIMARY KEY (rowid>? AND rowid<?) */
-export function* explain(info: TableInfo, statement: Statement): Script<Explanation> {
-  const { rows } = yield { ...statement, text: `explain query plan ${statement.text}`, label: 'explain' }
+export function* explain(info: TableInfo, { text, parameters }: Statement): Script<Explanation> {
+  const { rows } = yield { text: `explain query plan ${text}`, parameters, label: 'explain' }
   const lines = rows.map((row) => String(row.at(-1)))
   // Those of a subquery in `where` are the user's own affair, or looked at by themselves. Whoever contains comes first.
   const subqueries = new Set<Cell>()
