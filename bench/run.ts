@@ -20,8 +20,8 @@ import { figuresTable, peersTable, recordsTable } from './tables.js'
 const databases: readonly DatabaseName[] = ['postgres', 'mariadb', 'sqlite']
 const suites = ['databases', 'records'] as const
 
-const whole: Extent = { rows: 1_000_000, fewRows: 20_000, manyRows: 10_000_000, rounds: 3 }
-const quick: Extent = { rows: 60_000, fewRows: 2_000, manyRows: 200_000, rounds: 1 }
+const whole: Extent = { rows: 1_000_000, fewRows: 20_000, manyRows: 10_000_000, rounds: 3, aloneMs: 10_000 }
+const quick: Extent = { rows: 60_000, fewRows: 1_000, manyRows: 120_000, rounds: 1, aloneMs: 1_000 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({

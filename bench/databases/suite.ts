@@ -24,6 +24,8 @@ export interface Extent {
   /** Rows of the long run: its last tenth, its memory. */
   readonly manyRows: number
   readonly rounds: number
+  /** How long the application is watched with nothing beside it. */
+  readonly aloneMs: number
 }
 
 /** Ratios of rates: 1 = as fast, 30 = thirty times as fast. */
@@ -63,7 +65,7 @@ const round = (value: number) => Math.round(value * 100) / 100
 /** Everything that is measured on one database. @throws if its server cannot be started, or a peer leaves a wrong row. */
 export async function measureDatabase(
   name: DatabaseName,
-  { rows, fewRows, manyRows, rounds }: Extent,
+  { rows, fewRows, manyRows, rounds, aloneMs }: Extent,
   tell: (what: string) => void,
 ): Promise<Figures> {
   const server = name === 'sqlite' ? undefined : await startServer(name, serverOptions[name])
@@ -102,7 +104,7 @@ export async function measureDatabase(
     const far = name === 'sqlite' ? undefined : await farAway(arena)
 
     tell('beside an application')
-    const alone = await inFresh(arena, () => feel(arena, () => sleep(2_000)))
+    const alone = await inFresh(arena, () => feel(arena, () => sleep(aloneMs)))
     const beside = await inFresh(arena, () => feel(arena, () => work(arena, {})))
     const besidePeer = (peer: Peer) =>
       inFresh(arena, async () => {
