@@ -17,7 +17,7 @@ const rows = 40
 const deaths: Record<string, ProtocolPoint> = {
   'before the run is ended': { label: 'read-journal', when: 'before' },
   'between fence and update': { label: 'fence', when: 'after', nth: 2 },
-  'when rows are restored': { label: 'update-rows', when: 'after', nth: 12 },
+  'when rows are restored': { label: 'update-rows', when: 'after', nth: 2 },
   'when entries are removed': { label: 'delete-journal', when: 'after', nth: 2 },
   'right after a commit': { label: 'commit', when: 'after', nth: 2, since: 'delete-journal' },
   'before it is marked as undone': { label: 'move-run', when: 'before', since: 'set-verification' },
@@ -31,10 +31,7 @@ for (const [moment, point] of Object.entries(deaths)) {
     await runBackfill(dataSource, journaledVisits)
     expect(await countWhere(dataSource, 'touched = id + 1')).toBe(rows)
 
-    // A statement a row on SQLite, one a batch on servers.
-    const nth = point.label === 'update-rows' && database.name !== 'sqlite' ? 2 : point.nth
-    const at = nth === undefined ? point : { ...point, nth }
-    const child = runChild(dyingUndo, [JSON.stringify(database), JSON.stringify(at)])
+    const child = runChild(dyingUndo, [JSON.stringify(database), JSON.stringify(point)])
     expect(await child.exited, child.output()).toEqual({ code: null, signal: 'SIGKILL' })
 
     // What is still in the journal is what is not restored yet.
