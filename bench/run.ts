@@ -2,7 +2,7 @@
  * Benchmarks, against the built package:
  *
  *   npm run bench                                    everything, for half an hour
- *   npm run -s bench -- --quick --json               a look at it, in a minute and a half
+ *   npm run -s bench -- --quick --json               a look at it, in two minutes
  *   npm run -s bench -- --only records --json        conversions alone
  *   npm run bench -- --database postgres --rows 200000 --plot plot.svg
  *
