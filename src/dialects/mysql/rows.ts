@@ -42,7 +42,6 @@ export const keyTexts = (info: TableInfo): Sql =>
 export const orderBy = (info: TableInfo, direction = sql``): Sql =>
   sql.join(info.key.map((column) => sql`${columnOf(info, column)} ${direction}`))
 const lock = (mode: ReadMode): Sql => (mode === 'current' ? sql`for update` : sql``)
-const share = (mode: ReadMode): Sql => (mode === 'current' ? sql`lock in share mode` : sql``)
 
 /** How NULL is written in the parameter: JSON's own null was the text 'null' until MySQL 8.0.21; a list fits no scalar. */
 const absent: readonly never[] = []
@@ -96,7 +95,7 @@ function guard(plan: TablePlan): Sql {
 /**
  * a > x or (a = x and (b > y)): a row comparison would scan the whole index. `last` is the comparison of the last column.
  */
-function beyond(info: TableInfo, key: Key, comparison: '>' | '<', last: string): Sql {
+export function beyond(info: TableInfo, key: Key, comparison: '>' | '<', last: string): Sql {
   const part = (i: number): Sql => {
     const column = columnOf(info, info.key[i]!)
     const bound = typed(info.key[i]!, sql`${key[i]}`)
@@ -109,21 +108,6 @@ function beyond(info: TableInfo, key: Key, comparison: '>' | '<', last: string):
 export function inRange(info: TableInfo, range: KeyRange): Sql {
   const upper = beyond(info, range.upTo, '<', '<=')
   return range.after ? sql`${beyond(info, range.after, '>', range.isClosed ? '>=' : '>')} and ${upper}` : upper
-}
-
-export function lastKey(info: TableInfo, mode: ReadMode = 'plain'): Statement {
-  return statement(
-    'last-key',
-    sql`select ${keyTexts(info)} from ${keyed(info)} order by ${orderBy(info, sql`desc`)} limit 1 ${share(mode)}`,
-  )
-}
-
-export function keyAtMost(info: TableInfo, range: KeyRange, atMost: Key): Statement {
-  return statement(
-    'probe-key',
-    sql`select ${keyTexts(info)} from ${keyed(info)} where ${inRange(info, range)} and ${beyond(info, atMost, '<', '<=')}
-      order by ${orderBy(info, sql`desc`)} limit 1`,
-  )
 }
 
 /** The key's texts, 1 or 0 for "matches `where`", a token a read column if it matches. */
@@ -252,32 +236,6 @@ function* stillMatching(plan: TablePlan, keys: readonly Key[]): Script<Key | und
     sql`select ${keyTexts(info)} from ${byKeys(info, keys)} where (${where}) limit 1`,
   )
   return rows[0]?.map(String)
-}
-
-export function pageEnd(info: TableInfo, range: PageRange): Statement {
-  const columns = sql.join(info.key.map((column, i) => sql`${columnOf(info, column)} as ${sql.id(`rs_k${i}`)}`))
-  const ends = info.key.map((column, i) => textOf(column, sql.raw(`rs_p.rs_k${i}`)))
-  const last = info.key.map((_, i) => sql.raw(`rs_p.rs_k${i} desc`))
-  return statement(
-    'page-end',
-    sql`select ${sql.join(ends)}, count(*) over () from (
-        select ${columns} from ${keyed(info)} where ${inRange(info, range)}
-        order by ${orderBy(info)} limit ${number(range.limit)}) as rs_p
-      order by ${sql.join(last)} limit 1`,
-  )
-}
-
-export function fullPageEnd(info: TableInfo, range: PageRange): Statement {
-  return statement(
-    'page-end',
-    sql`select ${keyTexts(info)} from ${keyed(info)} where ${inRange(info, range)}
-      order by ${orderBy(info)} limit 1 offset ${number(range.limit - 1)}`,
-  )
-}
-
-export function anyMatch({ info, where }: TablePlan, range: KeyRange): Statement {
-  const matching = where ? sql`${inRange(info, range)} and (${where})` : inRange(info, range)
-  return statement('any-match', sql`select 1 from ${keyed(info)} where ${matching} limit 1`)
 }
 
 type Assignments = readonly (readonly [ColumnInfo, Sql])[]

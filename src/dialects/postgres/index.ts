@@ -8,6 +8,7 @@ import { ddl } from './ddl.js'
 import { follow } from './follow.js'
 import { health } from './health.js'
 import { catalogueColumns, estimateRows, introspect } from './introspect.js'
+import * as keyRanges from './key-ranges.js'
 import { insertRows, keysOfValues } from './new-rows.js'
 import * as preflight from './preflight.js'
 import * as references from './references.js'
@@ -22,6 +23,7 @@ export const postgres: Dialect = {
   name: 'postgres',
   ...spelling,
   ...transaction,
+  ...keyRanges,
   ...rows,
   insertRows,
   keysOfValues,

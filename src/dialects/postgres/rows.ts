@@ -88,34 +88,16 @@ function guard(plan: TablePlan): Sql {
 export const keyColumns = (info: TableInfo): Sql => sql.join(info.key.map((column) => sql.id(column.name)))
 export const keyTexts = (info: TableInfo, from: Sql): Sql =>
   sql.join(info.key.map((column) => sql`cast(${from}.${sql.id(column.name)} as text)`))
-const orderBy = (info: TableInfo, from: Sql, direction = sql``): Sql =>
+export const orderBy = (info: TableInfo, from: Sql, direction = sql``): Sql =>
   sql.join(info.key.map((column) => sql`${from}.${sql.id(column.name)} ${direction}`))
-const bound = (info: TableInfo, key: Key): Sql => sql.join(info.key.map((column, i) => cast(sql`${key[i]}`, column)))
+export const bound = (info: TableInfo, key: Key): Sql =>
+  sql.join(info.key.map((column, i) => cast(sql`${key[i]}`, column)))
 
 /** (id) > ($1::int8) and (id) <= ($2::int8): a row comparison is one index range on PostgreSQL. */
 export function inRange(info: TableInfo, range: KeyRange): Sql {
   const upper = sql`(${keyColumns(info)}) <= (${bound(info, range.upTo)})`
   const beyond = sql.raw(range.isClosed ? '>=' : '>')
   return range.after ? sql`(${keyColumns(info)}) ${beyond} (${bound(info, range.after)}) and ${upper}` : upper
-}
-
-export function lastKey(info: TableInfo): Statement {
-  const table = tableSql(info.table)
-  return render(
-    sql`select ${keyTexts(info, sql`t`)} from ${table} as t order by ${orderBy(info, sql`t`, sql`desc`)} limit 1`,
-    spelling,
-    'last-key',
-  )
-}
-
-export function keyAtMost(info: TableInfo, range: KeyRange, atMost: Key): Statement {
-  const bounds = sql`${inRange(info, range)} and (${keyColumns(info)}) <= (${bound(info, atMost)})`
-  return render(
-    sql`select ${keyTexts(info, sql`t`)} from ${tableSql(info.table)} as t where ${bounds}
-      order by ${orderBy(info, sql`t`, sql`desc`)} limit 1`,
-    spelling,
-    'probe-key',
-  )
 }
 
 /** Of an inner row `p` with the raw columns and rs_m: key texts, match, tokens. */
@@ -225,31 +207,6 @@ export function* updateRows(
 
 function keyAt(rows: readonly UpdateRow[], position: number, keys: number): Key | undefined {
   return rows[position]?.slice(0, keys) as string[] | undefined
-}
-
-export function pageEnd(info: TableInfo, range: PageRange): Statement {
-  const inner = sql`select ${keyColumns(info)} from ${tableSql(info.table)} where ${inRange(info, range)}
-    order by ${keyColumns(info)} limit ${sql.raw(String(range.limit))}`
-  return render(
-    sql`select ${keyTexts(info, sql`p`)}, count(*) over () from (${inner}) as p
-      order by ${orderBy(info, sql`p`, sql`desc`)} limit 1`,
-    spelling,
-    'page-end',
-  )
-}
-
-export function fullPageEnd(info: TableInfo, range: PageRange): Statement {
-  return render(
-    sql`select ${keyTexts(info, sql`t`)} from ${tableSql(info.table)} as t where ${inRange(info, range)}
-      order by ${orderBy(info, sql`t`)} limit 1 offset ${sql.raw(String(range.limit - 1))}`,
-    spelling,
-    'page-end',
-  )
-}
-
-export function anyMatch({ info, where }: TablePlan, range: KeyRange): Statement {
-  const matching = where ? sql`${inRange(info, range)} and (${where})` : inRange(info, range)
-  return render(sql`select 1 from ${tableSql(info.table)} where ${matching} limit 1`, spelling, 'any-match')
 }
 
 export function* updateRange(

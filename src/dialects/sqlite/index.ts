@@ -7,6 +7,7 @@ import { ddl } from './ddl.js'
 import { follow } from './follow.js'
 import { health } from './health.js'
 import { catalogueColumns, estimateRows, introspect } from './introspect.js'
+import * as keyRanges from './key-ranges.js'
 import { insertRows, keysOfValues } from './new-rows.js'
 import * as preflight from './preflight.js'
 import * as references from './references.js'
@@ -21,6 +22,7 @@ export const sqlite: Dialect = {
   name: 'sqlite',
   ...spelling,
   ...transaction,
+  ...keyRanges,
   ...rows,
   insertRows,
   keysOfValues,

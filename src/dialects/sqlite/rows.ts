@@ -70,21 +70,6 @@ export function pageProbe(info: SqliteTable): Sql {
     where ${inRange(info, { after: end, upTo: end })} order by ${orderBy(keyColumns(info))} limit 1`
 }
 
-export function lastKey(info: TableInfo): Statement {
-  return statement(
-    'last-key',
-    sql`select ${keyTexts(info)} from ${keyed(info)} order by ${orderBy(keyColumns(info), sql`desc`)} limit 1`,
-  )
-}
-
-export function keyAtMost(info: TableInfo, range: KeyRange, atMost: Key): Statement {
-  return statement(
-    'probe-key',
-    sql`select ${keyTexts(info)} from ${keyed(info)} where ${inRange(info, range)} and ${compare(info, '<=', atMost)}
-      order by ${orderBy(keyColumns(info), sql`desc`)} limit 1`,
-  )
-}
-
 /**
  * select <text of p."id">, p.rs_m, case when p.rs_m = 1 then <text of p."name"> end
  * from (select "city"."id", "city"."name", case when ("slug" is null) then 1 else 0 end as rs_m
@@ -272,34 +257,6 @@ function* findMatching({ info, where }: TablePlan, rows: readonly UpdateRow[]): 
     if (found.rows.length > 0) return keyOf(row)
   }
   return undefined
-}
-
-/**
- * select <text of "city"."id">, count(*) over () from (select "city"."id" from "city" where ... order by "city"."id" limit 2000) as "city"
- * order by "city"."id" desc limit 1
- */
-export function pageEnd(info: TableInfo, range: PageRange): Statement {
-  const columns = sql.join(keyColumns(info))
-  const page = sql`select ${columns} from ${keyed(info)} where ${inRange(info, range)} order by ${orderBy(keyColumns(info))}
-    limit ${number(range.limit)}`
-  return statement(
-    'page-end',
-    sql`select ${keyTexts(info)}, count(*) over () from (${page}) as ${sql.id(info.table.name)}
-      order by ${orderBy(keyColumns(info), sql`desc`)} limit 1`,
-  )
-}
-
-export function fullPageEnd(info: TableInfo, range: PageRange): Statement {
-  return statement(
-    'page-end',
-    sql`select ${keyTexts(info)} from ${keyed(info)} where ${inRange(info, range)}
-      order by ${orderBy(keyColumns(info))} limit 1 offset ${number(range.limit - 1)}`,
-  )
-}
-
-export function anyMatch({ info, where }: TablePlan, range: KeyRange): Statement {
-  const matching = where ? sql`${inRange(info, range)} and ${holds(where)}` : inRange(info, range)
-  return statement('any-match', sql`select 1 from ${keyed(info)} where ${matching} limit 1`)
 }
 
 /** update "city" set "slug" = lower("name") where "city"."id" > ? and "city"."id" <= ? and +("slug" is null) */
