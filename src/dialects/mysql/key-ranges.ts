@@ -2,7 +2,7 @@ import type { Key, KeyRange, PageRange, ReadMode, TablePlan } from '../dialect.j
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { TableInfo } from '../table.js'
 import { textOf } from './codecs.js'
-import { beyond, columnOf, inRange, keyed, keyTexts, orderBy } from './rows.js'
+import { beyond, columnOf, inRange, keyed, keyTexts, orderBy, share } from './rows.js'
 import { spelling } from './spelling.js'
 
 /* What is asked of a range of keys as such: where it ends, and whether a row in it matches. No row leaves the database. */
@@ -10,8 +10,6 @@ import { spelling } from './spelling.js'
 const statement = (label: string, piece: Sql): Statement => render(piece, spelling, label)
 
 const number = (value: number): Sql => sql.raw(String(value))
-
-const share = (mode: ReadMode): Sql => (mode === 'current' ? sql`lock in share mode` : sql``)
 
 export function lastKey(info: TableInfo, mode: ReadMode = 'plain'): Statement {
   return statement(

@@ -42,6 +42,7 @@ export const keyTexts = (info: TableInfo): Sql =>
 export const orderBy = (info: TableInfo, direction = sql``): Sql =>
   sql.join(info.key.map((column) => sql`${columnOf(info, column)} ${direction}`))
 const lock = (mode: ReadMode): Sql => (mode === 'current' ? sql`for update` : sql``)
+export const share = (mode: ReadMode): Sql => (mode === 'current' ? sql`lock in share mode` : sql``)
 
 /** How NULL is written in the parameter: JSON's own null was the text 'null' until MySQL 8.0.21; a list fits no scalar. */
 const absent: readonly never[] = []
