@@ -1,3 +1,4 @@
+import type { Score } from './databases/contest.js'
 import type { Figures } from './databases/suite.js'
 import type { Measure } from './measure.js'
 
@@ -12,18 +13,28 @@ export const recordsTable = (measures: readonly Measure[]): string =>
     .join('\n')
 
 /** The peers of one database, the fastest first. */
-export function peersTable(database: string, { peers, neighbours }: Figures): string {
+export function peersTable(database: string, { peers, forms, neighbours }: Figures): string {
   const fastest = [...peers].sort((a, b) => b.rowsPerSecond - a.rowsPerSecond)
   const ours = peers.find(({ peer }) => peer === 'rowshift')!.rowsPerSecond
-  const lines = fastest.map(
-    ({ peer, rows, rowsPerSecond }) =>
-      `  ${peer.padEnd(36)}${count(rowsPerSecond)} rows/s   × ${(rowsPerSecond / ours).toFixed(3).padStart(6)}   of ${count(rows, 10)} rows`,
-  )
+  const line = ({ peer, rows, rowsPerSecond }: Score, more = '') =>
+    `  ${peer.padEnd(36)}${count(rowsPerSecond)} rows/s${more}   of ${count(rows, 10)} rows`
+  const lines = fastest.map((score) => line(score, `   × ${(score.rowsPerSecond / ours).toFixed(3).padStart(6)}`))
+  const others = forms.map((score) => line(score))
   const felt = Object.entries(neighbours).map(
     ([beside, { p50, p99, longest, updates }]) =>
       `  ${beside.padEnd(36)}${count(updates)} updates   p50 ${p50} ms   p99 ${p99} ms   longest ${longest} ms`,
   )
-  return [`\n${database}`, ...lines, '', '  an application beside it', ...felt, ''].join('\n')
+  return [
+    `\n${database}`,
+    ...lines,
+    '',
+    '  rows that are created, and rows that go',
+    ...others,
+    '',
+    '  an application beside it',
+    ...felt,
+    '',
+  ].join('\n')
 }
 
 /** Every ratio, a column for each database. */

@@ -20,7 +20,7 @@ Module._extensions['.ts'] = (module, filename) => {
     babel: { plugins: [decorateFieldsInStaticBlocks] },
   })
   // jiti compiles `import()` to a call of its own loader, which is not there.
-  module._compile(`const jitiImport = ${importModule};${code}`, filename)
+  module._compile(code.includes('jitiImport') ? `const jitiImport = ${importModule};${code}` : code, filename)
 }
 
 /** A module that awaits at its top level can only be imported, which TypeScript's own files cannot be. */

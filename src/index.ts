@@ -59,11 +59,20 @@ export { toBeWritten } from './backfill/definition/to-be-written.js'
 export type { Progress } from './backfill/progress.js'
 export type { AssertionOutcome } from './backfill/verify/assertions.js'
 export type { Recomputed, Verification } from './backfill/verify/verify.js'
-export { type Config, type DataSourceConfig, type DataSourcesConfig, defineConfig } from './config.js'
+export {
+  type Config,
+  type DataSourceConfig,
+  type DataSourcesConfig,
+  defineConfig,
+  type TenantsConfig,
+} from './config.js'
 export { type Sql, sql } from './dialects/sql.js'
 export type { ErrorCode } from './errors/codes.js'
 export { type ErrorDetails, RowshiftError } from './errors/rowshift-error.js'
 export type { RunCounts, RunResult } from './runs/run-result.js'
+export type { TenantOutcome, TenantsReport } from './runs/tenants/each-tenant.js'
+export { type EachTenantOptions, runEachTenant, type TenantEvent } from './runs/tenants/run-each-tenant.js'
+export type { Tenants } from './runs/tenants/tenants.js'
 export type { ThrottleAnswer, ThrottleFunction } from './runs/throttle/custom.js'
 export type { PaceOptions } from './runs/throttle/pace-options.js'
 export { type BackfillWorker, createWorker, type WorkerEvent, type WorkerOptions } from './runs/worker.js'

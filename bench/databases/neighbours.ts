@@ -11,12 +11,23 @@ export interface Felt {
   readonly longest: number
 }
 
-/** An application writes to `city` while something is done. */
-export async function feel({ database, rows }: Arena, work: () => Promise<unknown>): Promise<Felt> {
+/** An application that writes to `city` while something is done; one process for all that it is to feel. */
+export interface Neighbour {
+  feel(work: () => Promise<unknown>): Promise<Felt>
+  close(): Promise<void>
+}
+
+export async function openNeighbour({ database, rows }: Arena): Promise<Neighbour> {
   const options = JSON.stringify(database.dataSourceOptions())
   const application = await startProcess(join(__dirname, 'application-process.ts'), [options, String(rows)])
-  await work()
-  const times = (await application.tell<number[]>()).sort((a, b) => a - b)
-  const at = (share: number) => Math.round((times[Math.floor(times.length * share)] ?? 0) * 100) / 100
-  return { updates: times.length, p50: at(0.5), p99: at(0.99), longest: at(1 - 1 / times.length) }
+  return {
+    async feel(work) {
+      await application.ask('begin')
+      await work()
+      const times = (await application.ask<number[]>('end')).sort((a, b) => a - b)
+      const at = (share: number) => Math.round((times[Math.floor(times.length * share)] ?? 0) * 100) / 100
+      return { updates: times.length, p50: at(0.5), p99: at(0.99), longest: at(1 - 1 / times.length) }
+    },
+    close: application.close,
+  }
 }

@@ -3,28 +3,32 @@ import { createInterface } from 'node:readline'
 import { spawnTypeScript } from '../../test/support/spawn-typescript.js'
 
 export interface StartedProcess {
-  /** Gives it the sign that it waits for, and returns what it then tells. */
-  tell<T>(): Promise<T>
+  /** Sends a line, and returns what the process then tells. */
+  ask<T>(line: string): Promise<T>
+  /** Ends what it reads, and waits until it has ended. */
+  close(): Promise<void>
 }
 
-/** Starts one of the scripts beside this file, and waits until it is ready. */
+/** Starts one of the scripts beside this file, and waits until it is ready. What it tells is a line of JSON each. */
 export async function startProcess(script: string, args: readonly string[]): Promise<StartedProcess> {
   const child = spawnTypeScript(script, args)
   child.stderr.pipe(process.stderr)
   const exited = once(child, 'exit')
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const next = async (): Promise<string> => {
+  const next = async (): Promise<unknown> => {
     const { value } = await lines.next()
     if (value === undefined) throw new Error(`${script} ended early`)
-    return value
+    return JSON.parse(value)
   }
   await next()
   return {
-    async tell<T>() {
-      child.stdin.write('go\n')
-      const told = JSON.parse(await next()) as T
+    async ask<T>(line: string) {
+      child.stdin.write(`${line}\n`)
+      return (await next()) as T
+    },
+    async close() {
+      child.stdin.end()
       await exited
-      return told
     },
   }
 }

@@ -5,10 +5,13 @@ import { type DatabaseName, TestDatabase } from '../../test/support/test-databas
 import type { Arena, Peer } from './arena.js'
 import { createTemplate } from './city-table.js'
 import { contest, fresh, type Score } from './contest.js'
-import { type Felt, feel } from './neighbours.js'
+import { members, places } from './courses.js'
+import { type Felt, openNeighbour } from './neighbours.js'
+import { bulkCreated, typeormInserted, typeormSaved } from './peers/bulk-create.js'
 import { django, hasDjango } from './peers/django.js'
 import { driverLoop } from './peers/driver-loop.js'
-import { prismaTransaction, prismaUpdate } from './peers/prisma.js'
+import { deleteUsing, insertSelect, rowshiftDedupe, rowshiftInsert } from './peers/forms.js'
+import { prismaCreateMany, prismaTransaction, prismaUpdate } from './peers/prisma.js'
 import { knex, kysely } from './peers/query-builders.js'
 import { rangedSql, singleUpdate } from './peers/ranged-sql.js'
 import { rowshift, rowshiftPrisma, rowshiftSql } from './peers/rowshift.js'
@@ -38,6 +41,13 @@ export interface Figures {
   readonly vsDjango?: number
   readonly pushdownVsRangedSql: number
   readonly throughPrisma: number
+  /** Rows of another table, one of each. */
+  readonly insertVsSql: number
+  /** Of two rows that are the same, one goes. */
+  readonly dedupeVsSql: number
+  readonly bulkCreateVsSave: number
+  readonly bulkCreateVsInsert: number
+  readonly bulkCreateVsPrisma: number
   /** Two workers against one. */
   readonly twoWorkers: number
   /** The last tenth of a long run against its first. */
@@ -55,6 +65,8 @@ export interface Figures {
     readonly oneUpdate: Felt
   }
   readonly peers: readonly Score[]
+  /** Those of rows that are created, and of rows that go. */
+  readonly forms: readonly Score[]
 }
 
 const batchRows = 10_000
@@ -86,8 +98,16 @@ export async function measureDatabase(
       [typeormSave, typeormUpdate, prismaUpdate, prismaTransaction, kysely, knex, ...(hasDjango(name) ? [django] : [])],
       1,
     )
+
+    tell('rows that are created, and rows that go')
+    const created = await contest(arena, [insertSelect, rowshiftInsert], 1, places)
+    const gone = await contest(arena, [deleteUsing, rowshiftDedupe], rounds, members)
+    const several: Arena = { ...arena, rows: 10 * fewRows }
+    const bulk = await contest(several, [bulkCreated, typeormSaved, typeormInserted, prismaCreateMany], 1, places)
+
     const peers = [...fast, ...once, ...slow]
-    const rateOf = (peer: Peer) => peers.find((score) => score.peer === peer.name)!.rowsPerSecond
+    const forms = [...created, ...gone, ...bulk]
+    const rateOf = (peer: Peer) => [...peers, ...forms].find((score) => score.peer === peer.name)!.rowsPerSecond
     const ours = rateOf(rowshift)
 
     tell('one worker and two')
@@ -98,25 +118,13 @@ export async function measureDatabase(
     const long = { ...arena, rows: manyRows }
     const short = { ...arena, rows: Math.min(shortRows, manyRows / 2) }
     const longRun = await inFresh(long, () => work(long, { batchRows }))
-    const shortRun = await inFresh(short, () => work(short, { batchRows }))
+    const shortRun = short.rows === rows ? one : await inFresh(short, () => work(short, { batchRows }))
 
     tell('far away')
     const far = name === 'sqlite' ? undefined : await farAway(arena)
 
     tell('beside an application')
-    const alone = await inFresh(arena, () => feel(arena, () => sleep(aloneMs)))
-    const beside = await inFresh(arena, () => feel(arena, () => work(arena, {})))
-    const besidePeer = (peer: Peer) =>
-      inFresh(arena, async () => {
-        const { run, close } = await peer.prepare(arena)
-        return feel(arena, run).finally(() => close?.())
-      })
-    const neighbours = {
-      alone,
-      rowshift: beside,
-      rangedSql: await besidePeer(rangedSql),
-      oneUpdate: await besidePeer(singleUpdate),
-    }
+    const neighbours = await beside(arena, aloneMs)
 
     return {
       vsRangedSql: round(ours / rateOf(rangedSql)),
@@ -126,13 +134,19 @@ export async function measureDatabase(
       ...(hasDjango(name) && { vsDjango: round(ours / rateOf(django)) }),
       pushdownVsRangedSql: round(rateOf(rowshiftSql) / rateOf(rangedSql)),
       throughPrisma: round(rateOf(rowshiftPrisma) / ours),
+      insertVsSql: round(rateOf(rowshiftInsert) / rateOf(insertSelect)),
+      dedupeVsSql: round(rateOf(rowshiftDedupe) / rateOf(deleteUsing)),
+      bulkCreateVsSave: round(rateOf(bulkCreated) / rateOf(typeormSaved)),
+      bulkCreateVsInsert: round(rateOf(bulkCreated) / rateOf(typeormInserted)),
+      bulkCreateVsPrisma: round(rateOf(bulkCreated) / rateOf(prismaCreateMany)),
       twoWorkers: round(one.seconds / two.seconds),
       lastTenth: round(lastTenth(longRun, manyRows)),
       rssGrowthMiB: Math.round((longRun.workers[0]!.peakBytes - shortRun.workers[0]!.peakBytes) / 2 ** 20),
       ...(far !== undefined && { far: round(far) }),
-      p99Ratio: round(beside.p99 / alone.p99),
+      p99Ratio: round(neighbours.rowshift.p99 / neighbours.alone.p99),
       neighbours,
       peers,
+      forms,
     }
   } finally {
     await database.drop()
@@ -149,6 +163,28 @@ const serverOptions: Readonly<Record<'postgres' | 'mariadb', readonly string[]>>
 async function inFresh<T>(arena: Arena, task: () => Promise<T>): Promise<T> {
   await fresh(arena)
   return task()
+}
+
+/** What an application feels of each. */
+async function beside(arena: Arena, aloneMs: number): Promise<Figures['neighbours']> {
+  await fresh(arena)
+  const neighbour = await openNeighbour(arena)
+  const feel = (work: () => Promise<unknown>) => inFresh(arena, () => neighbour.feel(work))
+  const feelPeer = async (peer: Peer) => {
+    await fresh(arena)
+    const { run, close } = await peer.prepare(arena)
+    return neighbour.feel(run).finally(() => close?.())
+  }
+  try {
+    return {
+      alone: await feel(() => sleep(aloneMs)),
+      rowshift: await feel(() => work(arena, {})),
+      rangedSql: await feelPeer(rangedSql),
+      oneUpdate: await feelPeer(singleUpdate),
+    }
+  } finally {
+    await neighbour.close()
+  }
 }
 
 /** The rate through a proxy that holds what it passes on for 2 ms each way, against the rate through one that does not. */

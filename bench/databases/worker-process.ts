@@ -34,7 +34,7 @@ async function main([options, batchRows]: readonly string[]): Promise<void> {
       if (event.type === 'progress') progress.push([performance.now() - startedAt, event.progress.scanned])
     },
   })
-  process.stdout.write('ready\n')
+  process.stdout.write('"ready"\n')
   await new Promise((resolve) => process.stdin.once('data', resolve))
   startedAt = performance.now()
   await worker.start()

@@ -27,7 +27,8 @@ export async function work(arena: Arena, { count = 1, batchRows, way }: Options)
   const processes = await Promise.all(
     Array.from({ length: count }, () => startProcess(script, [options, String(batchRows ?? '')])),
   )
-  const workers = await Promise.all(processes.map((process) => process.tell<Told>()))
+  const workers = await Promise.all(processes.map((process) => process.ask<Told>('work')))
+  await Promise.all(processes.map((process) => process.close()))
   const seconds = Math.max(...workers.map((worker) => worker.seconds))
   if (!workers.some(({ status }) => status === 'completed')) throw new Error('no worker completed the run')
   return { seconds, workers }

@@ -53,6 +53,8 @@ export interface StatedTable {
 export interface Database {
   readonly kind: 'database'
   readonly dialect: Dialect
+  /** One object for all ports to the same connection pool: what is remembered of its database is remembered by it. */
+  readonly pool: object
   readonly stateNames: StateNames
   /** For people: `postgres shop@db1`. No credentials. */
   readonly label: string

@@ -19,6 +19,9 @@ export const mostRows = 50_000
 /** Characters of a page, as read: a page is held in memory twice, read ahead and written. */
 export const pageCharacters = 8 * 1024 * 1024
 
+/** Statements of a batch, or of a page's read, that are waited for one after another. */
+const roundTrips = 4
+
 /** What a run may be told while it goes on; from the next batch on it holds. */
 export interface PaceSettings {
   /** Rows a batch looks at, at most; undefined = as many as fit the time, 50,000 at most. */
@@ -51,6 +54,7 @@ export interface PacedBatch {
 export class Pace {
   #rows: number
   #charactersPerKey = 0
+  #roundTripMs: number | undefined
   #settings: PaceSettings
 
   constructor(private readonly base: PaceSettings) {
@@ -97,14 +101,20 @@ export class Pace {
     this.#charactersPerKey = Math.max(now, (this.#charactersPerKey + now) / 2)
   }
 
+  /** A statement that does next to nothing has been answered: the shortest tells how far away the database is. */
+  answered(ms: number): void {
+    this.#roundTripMs = Math.min(ms, this.#roundTripMs ?? ms)
+  }
+
   /**
-   * After a batch. Its own size is what the next one is made from, because the page after it had been read before it ended. A page
+   * After a batch, without the time its statements were under way, which fewer rows would not shorten. Its own size is what the next one is made from, because the page after it had been read before it ended. A page
    * with few rows to write says little about one where all are, so it does not let batches grow.
    */
   took({ keys, rows, databaseMs, totalMs }: PacedBatch, leaseMs: number): void {
     const { targetMs } = this.#settings
     const longest = Math.min(targetMs, leaseMs / 2)
-    const share = Math.max(databaseMs / longest, totalMs / (leaseMs / 2))
+    const burdenMs = Math.max(0, databaseMs - roundTrips * (this.#roundTripMs ?? 0))
+    const share = Math.max(burdenMs / longest, totalMs / (leaseMs / 2))
     if (share > 1) {
       this.#rows = Math.max(1, Math.min(this.#rows, keys * Math.max(aim / share, 0.5)))
     } else if (share < aim && rows >= keys / 2) {

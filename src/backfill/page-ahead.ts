@@ -1,12 +1,14 @@
 import type { Key, ReadMode } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
+import { abortOnAny } from './abort-on-any.js'
 import { halving } from './batch/commit-batch.js'
+import { spellAhead } from './batch/spell-ahead.js'
 import { withFaultsMended } from './connection/mend.js'
 import { reading, readModeIn } from './connection/transaction.js'
 import { writeKey } from './pages/cursor.js'
 import { firstKeys, type TransformedPage } from './pages/cut-page.js'
 import { lookAtPage, type Page, readPage } from './pages/keyset-reader.js'
-import type { PreparedTransform } from './prepare-backfill.js'
+import type { PreparedTransform } from './prepare/prepare-backfill.js'
 import { nameOf, type ShardContext } from './shard-context.js'
 import { takePace } from './take-pace.js'
 import { asksOf } from './transform/asks.js'
@@ -27,6 +29,8 @@ export interface ComputedPage extends TransformedPage {
 
 /** The page after the one in hand. */
 export interface PageAhead {
+  /** Reads it now, if it waits for that. To be called once the database is at work on the batch in hand. */
+  begin(): void
   /** As it was read. */
   read(): Promise<Page>
   /** That page, or its first keys, transformed. */
@@ -45,14 +49,20 @@ export class AheadOf {
   readonly #abandoned = new AbortController()
   readonly #signal: AbortSignal
   #underWay: Promise<unknown> = Promise.resolve()
+  /** Lets the page that was started last be read. */
+  #begin = () => {}
   #isQuick = false
-  #isBarren = false
+  /** Whether the next page is worth but a look: none of the one before it matched, as in most of a sweep. */
+  #isBarren: boolean
+  /** Keys of a look at a page; undefined = as many as of a page that is read. */
+  #keysPerLook: number | undefined
 
   constructor(
     private readonly context: ShardContext,
     private readonly work: PreparedTransform,
   ) {
-    this.#signal = AbortSignal.any([context.abort, this.#abandoned.signal])
+    this.#signal = abortOnAny(context.abort, this.#abandoned.signal)
+    this.#isBarren = context.pass > 0
   }
 
   /** Settles when nothing is being computed ahead. Never fails. */
@@ -63,35 +73,46 @@ export class AheadOf {
   /** Ends what is still being computed, whose result is not wanted. The user's function is not called after that. */
   async abandon(): Promise<void> {
     this.#abandoned.abort()
+    this.#begin()
     await this.idle()
   }
 
   /**
-   * Starts reading at once, and transforms once `current` is; an error waits until the page is asked for. Neither in an enclosing
-   * transaction, where the same connection would read, and where nothing may follow an error.
+   * Reads at once, beside a transform that takes its time; beside a quick one, whose page is ready to be written, once the database is at
+   * work on that: rows that come in before would keep the few answers waiting that a batch begins with. Transforms once `current` is. An
+   * error waits until the page is asked for. Nothing of it in an enclosing transaction, where the same connection would read, and where
+   * nothing may follow an error.
    */
   start(range: Range, current: Promise<unknown>): PageAhead {
     const { scope } = this.context
     if (scope.isEnclosing) {
       return {
-        read: () => this.#read(range, () => undefined),
+        begin: () => undefined,
+        read: () => this.#read(range),
         computed: (page) => this.#compute(page),
         paced: Promise.resolve(),
       }
     }
-    let onPaced = () => {}
-    const paced = new Promise<void>((resolve) => {
-      onPaced = resolve
+    const paced = readPace(this.context)
+    const begun = new Promise<void>((resolve) => {
+      this.#begin = resolve
     })
-    const reading = this.#read(range, onPaced)
+    const begin = this.#begin
+    if (!this.#isQuick) begin()
+    const reading = Promise.all([paced, begun]).then(() => this.#read(range))
     reading.catch(() => undefined)
-    if (!this.#isQuick) return { read: () => reading, computed: (page) => this.#compute(page), paced }
+    const read = () => {
+      begin()
+      return reading
+    }
+    if (!this.#isQuick) return { begin, read, computed: (page) => this.#compute(page), paced }
 
     const computing = Promise.all([reading, current]).then(([page]) => this.#compute(page))
     computing.catch(() => undefined)
     this.#underWay = computing
     return {
-      read: () => reading,
+      begin,
+      read,
       async computed(page) {
         const { transformMs, ...whole } = await computing
         return { ...firstKeys(whole, page.count, page.isLast), transformMs }
@@ -105,41 +126,39 @@ export class AheadOf {
     const startedAt = performance.now()
     const page = await withoutFailed(context, read)
     const asks = asksOf({ ...context, abort: this.#signal }, work.backfill)
-    const changes = await transformRows(work, page.rows, asks)
+    const transformed = await transformRows(work, page.rows, asks)
+    const changes = await spellAhead(context, work, transformed)
     const transformMs = performance.now() - startedAt
     if (page.rows.length > 0) this.#isQuick = changes.isPrompt && transformMs <= quickRowMs * page.rows.length
     return { page, changes, transformMs }
   }
 
-  async #read(range: Range, onPaced: () => void): Promise<Page> {
+  async #read(range: Range): Promise<Page> {
     const { context } = this
+    this.#abandoned.signal.throwIfAborted()
     const doing = `reading a page of ${nameOf(context)}`
     const halve = halving(context)
     const onFault = (error: unknown) => {
       halve(error)
-      onPaced()
+      this.#keysPerLook = undefined
     }
     const page = await withFaultsMended(context, { doing, connection: 'reader', onFault }, (session) =>
-      session.run(inRead(context, this.#pacedPage(range, onPaced))),
+      session.run(reading(context.dialect, context.scope, this.#page(range))),
     )
     this.#isBarren = page.rows.length === 0
     if (!this.#isBarren) context.pace.read(page.count, charactersOf(page))
     return page
   }
 
-  /**
-   * What the run has been told meanwhile comes with the page that is read ahead, while the one before it is transformed or written: it
-   * holds for both, and costs no round trip that anybody waits for.
-   */
-  *#pacedPage(range: Range, onPaced: () => void): Script<Page> {
+  *#page(range: Range): Script<Page> {
     const { admission, dialect, onKeys, pace, prepared, scope } = this.context
-    yield* takePace(this.context)
-    onPaced()
     const limit = Math.min(pace.rows, admission.mostRows)
-    // After a page without a match, as all are in a sweep, the keys of the next one are worth no more than a look.
     if (this.#isBarren && !onKeys && !scope.isEnclosing && prepared.plan.where) {
-      const wide = { ...range, limit: Math.max(limit, keysPerLook) }
-      const barren = yield* lookAtPage(dialect, prepared.plan, wide)
+      const keys = Math.max(limit, this.#keysPerLook ?? 0)
+      const startedAt = performance.now()
+      const barren = yield* lookAtPage(dialect, prepared.plan, { ...range, limit: keys })
+      const isQuick = performance.now() - startedAt < quickLookMs
+      this.#keysPerLook = isQuick ? Math.min(2 * keys, mostKeysPerLook) : Math.ceil(keys / 2)
       if (barren) return barren
     }
     const mode: ReadMode = readModeIn(scope)
@@ -147,26 +166,25 @@ export class AheadOf {
   }
 }
 
-/** Keys of a page that is only looked at: none of them leaves the database. */
-const keysPerLook = 10_000
+/** None of the keys that are only looked at leaves the database, so what bounds them is the time that a statement should take. */
+const mostKeysPerLook = 50_000
 
-/** Beside the last page no other is read, so it is asked alone. */
+/** A look that is over sooner, in milliseconds, is followed by one at twice as many keys: far away, each costs four round trips. */
+const quickLookMs = 50
+
+/** What the run has been told meanwhile: by one statement, which needs none of the settings of a transaction. Never fails. */
 export async function readPace(context: ShardContext): Promise<void> {
   if (context.scope.isEnclosing) return
   const doing = `reading the pace of ${nameOf(context)}`
-  await withFaultsMended(context, { doing, connection: 'reader' }, (session) =>
-    session.run(inRead(context, takePace(context))),
-  ).catch(() => undefined)
+  await withFaultsMended(context, { doing, connection: 'reader' }, (session) => session.run(takePace(context))).catch(
+    () => undefined,
+  )
 }
 
 function charactersOf({ rows }: Page): number {
   let characters = 0
   for (const row of rows) characters += row.characters
   return characters
-}
-
-function inRead<T>(context: ShardContext, script: Script<T>): Script<T> {
-  return reading(context.dialect, context.scope, script)
 }
 
 /** Listed failures still match, and are left out of sweeps: a replay tries them again. */
@@ -176,7 +194,7 @@ async function withoutFailed(context: ShardContext, page: Page): Promise<Page> {
   const keys = page.rows.map(({ key }) => writeKey(key))
   const doing = `looking for failed rows of ${nameOf(context)}`
   const failed = await withFaultsMended(context, { doing, connection: 'reader' }, (session) =>
-    session.run(inRead(context, dialect.state.failedKeys(names, hold.runId, keys))),
+    session.run(reading(dialect, context.scope, dialect.state.failedKeys(names, hold.runId, keys))),
   )
   return failed.size === 0 ? page : page.withRows(page.rows.filter(({ key }) => !failed.has(writeKey(key))))
 }

@@ -6,9 +6,9 @@ import { writePage } from './batch/write-page.js'
 import { emptyPagesPerCheckpoint } from './connection/limits.js'
 import { AheadOf, readPace } from './page-ahead.js'
 import { readKey } from './pages/cursor.js'
-import type { PreparedTransform } from './prepare-backfill.js'
+import type { PreparedTransform } from './prepare/prepare-backfill.js'
 import { rest } from './rest.js'
-import { runRestore } from './restore.js'
+import { runRestore } from './restore/restore.js'
 import { runSql } from './run-sql.js'
 import type { ShardContext, ShardOutcome } from './shard-context.js'
 
@@ -88,7 +88,10 @@ async function writePages(
     if (isDue && passed.last) {
       const startedAt = performance.now()
       const { scanned, last: cursor } = passed
-      const batch = await writePage(context, work, unique, { ...computed, paced, committed, upTo, cursor, scanned })
+      const { begin } = next
+      const toWrite = { ...computed, paced, committed, upTo, cursor, scanned, onSent: begin }
+      // Begun at the latest when the batch is over, whatever became of it.
+      const batch = await writePage(context, work, unique, toWrite).finally(begin)
       if (batch.status === 'fenced') return 'claim-lost'
       if (batch.status === 'aborted') return 'stopped'
       if (batch.status === 'ended') return batch.with

@@ -1,4 +1,4 @@
-import type { Key, KeyRange } from '../dialects/dialect.js'
+import type { Key, KeyRange, PageLook, PageRange } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
 import type { RowshiftError } from '../errors/rowshift-error.js'
 import { type Batch, type BatchOutcome, writeBatch } from './batch/bulk-writer.js'
@@ -8,10 +8,11 @@ import { settleConflicts } from './batch/conflicts.js'
 import { hasFailedTooOften } from './batch/failure-limit.js'
 import { type IsolatedOutcome, isRowRefused, writeByHalves } from './batch/isolate.js'
 import { portionsOfRange } from './batch/range-portions.js'
+import { emptyPagesPerCheckpoint } from './connection/limits.js'
 import { withFaultsMended } from './connection/mend.js'
 import { reading, readModeIn } from './connection/transaction.js'
 import { writeKey } from './pages/cursor.js'
-import { type Page, readPage, readPageEnd } from './pages/keyset-reader.js'
+import { type Page, readPage } from './pages/keyset-reader.js'
 import { rest } from './rest.js'
 import { nameOf, type ShardContext, type ShardOutcome } from './shard-context.js'
 import { takePace } from './take-pace.js'
@@ -22,7 +23,14 @@ interface Stretch {
   /** Its last key. */
   readonly cursor: Key
   readonly scanned: number
+  /** Whether a row of it was seen to match, or may. */
+  readonly mayMatch: boolean
   /** Whether no key of the range is left after it. */
+  readonly isLast: boolean
+}
+
+/** Keys with one checkpoint: a page, or pages without a match. */
+interface NextKeys extends PageLook {
   readonly isLast: boolean
 }
 
@@ -56,11 +64,12 @@ export async function runSql(context: ShardContext, range: KeyRange): Promise<Sh
       session.run(inRead(context, pacedStretch(context, { after, upTo }))),
     )
     if (!stretch) return 'done'
-    if (!(await admission.admit(stretch.scanned))) return 'postponed'
+    const mostWritten = stretch.mayMatch ? stretch.scanned : 0
+    if (!(await admission.admit(mostWritten))) return 'postponed'
     const outcome = await writeStretch(context, stretch, { after, upTo })
     if (outcome.status === 'fenced') return 'claim-lost'
     if (outcome.status === 'ended') return outcome.with
-    admission.refund(stretch.scanned - outcome.written)
+    admission.refund(mostWritten - outcome.written)
     const { reached } = outcome
     upTo = outcome.upTo ?? upTo
     if (!reached) continue
@@ -78,7 +87,8 @@ export async function runSql(context: ShardContext, range: KeyRange): Promise<Sh
       if (settled !== 'settled') return settled
     }
     if (reached.isLast) return 'done'
-    await rest(context)
+    // Keys without a match have burdened nobody, so there is nothing to rest from.
+    if (stretch.mayMatch) await rest(context)
   }
 }
 
@@ -93,7 +103,7 @@ function* pacedStretch(context: ShardContext, range: KeyRange): Script<Stretch |
 
 /** So many keys at the beginning of a range. */
 function* firstStretch(context: ShardContext, range: KeyRange, limit: number): Script<Stretch | undefined> {
-  const { dialect, hold, names, pass, prepared } = context
+  const { dialect, hold, names, pass } = context
   if (pass > 0 && (yield* dialect.state.countFailures(names, hold.runId)).failed > 0) {
     const page = yield* readKeyPage(context, range, limit)
     if (!page.last) return undefined
@@ -104,15 +114,39 @@ function* firstStretch(context: ShardContext, range: KeyRange, limit: number): S
     )
     const { rows, batchOf } = portionsOfRange(page, range, listed)
     const { last: cursor, isLast } = page
-    return { batch: batchOf(0, rows.length), cursor, scanned: page.count, isLast }
+    return { batch: batchOf(0, rows.length), cursor, scanned: page.count, mayMatch: rows.length > 0, isLast }
   }
-  const end = yield* readPageEnd(dialect, prepared.info, { ...range, limit })
-  if (!end) return undefined
-  const { last: cursor, count: scanned, isLast } = end
+  const keys = yield* nextKeys(context, { ...range, limit })
+  if (!keys) return undefined
+  const { last: cursor, count: scanned, hasMatch: mayMatch, isLast } = keys
   const advance = { cursor, upTo: range.upTo, add: { scanned, passScanned: scanned } }
-  const ranges = [{ after: range.after, upTo: cursor }]
+  const ranges = mayMatch ? [{ after: range.after, upTo: cursor }] : []
   const batch = { advance, sets: [], ranges, failures: [], retried: new Map() }
-  return { batch, cursor, scanned, isLast }
+  return { batch, cursor, scanned, mayMatch, isLast }
+}
+
+function* nextKeys(context: ShardContext, page: PageRange): Script<NextKeys | undefined> {
+  const { dialect, pass, prepared } = context
+  if (pass > 0 && prepared.plan.where) return yield* passBarren(context, page)
+  const end = yield* dialect.stepToPageEnd(prepared.info, page)
+  return end && { ...end, hasMatch: true, isLast: end.count < page.limit }
+}
+
+/**
+ * In a sweep hardly a row matches: pages without a match are looked at, which takes no locks, and share a checkpoint. The page with
+ * a match that ends them comes after it.
+ */
+function* passBarren({ dialect, prepared }: ShardContext, page: PageRange): Script<NextKeys | undefined> {
+  let passed: NextKeys | undefined
+  for (let pages = 0; pages < emptyPagesPerCheckpoint; pages++) {
+    const look = yield* dialect.lookAtPage(prepared.plan, { ...page, after: passed?.last ?? page.after })
+    if (!look) return passed && { ...passed, isLast: true }
+    const isLast = look.count < page.limit
+    if (look.hasMatch) return passed ?? { ...look, isLast }
+    passed = { ...look, count: look.count + (passed?.count ?? 0), isLast }
+    if (isLast) break
+  }
+  return passed
 }
 
 /** Keys, and which of them match: no row leaves the database. */
@@ -136,7 +170,7 @@ async function writeStretch(context: ShardContext, whole: Stretch, range: KeyRan
     })
     if (outcome.status === 'fenced') return outcome
     if (outcome.status === 'cut') return { ...nothing, reached: undefined, upTo: outcome.upTo, isTimed: false }
-    return { ...outcome, reached: part, upTo: undefined, isTimed: part === whole }
+    return { ...outcome, reached: part, upTo: undefined, isTimed: part === whole && part.mayMatch }
   } catch (error) {
     if (!isRowRefused(error)) throw error
     return writeInParts(context, part, range, error)

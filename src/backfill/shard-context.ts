@@ -5,7 +5,7 @@ import type { FailureLimit } from './batch/failure-limit.js'
 import type { Connections } from './connection/connections.js'
 import type { Scope } from './connection/transaction.js'
 import type { Pace } from './pacing.js'
-import type { PreparedBackfill } from './prepare-backfill.js'
+import type { PreparedBackfill } from './prepare/prepare-backfill.js'
 import type { WrittenSample } from './verify/recompute.js'
 
 /** Everything one worker needs to take one shard from its cursor to its end. */

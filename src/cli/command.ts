@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Project } from './load-config.js'
 import type { Answer, Output } from './output.js'
 
 /** What every command can be told. */
@@ -7,6 +8,12 @@ export interface CommonOptions {
   readonly config: string | undefined
   /** Which of the config's data sources; undefined = it has one only. */
   readonly dataSource: string | undefined
+  /** Which of the config's tenants. */
+  readonly tenant?: string | undefined
+  /** The command is carried out for every tenant of the config. */
+  readonly eachTenant?: boolean
+  /** The configuration, where it is loaded already: one tenant of several. */
+  readonly project?: Project
   readonly json?: boolean
 }
 
@@ -31,6 +38,11 @@ export interface CommandSpec<Options = unknown> {
   readonly examples: readonly (readonly [call: string, effect: string])[]
   /** What its exit codes mean, where that is more than for all. */
   readonly exitCodes?: readonly string[]
+  /**
+   * What `--each-tenant` does: `carefully` for what writes rows, the canary ahead and failures counted; `all` for what does not. Absent: it
+   * has no such option.
+   */
+  readonly tenants?: 'carefully' | 'all'
   /** Adds options of its own. */
   readonly options?: (command: Command) => Command
   readonly run: (call: Call<Options>) => Promise<Answer>

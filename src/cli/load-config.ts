@@ -7,10 +7,11 @@ import { collectBackfills } from '../backfill/definition/collect-backfills.js'
 import type { Backfill } from '../backfill/definition/define-backfill.js'
 import { type BackfillDefinition, isBackfill } from '../backfill/definition/definition.js'
 import { didYouMean } from '../backfill/definition/nearest.js'
-import { isSequence, type Sequence } from '../backfill/definition/sequence.js'
-import type { DataSourceConfig } from '../config.js'
+import { isSequence, refuseSequence, type Sequence } from '../backfill/definition/sequence.js'
+import type { DataSourceConfig, TenantsConfig } from '../config.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
-import { checkPace } from '../runs/throttle/pace-options.js'
+import { type ListedTenants, listTenants, tenantNamed } from '../runs/tenants/tenants.js'
+import { chooseDataSource, invalid } from './check-config.js'
 import type { CommonOptions } from './command.js'
 import { asRowshiftError, messageOf, withoutCode } from './describe-error.js'
 
@@ -26,8 +27,10 @@ export interface Project {
   readonly config: DataSourceConfig
 }
 
-/** A config's definitions by name. */
-export type Definitions = ReadonlyMap<string, BackfillDefinition>
+/** A config's definitions by name, those of its sequences too. */
+export interface Definitions extends ReadonlyMap<string, BackfillDefinition> {
+  readonly sequences: ReadonlyMap<string, Sequence>
+}
 
 /**
  * Loads the config file: the one named, or the first found from here upward. Its folder becomes the working directory, because it is
@@ -36,7 +39,40 @@ export type Definitions = ReadonlyMap<string, BackfillDefinition>
  *
  * @throws RowshiftError INVALID_CONFIG, which names the place and the remedy
  */
-export async function loadConfig(options: Pick<CommonOptions, 'config' | 'dataSource'>): Promise<Project> {
+export async function loadConfig(options: ConfigOptions): Promise<Project> {
+  if (options.project) return options.project
+  const found = await loadFile(options)
+  const { config, file } = found
+  const { tenant } = options
+  if (!('tenants' in config)) {
+    if (tenant === undefined) return { ...found, config }
+    throw invalid(`${file} has no \`tenants\`. Leave \`--tenant ${tenant}\` out.`)
+  }
+  if (tenant === undefined) {
+    throw invalid(`${file} is about tenants: name one by \`--tenant\`, or \`--each-tenant\` where a command has it.`)
+  }
+  return ofTenant({ ...found, config }, await tenantNamed(config.tenants, tenant))
+}
+
+/** The same for a command that is carried out for every tenant. @throws RowshiftError INVALID_CONFIG */
+export async function loadTenants(
+  options: ConfigOptions,
+): Promise<{ readonly tenants: ListedTenants; of(tenant: DatabaseSource): Project }> {
+  const found = await loadFile(options)
+  const { config, file } = found
+  if (!('tenants' in config)) throw invalid(`${file} has no \`tenants\`. Leave \`--each-tenant\` out.`)
+  return { tenants: await listTenants(config.tenants), of: (tenant) => ofTenant({ ...found, config }, tenant) }
+}
+
+function ofTenant(
+  { config, ...found }: Omit<Project, 'config'> & { readonly config: TenantsConfig },
+  database: DatabaseSource,
+): Project {
+  const { tenants: _, ...rest } = config
+  return { ...found, config: { ...rest, database } }
+}
+
+async function loadFile(options: ConfigOptions) {
   const file = options.config === undefined ? requireProject() : existing(resolve(options.config))
   const folder = dirname(file)
   process.chdir(folder)
@@ -44,30 +80,7 @@ export async function loadConfig(options: Pick<CommonOptions, 'config' | 'dataSo
   return { file, folder, ...chooseDataSource(file, configOf(exports), options.dataSource) }
 }
 
-function chooseDataSource(
-  file: string,
-  value: unknown,
-  name: string | undefined,
-): { readonly name: string | undefined; readonly config: DataSourceConfig } {
-  const { dataSources } = (value ?? {}) as { readonly dataSources?: unknown }
-  if (dataSources === undefined) {
-    if (name === undefined) return { name, config: checkConfig(file, value) }
-    throw invalid(`${file} has one data source, without a name. Leave \`--data-source ${name}\` out.`)
-  }
-  const names = typeof dataSources === 'object' && dataSources !== null ? Object.keys(dataSources) : []
-  if (names.length === 0) {
-    throw invalid(`${file}: \`dataSources\` names none. Write { dataSources: { main: { database, backfills } } }.`)
-  }
-  const others = Object.keys(value as object).filter((option) => option !== 'dataSources')
-  if (others.length > 0) {
-    throw invalid(`${file}: \`${others[0]}\` belongs inside one of the \`dataSources\`, not beside them.`)
-  }
-  if (name === undefined)
-    throw invalid(`${file} has several data sources: name one by \`--data-source\`: ${names.join(', ')}.`)
-  if (!names.includes(name)) throw invalid(`${file} has no data source "${name}". ${didYouMean(name, names)}`)
-  const config = (dataSources as Readonly<Record<string, unknown>>)[name]
-  return { name, config: checkConfig(`${file}, data source "${name}"`, config) }
-}
+type ConfigOptions = Pick<CommonOptions, 'config' | 'dataSource' | 'tenant' | 'project'>
 
 /** The first config file from here upward; undefined when there is none. */
 export function findProject(from = process.cwd()): string | undefined {
@@ -118,54 +131,6 @@ function configOf(exports: Readonly<Record<string, unknown>>): unknown {
   return isWrapped ? found.default : found
 }
 
-const expected = `Export \`default defineConfig({ database, backfills: 'src/backfills/*.ts' })\`, where \`database\` is \`typeorm('./src/data-source.ts')\` or \`prisma('./src/db.ts')\`.`
-
-/** What is given bare where it has to be wrapped, told by a property that it alone has. */
-const bareConnections = [
-  { property: 'initialize', remedy: 'Wrap the data source: `typeorm(dataSource)`.' },
-  { property: '$connect', remedy: 'Wrap the client: `prisma(client)`.' },
-  { property: 'adapterName', remedy: 'Wrap the driver adapter: `prisma(adapter)`.' },
-]
-
-function checkConfig(file: string, value: unknown): DataSourceConfig {
-  if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) {
-    throw invalid(`${file} has no default export. ${expected}`)
-  }
-  const known = ['database', 'backfills', 'pace']
-  for (const name of Object.keys(value)) {
-    if (!known.includes(name)) throw invalid(`${file}: there is no option \`${name}\`. ${didYouMean(name, known)}`)
-  }
-  const { database, backfills } = value as Partial<DataSourceConfig>
-  if (typeof (database as Partial<DatabaseSource> | undefined)?.open !== 'function') {
-    const bare = bareConnections.find(({ property }) => property in Object(database))
-    throw invalid(
-      `${file}: \`database\` must be what \`typeorm()\` or \`prisma()\` returns. ${bare?.remedy ?? expected}`,
-    )
-  }
-  const list = typeof backfills === 'string' ? [backfills] : backfills
-  if (!Array.isArray(list) || list.length === 0) throw invalid(`${file}: \`backfills\` names no files. ${expected}`)
-  for (const item of list) {
-    if (typeof item === 'string' ? item !== '' : isBackfill(item) || isSequence(item)) continue
-    throw invalid(`${file}: \`backfills\` holds something that is neither a glob nor a definition. ${expected}`)
-  }
-  checkPaceOf(file, value)
-  return value as DataSourceConfig
-}
-
-function checkPaceOf(file: string, { pace }: { readonly pace?: unknown }): void {
-  if (pace === undefined) return
-  try {
-    checkPace(pace)
-  } catch (error) {
-    const known = asRowshiftError(error)
-    if (!known) throw error
-    throw new RowshiftError(known.code, {
-      message: `${file}: ${withoutCode(known.code, known.message)}`,
-      details: { ...known.details, file },
-    })
-  }
-}
-
 /** A definition, and where it was found. */
 export interface Found {
   readonly backfill: Backfill
@@ -174,33 +139,33 @@ export interface Found {
 }
 
 /**
- * Loads the files that the config's globs match and collects every definition they export. None at all is no error here.
+ * Loads the files that the config's globs match and collects every definition and sequence they export. None at all is no error here.
  *
- * @throws RowshiftError DUPLICATE_BACKFILL, which names both files; INVALID_CONFIG for a file that cannot be loaded
+ * @throws RowshiftError DUPLICATE_BACKFILL, which names both files, or when something else has the name of a sequence; INVALID_CONFIG
+ * for a file that cannot be loaded
  */
 export async function loadDefinitions(project: Project): Promise<Definitions> {
   const { found, sequences } = await loadExports(project)
-  return collectBackfills([...found.map(({ backfill }) => backfill), ...sequences])
+  const definitions = collectBackfills([...found.map(({ backfill }) => backfill), ...sequences])
+  return Object.assign(definitions, { sequences: byName(sequences, definitions) })
 }
 
-/**
- * The sequences of a config by name.
- * @throws RowshiftError as `loadDefinitions`, and DUPLICATE_BACKFILL when something else has the name of a sequence
- */
-export async function loadSequences(project: Project): Promise<ReadonlyMap<string, Sequence>> {
-  const { found, sequences } = await loadExports(project)
-  const byName = new Map<string, Sequence>()
+function byName(
+  sequences: readonly Sequence[],
+  definitions: ReadonlyMap<string, BackfillDefinition>,
+): ReadonlyMap<string, Sequence> {
+  const named = new Map<string, Sequence>()
   for (const one of sequences) {
-    const other = byName.get(one.name)
-    if ((other && other !== one) || found.some(({ backfill }) => backfill.name === one.name)) {
+    const other = named.get(one.name)
+    if ((other && other !== one) || definitions.has(one.name)) {
       throw new RowshiftError('DUPLICATE_BACKFILL', {
         message: `two of the backfills and sequences are named "${one.name}". Rename one: commands go by its name.`,
         details: { backfill: one.name },
       })
     }
-    byName.set(one.name, one)
+    named.set(one.name, one)
   }
-  return byName
+  return named
 }
 
 /** The same with the files they are in. */
@@ -280,7 +245,7 @@ function duplicate(name: string, ...paths: readonly [string, string]): RowshiftE
 
 /**
  * The definition with a name.
- * @throws RowshiftError UNKNOWN_BACKFILL
+ * @throws RowshiftError UNKNOWN_BACKFILL, also for the name of a sequence
  */
 export function definitionNamed(project: Project, definitions: Definitions, name: string): BackfillDefinition {
   const definition = definitions.get(name)
@@ -288,13 +253,25 @@ export function definitionNamed(project: Project, definitions: Definitions, name
   throw unknownBackfill(project, definitions, name)
 }
 
-export function unknownBackfill(project: Project, definitions: Definitions, name: string): RowshiftError {
-  const known = [...definitions.keys()]
+export function unknownBackfill(
+  project: Project,
+  definitions: ReadonlyMap<string, BackfillDefinition> & Partial<Definitions>,
+  name: string,
+): RowshiftError {
+  const sequence = definitions.sequences?.get(name)
+  if (sequence) return refuseSequence(sequence)
+  const known = [...definitions.keys(), ...(definitions.sequences?.keys() ?? [])]
   const hint = known.length === 0 ? noDefinitions(project) : didYouMean(name, known)
   return new RowshiftError('UNKNOWN_BACKFILL', {
     message: `no backfill is named "${name}". ${hint}`,
     details: { backfill: name, known },
   })
+}
+
+/** Why there is no run of this name, told by whoever looked for one: there is nothing of this name, it is a sequence, or it was not run. */
+export async function noRunOf(project: Project, name: string, error: unknown): Promise<unknown> {
+  const definitions = await loadDefinitions(project)
+  return definitions.has(name) ? error : unknownBackfill(project, definitions, name)
 }
 
 /**
@@ -344,8 +321,4 @@ export async function withDatabase<T>(project: Project, task: (database: Databas
   } finally {
     await database.close()
   }
-}
-
-function invalid(message: string, cause?: unknown): RowshiftError {
-  return new RowshiftError('INVALID_CONFIG', { message, cause })
 }

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 import { createColors } from 'picocolors'
+import type { ErrorCode } from '../errors/codes.js'
 import { describeError, withoutCode } from './describe-error.js'
 import type { ExitCode } from './exit-codes.js'
 
@@ -10,6 +11,8 @@ export interface Answer {
   readonly json: unknown
   /** The same for people. */
   readonly lines: readonly string[]
+  /** Why it is not done, where that has a code. */
+  readonly why?: { readonly code: ErrorCode; readonly message: string } | undefined
 }
 
 /** The streams and the surroundings of a command: those of the process, or a test's. */

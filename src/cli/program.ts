@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import type { CommandSpec, CommonOptions } from './command.js'
 import { cancel } from './commands/cancel.js'
@@ -20,6 +20,7 @@ import { undo } from './commands/undo.js'
 import { verify } from './commands/verify.js'
 import { versions } from './commands/versions.js'
 import { work } from './commands/work.js'
+import { forEachTenant } from './each-tenant.js'
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.js'
 import { createOutput, type Output, type Surroundings } from './output.js'
 
@@ -95,7 +96,11 @@ function createProgram(output: Output, onExit: (code: ExitCode) => void): Comman
     })
     .exitOverride()
     // Errors are printed by whoever catches them, once, and as JSON if asked for.
-    .configureOutput({ outputError: () => undefined })
+    .configureOutput({
+      outputError: () => undefined,
+      writeOut: (text) => output.stdout.write(text),
+      writeErr: (text) => output.note(text),
+    })
   addCommonOptions(program)
   const add = <O>(spec: CommandSpec<O>) => addCommand(program, spec, output, onExit)
   add(init)
@@ -131,12 +136,15 @@ function addCommand<O>(program: Command, spec: CommandSpec<O>, output: Output, o
   const examples = spec.examples.map(([call, effect]) => `  $ ${call.padEnd(width)}   ${effect}`).join('\n')
   const codes = spec.exitCodes ? `\n\nExit codes:\n${spec.exitCodes.map((line) => `  ${line}`).join('\n')}` : ''
   addCommonOptions(command)
+  if (spec.tenants) command.addOption(eachTenantOption(spec.tenants))
+  command
     .helpOption('-h, --help', 'show this')
     .addHelpText('after', `\nExamples:\n${examples}${codes}`)
     .action(async (...parameters: unknown[]) => {
       const name = typeof parameters[0] === 'string' ? parameters[0] : ''
       const rest = Array.isArray(parameters[1]) ? (parameters[1] as string[]) : []
-      const answer = await spec.run({ name, rest, options: command.optsWithGlobals<CommonOptions & O>(), output })
+      const call = { name, rest, options: command.optsWithGlobals<CommonOptions & O>(), output }
+      const answer = await (call.options.eachTenant ? forEachTenant(spec, call) : spec.run(call))
       output.answer(answer)
       onExit(answer.exitCode)
     })
@@ -149,7 +157,13 @@ function addCommonOptions(command: Command): Command {
       'the config file, whose folder becomes the working directory (default: the first rowshift.config.* from here upward)',
     )
     .option('-d, --data-source <name>', 'which data source of the config it is about, if that has several')
+    .option('-t, --tenant <name>', 'which tenant of the config it is about, if that has `tenants`')
     .option('--json', 'print one JSON document; an error is { "error": { code, message, details } }')
+}
+
+function eachTenantOption(tenants: 'carefully' | 'all'): Option {
+  const order = tenants === 'carefully' ? ', the canary first' : ''
+  return new Option('--each-tenant', `do so for every tenant of the config${order}`).conflicts(['tenant', 'watch'])
 }
 
 /** Paragraphs as one line each: the help is wrapped to the width of the terminal. */

@@ -1,9 +1,10 @@
 import { type Progress, shareDone } from '../backfill/progress.js'
 import type { RunResult } from '../runs/run-result.js'
+import { endOf } from '../runs/tenants/run-each-tenant.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
 import { clock, count, counted, percent } from './format.js'
 import { goOn } from './go-on.js'
-import type { Output } from './output.js'
+import type { Answer, Output } from './output.js'
 import { createProgressDisplay, type ProgressDisplay } from './progress-bar.js'
 import { type Interrupts, listenForInterrupts } from './signals.js'
 import { listenForWarnings } from './warnings.js'
@@ -209,4 +210,10 @@ export function reasonOf(code: string | undefined, reason: string | undefined): 
 export function exitCodeOfResult({ status, counts }: RunResult): ExitCode {
   if (status === 'failed') return exitCodes.failed
   return status === 'completed' && counts.failures === 0 ? exitCodes.done : exitCodes.unfinished
+}
+
+/** Why a run leaves something to do; undefined = it does not. */
+export function whyLeft(result: RunResult): Answer['why'] {
+  const { status, code, reason } = endOf(result)
+  return status === 'completed' ? undefined : { code: code!, message: reason! }
 }

@@ -4,12 +4,14 @@ import type { FollowStatements } from './follow.js'
 import type { Health } from './health.js'
 import type { MigrationTexts } from './migration-texts.js'
 import type { Script } from './script.js'
+import type { RowSpeller, SpelledRows } from './spelled-rows.js'
 import type { Sql, SqlSpelling, Statement } from './sql.js'
 import type { StateStatements } from './state-statements.js'
 import type { CatalogueColumn, ColumnInfo, ColumnKind, TableInfo, TableName } from './table.js'
 
 export type { DuplicatesSql } from './duplicates.js'
 export type { Followed } from './follow.js'
+export type { RowSpeller, SpelledRows } from './spelled-rows.js'
 
 /** A key as exact text, one entry a key column. */
 export type Key = readonly string[]
@@ -22,13 +24,18 @@ export interface Codec {
   encode(value: unknown): string
 }
 
+/** Selects rows still to be migrated. Names columns unqualified or by the table's own name. */
+export interface Condition extends Sql {
+  /** Columns that are NULL in every row it selects. */
+  readonly nullColumns?: ReadonlySet<string>
+}
+
 /** What every statement on the rows of one definition needs to know. */
 export interface TablePlan {
   readonly info: TableInfo
   /** Columns read and guarded: those selected and those to be written. */
   readonly read: readonly ColumnInfo[]
-  /** Rows still to be migrated. Names columns unqualified or by the table's own name. */
-  readonly where: Sql | undefined
+  readonly where: Condition | undefined
   /** Whether a written row must no longer match `where`; checked on the stored row, in the batch. */
   readonly endsWithWrite: boolean
 }
@@ -45,6 +52,19 @@ export interface KeyRange {
 export interface PageRange extends KeyRange {
   /** Keys looked at, whether they match `where` or not: bounds the work of one statement. */
   readonly limit: number
+}
+
+/** Where a page ends. */
+export interface PageEnd {
+  readonly last: Key
+  /** Keys of the page; fewer than its limit = the range has no more. */
+  readonly count: number
+}
+
+/** What a look at a page tells. */
+export interface PageLook extends PageEnd {
+  /** Whether one of its rows matches `where`. */
+  readonly hasMatch: boolean
 }
 
 /**
@@ -194,7 +214,10 @@ export interface TransactionLimits {
 export interface Dialect extends SqlSpelling {
   readonly name: 'postgres' | 'mysql' | 'sqlite'
 
-  /** Settings that keep texts exact (time zone, strict mode), for the life of a held session. Returns what was before. */
+  /**
+   * Settings that keep texts exact (time zone, strict mode), for the life of a held session on the primary. Returns what was before.
+   * @throws RowshiftError READ_REPLICA
+   */
   pinSession(limits: TransactionLimits): Script<SessionSettings>
   restoreSession(before: SessionSettings): Script<void>
   /** Starts a transaction, READ COMMITTED where there is a choice, with the same settings where they are transactional. */
@@ -226,9 +249,16 @@ export interface Dialect extends SqlSpelling {
   readonly hasTransactionalDdl: boolean
   /** @throws RowshiftError READ_REPLICA */
   requirePrimary(): Script<void>
+  /** Tells the place where tables without a schema are from every other, on other servers too. */
+  identity(): Script<string>
 
   /** @throws RowshiftError TABLE_NOT_FOUND, NOT_A_TABLE, KEY_*, ENGINE_WITHOUT_TRANSACTIONS, ROW_SECURITY_ACTIVE */
   introspect(table: TableName): Script<TableInfo>
+  /**
+   * A text that is another one when anything that `introspect` says of a table has changed, by one statement that costs a fraction of it;
+   * undefined = the database cannot tell.
+   */
+  stampOf(table: TableName): Script<string | undefined>
   /** The columns of any table, in their order; none when there is no such table. */
   catalogueColumns(table: TableName): Script<readonly CatalogueColumn[]>
   /** Rows by statistics, or counted where there are none. For progress only. */
@@ -245,7 +275,7 @@ export interface Dialect extends SqlSpelling {
   lastKey(info: TableInfo, mode?: ReadMode): Statement
   /** The largest key of a range that is not beyond `atMost`, which need not be there: one row, or none. */
   keyAtMost(info: TableInfo, range: KeyRange, atMost: Key): Statement
-  /** One row a key looked at: the key's cells, 1 or 0 for "matches `where`", then a token a read column (if it matches). */
+  /** One row a key looked at: the key's cells, a token a read column (if it matches), then 1 or 0 for "matches `where`". */
   readPage(plan: TablePlan, range: PageRange, mode: ReadMode): Statement
   /** The same rows by key, in key order; missing keys are left out. */
   readKeys(plan: TablePlan, keys: readonly Key[], mode: ReadMode): Statement
@@ -253,22 +283,26 @@ export interface Dialect extends SqlSpelling {
   lockGuarded(plan: TablePlan, rows: readonly UpdateRow[]): Script<readonly number[]>
   /**
    * Writes `columns` of rows whose guard and `where` hold: one statement. `restored`: what is written are tokens, exact texts of
-   * values that the columns held before, and not what a codec has encoded.
+   * values that the columns held before, and not what a codec has encoded. `ahead`: the rows, spelled
+   * for just these columns.
    */
   updateRows(
     plan: TablePlan,
     columns: readonly ColumnInfo[],
     rows: readonly UpdateRow[],
     values?: 'encoded' | 'restored',
+    ahead?: SpelledRows,
   ): Script<UpdateOutcome>
+  /** For `updateRows`; undefined = rows are sent as they are. */
+  rowSpeller(plan: TablePlan, columns: readonly ColumnInfo[]): RowSpeller | undefined
   /** Adds rows to the journal with the tokens of `columns` as they are stored now. */
   noteImages(info: TableInfo, columns: readonly ColumnInfo[], rows: readonly ImageRow[], journal: Journal): Script<void>
   /** The last key of a page and how many keys it spans: one row, the key's cells and the count; no row = nothing left. */
   pageEnd(info: TableInfo, range: PageRange): Statement
-  /** The last key of a full page, found by stepping along the index: one row; no row = the range has fewer keys. */
-  fullPageEnd(info: TableInfo, range: PageRange): Statement
-  /** A row if any of a key range matches `where`. */
-  anyMatch(plan: TablePlan, range: KeyRange): Statement
+  /** The same, found sooner where the page is full, by stepping along the index; undefined = nothing left. */
+  stepToPageEnd(info: TableInfo, range: PageRange): Script<PageEnd | undefined>
+  /** The same, and whether one of the page's rows matches `where`. No row leaves the database. */
+  lookAtPage(plan: TablePlan, range: PageRange): Script<PageLook | undefined>
   /** Writes expressions into the matching rows of a key range: one statement. */
   updateRange(plan: TablePlan, set: readonly (readonly [ColumnInfo, Sql])[], range: KeyRange): Script<RangeOutcome>
   /** Positions of the values that another row (by key) already holds in this column, under the column's collation. */

@@ -53,7 +53,7 @@ export const errorCodes = {
   REFERENCE_NOT_NAMED: 'a foreign key leads to rows that are to be deleted, and the definition does not name it',
   LOOK_UP_NEEDS_INDEX: 'rows are looked up by columns that no index begins with, again for each page',
   KEY_WRITTEN: 'a definition writes a key column',
-  UNIQUE_NEEDS_INDEX: '`unique` needs a unique index on the column to be safe against other writers',
+  UNIQUE_NEEDS_INDEX: 'there is no unique index by which a row that is in the way, or archived, is told',
   FOLLOW_IN_PLACE: 'a followed backfill writes a column that it reads',
   FOLLOW_UNSUPPORTED: 'no trigger can note every change of this table',
   FOLLOW_NOT_PERMITTED: 'the user may not make the trigger that `follow` needs',
@@ -74,6 +74,11 @@ export const errorCodes = {
   RUN_TRANSITION: 'the run is in a state that does not allow this',
   FOLLOW_LOST: 'the trigger that notes changes for `follow` is gone, so some may be missing',
   JOURNAL_FULL: 'the journal of the run has reached its size limit',
+
+  // Tenants.
+  TENANTS_SHARE_STATE: 'two tenants lead to the same state tables',
+  CANARY_NOT_COMPLETED: 'the tenant that goes ahead is not completed, so no other was begun',
+  TOO_MANY_TENANTS_FAILED: 'more of the tenants tried have failed than `stopRatio` allows',
 
   // Generated migrations.
   UNSUPPORTED_CHANGE: 'a change of an entity that no generated migration can make safely',

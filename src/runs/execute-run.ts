@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { abortOnAny } from '../backfill/abort-on-any.js'
 import type { FailureLimit } from '../backfill/batch/failure-limit.js'
 import { type Decision, kept, reading } from '../backfill/connection/transaction.js'
 import { startHeartbeat } from '../backfill/heartbeat.js'
 import { Pace } from '../backfill/pacing.js'
-import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
+import type { PreparedBackfill } from '../backfill/prepare/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
 import { runShard } from '../backfill/run-backfill.js'
 import type { Admission, ShardOutcome } from '../backfill/shard-context.js'
@@ -212,7 +213,7 @@ async function work(
       pace,
       admission: admissionOf(options),
       stop: options.stop,
-      abort: AbortSignal.any([options.abort, lost.signal]),
+      abort: abortOnAny(options.abort, lost.signal),
       onBatch(batch) {
         batches++
         met.scanned += batch.scanned

@@ -2,8 +2,9 @@ import type { Database, Session } from '../adapters/database.js'
 import { batchLimits } from '../backfill/connection/limits.js'
 import { reading, type Scope } from '../backfill/connection/transaction.js'
 import { countMatching } from '../backfill/pages/walk-keys.js'
-import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
+import type { PreparedBackfill } from '../backfill/prepare/prepare-backfill.js'
 import { shareDone } from '../backfill/progress.js'
+import { describeShared, findShared } from '../backfill/verify/shared-values.js'
 import type { Verification } from '../backfill/verify/verify.js'
 import type { RunRow, ShardRow } from '../dialects/state-statements.js'
 import { tableText } from '../dialects/table.js'
@@ -58,7 +59,7 @@ export async function requireCompleted(
   return run
 }
 
-/** No row matches but those that were left on purpose. @throws RowshiftError GATE_SHUT */
+/** No row matches but those that were left on purpose, and no value is there twice that must not be. @throws RowshiftError GATE_SHUT */
 export async function requireNoMatch(
   { dialect, stateNames }: Database,
   session: Session,
@@ -67,6 +68,14 @@ export async function requireNoMatch(
   run: RunRow,
 ): Promise<void> {
   const { name } = prepared.definition
+  const details = { backfill: name, run: run.id, status: run.status }
+  const [shared] = await findShared(dialect, scope, session, prepared)
+  if (shared) {
+    throw new RowshiftError('GATE_SHUT', {
+      message: `run ${run.id} of "${name}" is completed, but ${describeShared(shared)}. Nothing but a unique index keeps an application from taking a value twice. Change one of the two, then migrate again.`,
+      details,
+    })
+  }
   if (!prepared.plan.endsWithWrite) return
   const shards = await session.run(reading(dialect, scope, dialect.state.shards(stateNames, run.id)))
   const left = shards.reduce((sum, shard) => sum + shard.counters.passLeft, 0)
@@ -74,7 +83,7 @@ export async function requireNoMatch(
   if (matching > left) {
     throw new RowshiftError('GATE_SHUT', {
       message: `run ${run.id} of "${name}" is completed, but rows of "${tableText(prepared.info.table)}" match again: some application still writes the old way. Deploy the code that fills the new columns, then \`rowshift run ${name}\` and migrate again.`,
-      details: { backfill: name, run: run.id, status: run.status },
+      details,
     })
   }
 }

@@ -12,7 +12,7 @@ import { databaseError } from '../backfill/connection/retry.js'
 import { ownTransactions, reading, type Scope, savepoints } from '../backfill/connection/transaction.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import { undoSuffix } from '../backfill/definition/reverse-of.js'
-import { endsWithWrite, type PreparedBackfill, prepareBackfill } from '../backfill/prepare-backfill.js'
+import { endsWithWrite, type PreparedBackfill, prepareBackfill } from '../backfill/prepare/prepare-backfill.js'
 import { verifyTable } from '../backfill/verify/verify.js'
 import type { Dialect } from '../dialects/dialect.js'
 import type { Script } from '../dialects/script.js'
@@ -263,6 +263,22 @@ export async function undoInMigration(
       if (way.by === 'journal' && counts.failures > 0) warnOfChanged(name, counts.failures)
     }
     await inWriter(() => scope.wrap(markUndone(database, name)))
+  })
+}
+
+/** Of a sequence: whether each can be taken back, asked before the first is. @throws RowshiftError IRREVERSIBLE */
+export async function requireWaysBack(
+  given: Database,
+  session: Session,
+  definitions: readonly BackfillDefinition[],
+): Promise<void> {
+  await inPlace(given, session, async (place) => {
+    const { database, dialect, scope } = place
+    for (const definition of definitions) {
+      await withFaultsMended(place, { doing: `looking how backfill "${definition.name}" is undone` }, (writer) =>
+        writer.run(reading(dialect, scope, chooseUndo(database, definition))),
+      )
+    }
   })
 }
 

@@ -1,6 +1,5 @@
 import { type Decision, keep, undo } from '../backfill/connection/transaction.js'
 import type { Script } from '../dialects/script.js'
-import type { ShardRow } from '../dialects/state-statements.js'
 import type { ErrorCode } from '../errors/codes.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import { moveRun } from './move-run.js'
@@ -9,6 +8,7 @@ import { inTransaction, type RunAtWork } from './run-books.js'
 import type { RunResult } from './run-result.js'
 import { isClaimable, type RunStatus } from './run-status.js'
 import type { Claimed } from './shards/claim.js'
+import { isWorkedOn } from './shards/is-worked-on.js'
 import type { Waiting } from './throttle/throttles.js'
 
 /** Errors that come again until somebody has mended the rows or the definition. */
@@ -64,10 +64,6 @@ export function* postpone(
   })
   return keep('waiting')
 }
-
-/** Also when all shards are done, and one worker verifies the run. */
-const isWorkedOn = (shards: readonly ShardRow[]): boolean =>
-  shards.some((shard) => shard.claim !== undefined && shard.isLeased)
 
 /** Gives the shard back. A run that others go on with is not interrupted. */
 function* interrupt({ database, run: { id } }: RunAtWork, claim?: Claimed, why?: Reason) {

@@ -30,6 +30,17 @@ export class Rests {
     return performance.now() < (this.#rests.get(runId)?.until ?? 0)
   }
 
+  /** Whether it rests for a reason that others may have ended, not for an error. */
+  isPostponed(runId: number): boolean {
+    return this.#rests.get(runId)?.error.code === 'POSTPONED'
+  }
+
+  /** The backfill that it rests for; undefined = it rests for something else. */
+  awaits(runId: number): string | undefined {
+    if (!this.isPostponed(runId)) return undefined
+    return (this.#rests.get(runId)!.error.details as { readonly awaits?: string }).awaits
+  }
+
   /** What the runs have last met. */
   errors(runs: readonly { readonly id: number }[]): readonly RowshiftError[] {
     return runs.flatMap(({ id }) => this.#rests.get(id)?.error ?? [])

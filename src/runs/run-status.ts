@@ -9,7 +9,7 @@
  * | postponed | running | it has looked again, and a worker claims a shard or ends the pass |
  * | postponed | interrupted | the worker that waited was stopped |
  * | scheduled, running, interrupted, postponed, failed | paused | `rowshift pause`; takes every claim away |
- * | scheduled, interrupted, failed, postponed | postponed | a definition says that its run has to wait: a condition of its own, or another run |
+ * | scheduled, interrupted, failed, postponed, running without anybody alive | postponed | a definition says that its run has to wait: a condition of its own, or another run |
  * | scheduled | completed | `when.skip` has a reason: it was made and no row was worked on |
  * | running | interrupted | the worker was stopped, or an error that no row is to blame for ended its work |
  * | running | paused | rows kept matching through every sweep: some application still writes the old way |

@@ -1,5 +1,5 @@
 import type { Database } from '../adapters/database.js'
-import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
+import type { PreparedBackfill } from '../backfill/prepare/prepare-backfill.js'
 import type { Script } from '../dialects/script.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { RowshiftError } from '../errors/rowshift-error.js'

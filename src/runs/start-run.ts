@@ -3,8 +3,9 @@ import { leaseMs } from '../backfill/connection/limits.js'
 import { keep, reading, readModeIn, type Scope } from '../backfill/connection/transaction.js'
 import { readKey, writeKey } from '../backfill/pages/cursor.js'
 import { readLastKey } from '../backfill/pages/keyset-reader.js'
+import { requireLookups } from '../backfill/pages/look-ups.js'
 import { requireRangePages } from '../backfill/pages/page-range.js'
-import type { PreparedBackfill } from '../backfill/prepare-backfill.js'
+import type { PreparedBackfill } from '../backfill/prepare/prepare-backfill.js'
 import { askAssertions, askConditions, describeUnheld, prepareAssertions } from '../backfill/verify/assertions.js'
 import type { Script } from '../dialects/script.js'
 import type { RunRow } from '../dialects/state-statements.js'
@@ -133,7 +134,7 @@ function* measure(
   }
   const estimatedRows = yield* database.dialect.estimateRows(prepared.info.table)
   const upper = yield* readUpper(database, scope, prepared)
-  if (prepared.work.form === 'sql') yield* prepared.work.action.requireLookups(database.dialect)
+  yield* requireLookups(database.dialect, prepared)
   if (upper) yield* requireRangePages(database.dialect, prepared.plan, readKey(upper))
   return [Math.max(estimatedRows, upper === undefined ? 0 : 1), upper]
 }

@@ -1,4 +1,5 @@
 import type { Session } from '../adapters/database.js'
+import { abortOnAny } from '../backfill/abort-on-any.js'
 import { withFaultsMended } from '../backfill/connection/mend.js'
 import { type Decision, keep, kept, reading, undo } from '../backfill/connection/transaction.js'
 import { startHeartbeat } from '../backfill/heartbeat.js'
@@ -56,7 +57,7 @@ export async function verifyRun(
         onBeat: async () => undefined,
       })
   try {
-    const signal = AbortSignal.any([options.abort, lost.signal])
+    const signal = abortOnAny(options.abort, lost.signal)
     const verification = await verify({ ...options, abort: signal }, met, written)
     const ended = await transact(() => concludeRun(database, run.id, verification, claim.hold))
     return ended && isClaimable(ended.status as RunStatus) ? 'claim-lost' : resultOf(options)

@@ -10,11 +10,12 @@ import type { Backfill } from '../backfill/definition/define-backfill.js'
 import type { BackfillDefinition } from '../backfill/definition/definition.js'
 import { requireNoCircle } from '../backfill/definition/require-no-circle.js'
 import type { Sequence } from '../backfill/definition/sequence.js'
-import { prepareBackfill } from '../backfill/prepare-backfill.js'
+import { prepareBackfill } from '../backfill/prepare/prepare-backfill.js'
 import type { Progress } from '../backfill/progress.js'
 import type { Script } from '../dialects/script.js'
 import type { RunRow } from '../dialects/state-statements.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
+import { type Awaited, AwaitedRuns } from './awaited-runs.js'
 import { executeRun } from './execute-run.js'
 import { drainRun } from './follow/drain-run.js'
 import { openState } from './open-state.js'
@@ -58,7 +59,7 @@ export interface WorkerOptions {
   readonly database: DatabaseSource
   /** The definitions this worker knows; runs of others are left to others. */
   readonly backfills: readonly (Backfill | Sequence)[]
-  /** How hard the worker may press the database, and when it waits. Default: batches of 500 ms, and no reason to wait. */
+  /** How hard the worker may press the database, and when it waits. Default: batches of 200 ms, and no reason to wait. */
   readonly pace?: PaceOptions
   readonly onEvent?: (event: WorkerEvent) => void
 }
@@ -69,7 +70,8 @@ export interface BackfillWorker extends AsyncDisposable {
   start(): Promise<void>
   /**
    * Resolves when no run of its definitions is left to work on: finished, failed or paused. Rejects with what stopped it, or with
-   * the error of a run that it could not work on; such a run is tried again later all the same.
+   * the error of a run that it could not work on; such a run is tried again later all the same. A run that comes after one that
+   * another worker is at is waited for.
    */
   untilIdle(): Promise<void>
   /** Finishes the batch in hand, leaves runs resumable, closes its connections. */
@@ -173,6 +175,7 @@ async function workWith(throttles: Throttles, options: WatchOptions): Promise<vo
   const { stop, isWatching, onIdle, onEvent } = options
   const pause = (ms: number) => sleep(ms, undefined, { signal: stop }).catch(() => undefined)
   const rests = new Rests()
+  const awaited = new AwaitedRuns(options.database)
   let isOutOfReach = false
   while (!stop.aborted) {
     let found: FoundRuns
@@ -189,7 +192,7 @@ async function workWith(throttles: Throttles, options: WatchOptions): Promise<vo
     if (isOutOfReach) onEvent?.({ type: 'available' })
     isOutOfReach = false
     for (const run of found.noted) await followRun(options, run, rests)
-    if ((await workOnce({ ...options, throttles }, found.claimable, rests)) === 'worked') continue
+    if ((await workOnce({ ...options, throttles }, found.claimable, rests, awaited)) === 'worked') continue
     onIdle?.(rests.errors([...found.noted, ...found.claimable]))
     if (!isWatching) return
     await pause(idlePollMs)
@@ -197,13 +200,20 @@ async function workWith(throttles: Throttles, options: WatchOptions): Promise<vo
 }
 
 /** Works on each of the runs once; `idle` when there was none to work on. */
-async function workOnce(options: ThrottledOptions, runs: readonly RunRow[], rests: Rests): Promise<'worked' | 'idle'> {
+async function workOnce(
+  options: ThrottledOptions & WatchOptions,
+  runs: readonly RunRow[],
+  rests: Rests,
+  awaited: AwaitedRuns,
+): Promise<'worked' | 'idle'> {
   let declined = 0
   let held = 0
+  const notAsked: RunRow[] = []
   for (const run of runs) {
     if (options.stop.aborted) return 'worked'
     if (rests.isResting(run.id)) {
       declined++
+      if (rests.isPostponed(run.id)) notAsked.push(run)
       continue
     }
     const definition = options.definitions.get(run.name)!
@@ -221,11 +231,53 @@ async function workOnce(options: ThrottledOptions, runs: readonly RunRow[], rest
       declined++
     }
   }
-  if (declined === runs.length) return 'idle'
+  if (declined === runs.length) {
+    const ahead = await lookAhead(options, runs, rests, awaited)
+    if (ahead === 'under-way') await sleep(heldPollMs, undefined, { signal: options.stop }).catch(() => undefined)
+    if (ahead !== 'at-rest') return 'worked'
+    // Whoever leaves for good looks once more: what they wait for may be over since, such as a run that another worker has completed.
+    if (options.isWatching || notAsked.length === 0) return 'idle'
+    for (const run of notAsked) rests.end(run.id)
+    return 'worked'
+  }
   // Others may die: their shards are free when their leases have run out.
   if (declined + held === runs.length)
     await sleep(heldPollMs, undefined, { signal: options.stop }).catch(() => undefined)
   return 'worked'
+}
+
+/** What postponed runs wait for: they are asked again at once where it is over, and it is waited for where others are at it. */
+async function lookAhead(
+  options: WorkOptions,
+  runs: readonly RunRow[],
+  rests: Rests,
+  awaited: AwaitedRuns,
+): Promise<Awaited> {
+  const waiting = runs.flatMap(({ id }) => {
+    const name = rests.awaits(id)
+    return name === undefined ? [] : [{ id, name }]
+  })
+  if (waiting.length === 0) return 'at-rest'
+  function* look(): Script<Awaited> {
+    let all: Awaited = 'at-rest'
+    for (const { id, name } of waiting) {
+      const one = yield* awaited.look(name)
+      if (one === 'over') rests.end(id)
+      if (one !== 'at-rest' && all !== 'over') all = one
+    }
+    return all
+  }
+  try {
+    return await visit(options, (place) =>
+      withFaultsMended(place, { doing: 'looking at the runs that others wait for' }, (session) =>
+        session.run(reading(place.dialect, place.scope, look())),
+      ),
+    )
+  } catch (error) {
+    // The next search for runs tells that the database is out of reach, and what becomes of it.
+    if (error instanceof RowshiftError && error.retryable) return 'at-rest'
+    throw error
+  }
 }
 
 /** Connections for one visit to the database, given back after it: an idle worker holds none. */

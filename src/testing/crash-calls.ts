@@ -31,7 +31,7 @@ export interface TableFacts {
 }
 
 export interface CrashFacts {
-  /** The table that is read; and the one whose rows are created, or that deleted rows are moved to. */
+  /** The table that is read; and those whose rows are created, moved to, or made to refer to others. */
   readonly tables: readonly TableFacts[]
   /** Whether a process that stands still can keep all others out. */
   readonly locksWholeDatabase: boolean

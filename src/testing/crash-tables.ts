@@ -3,13 +3,13 @@ import type { Database, Session } from '../adapters/database.js'
 import { reading, type Scope } from '../backfill/connection/transaction.js'
 import { writeKey } from '../backfill/pages/cursor.js'
 import { readLastKey, readPage } from '../backfill/pages/keyset-reader.js'
-import type { PreparedChange } from '../backfill/prepare-backfill.js'
+import type { PreparedChange } from '../backfill/prepare/prepare-backfill.js'
 import type { Key, TablePlan } from '../dialects/dialect.js'
 import { type ColumnInfo, type TableInfo, tableText } from '../dialects/table.js'
 import { RowshiftError } from '../errors/rowshift-error.js'
 import type { CrashFacts, RowContents, TableContents, TableFacts } from './crash-calls.js'
 
-/* The tables that a crash test compares: the one that is read, and the one whose rows are created, or that deleted rows are moved to. */
+/* The tables that a crash test compares: the one that is read, and those whose rows are created, moved to, or made to refer to others. */
 
 /** Rows a statement reads of a table. */
 const rowsPerPage = 5_000
@@ -21,6 +21,8 @@ interface ComparedTable {
   readonly identity: readonly ColumnInfo[] | undefined
   readonly isCreated: boolean
   readonly isMovedTo: boolean
+  /** Columns that are made to refer to other rows. */
+  readonly repointed: readonly ColumnInfo[]
 }
 
 /** @throws RowshiftError CRASH_TEST_UNUSABLE for a counter that cannot count */
@@ -45,10 +47,10 @@ export function factsOf(database: Database, prepared: PreparedChange, counter: s
     )
   }
   const facts = tables.map(
-    ({ info, columns, isCreated, isMovedTo }): TableFacts => ({
+    ({ info, columns, isCreated, isMovedTo, repointed }): TableFacts => ({
       table: tableText(info.table),
       columns: columns.map(({ name }) => name),
-      written: isCreated === creates && !isMovedTo ? [...written.values()] : [],
+      written: [...(isCreated === creates && !isMovedTo ? written.values() : []), ...repointed.map(({ name }) => name)],
       counter: counter === undefined ? undefined : written.get(counter),
       isCreated,
     }),
@@ -57,17 +59,26 @@ export function factsOf(database: Database, prepared: PreparedChange, counter: s
 }
 
 function comparedTables({ info, work }: PreparedChange): readonly ComparedTable[] {
-  const byKey = (of: TableInfo, role: { isCreated?: boolean; isMovedTo?: boolean } = {}): ComparedTable => ({
+  const byKey = (of: TableInfo, role: Partial<ComparedTable> = {}): ComparedTable => ({
     info: of,
     columns: [...of.columns.values()],
     identity: undefined,
     isCreated: false,
     isMovedTo: false,
+    repointed: [],
     ...role,
   })
   if (work.form === 'sql') {
-    const { archive } = work.action
-    return archive ? [byKey(info), byKey(archive.info, { isMovedTo: true })] : [byKey(info)]
+    const { archive, duplicates } = work.action
+    if (archive) return [byKey(info), byKey(archive.info, { isMovedTo: true })]
+    const references = duplicates?.references ?? []
+    const tables = new Map(
+      [info, ...references.map((reference) => reference.info)].map((of) => [tableText(of.table), of]),
+    )
+    return [...tables].map(([name, of]) => {
+      const to = references.filter((reference) => tableText(reference.info.table) === name)
+      return byKey(of, { repointed: to.flatMap(({ columns }) => columns) })
+    })
   }
   const into = work.destination.info
   if (into === info) return [byKey(info)]

@@ -117,6 +117,12 @@ testMysql('knows a primary, and a replica by its being read-only', async (test) 
     script.next()
     expect(() => script.next({ rows: [answer], affected: 0 })).toThrow('READ_REPLICA')
   }
+  // A session that is held is asked with its settings.
+  await session.run(mysql.pinSession(batchLimits))
+  for (const name of ['read_only', 'innodb_read_only']) {
+    const settings = selected({ ...mysql8, [name]: '1' })
+    expect(() => sentOn(mysql.pinSession(batchLimits), settings)).toThrow('READ_REPLICA')
+  }
 })
 
 testMysql('waits for a row lock no longer than told', async (test) => {
@@ -290,6 +296,7 @@ function sentOn(script: Script<unknown>, ...answers: readonly (readonly Cell[])[
 }
 
 const mysql8 = {
+  ...{ read_only: 'OFF', innodb_read_only: 'OFF' },
   ...{
     autocommit: 'ON',
     character_set_client: 'utf8mb4',
@@ -313,14 +320,31 @@ const mysql8 = {
   ...{ wait_timeout: '28800' },
 }
 
+/** The one row of a SELECT, names and values, in which a switch is a number. */
+const selected = (settings: Readonly<Record<string, string>>): Cell[][] => [
+  Object.entries(settings).flatMap(([name, value]) => [name, { ON: 1, OFF: 0 }[value] ?? value]),
+]
+
 test('mysql: pins a session by the names of MySQL 8', () => {
-  const [, set] = sentOn(mysql.pinSession(batchLimits), Object.entries(mysql8))
+  const [read, set] = sentOn(mysql.pinSession(batchLimits), selected(mysql8))
+  expect(read?.text).toMatch(
+    /@@wait_timeout, \/\*M! 'tx_isolation', .*, \*\/ \/\*!80000 'transaction_isolation', .*, \*\/ null$/,
+  )
   expect(set?.text).toBe(
     'set session `sql_mode` = ?, `time_zone` = ?, `innodb_lock_wait_timeout` = 5, `lock_wait_timeout` = 5, ' +
       '`max_execution_time` = 60000, `wait_timeout` = 30, `transaction_isolation` = ?',
   )
-  const [, shorter] = sentOn(mysql.pinSession(batchLimits), Object.entries({ ...mysql8, wait_timeout: '20' }))
+  const [, shorter] = sentOn(mysql.pinSession(batchLimits), selected({ ...mysql8, wait_timeout: '20' }))
   expect(shorter?.text).not.toContain('wait_timeout` = 30')
+})
+
+test('mysql: lists the settings where comments with names do not arrive', () => {
+  const { transaction_isolation: _, ...common } = mysql8
+  const [, list, set] = sentOn(mysql.pinSession(batchLimits), selected(common), Object.entries(mysql8))
+  expect(list?.text).toMatch(
+    /^show session variables where variable_name in \('read_only', .*'tx_isolation'.*'transaction_isolation'/,
+  )
+  expect(set?.text).toContain('`transaction_isolation` = ?')
 })
 
 test('mysql: sets nothing that is as it should be', () => {
@@ -328,7 +352,7 @@ test('mysql: sets nothing that is as it should be', () => {
     sql_mode: 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
     time_zone: '+00:00',
   }
-  expect(sentOn(mysql.pinEnclosing(), Object.entries({ ...mysql8, ...pinned }))).toHaveLength(1)
+  expect(sentOn(mysql.pinEnclosing(), selected({ ...mysql8, ...pinned }))).toHaveLength(1)
 })
 
 const named = { schema: undefined, name: 't' }

@@ -162,7 +162,7 @@ for (const { key, values } of kinds) {
       // All keys at once in another order, with one that is not there.
       const absent = key.includes('blob') ? 'ABCDEF' : '123456'
       const read = await rowsOf(session, sqlite.readKeys(plan, [...keys.toReversed(), [absent]], 'plain'))
-      expect(read).toEqual(keys.map((text) => [...text, 1, 'x']))
+      expect(read).toEqual(keys.map((text) => [...text, 'x', 1]))
 
       const rows = keys.map((text, i): UpdateRow => [...text, 'x', `note ${i}`])
       const outcome = await session.run(inTransaction(sqlite.updateRows(plan, [column(info, 'note')], rows)))
@@ -320,8 +320,8 @@ testSqlite('finds tables of attached and temporary databases, and names of any k
     expect(info.table.schema).toBe(schema)
     const plan = planOf(info, ['va lue'], sql`${sql.id('va lue')} is null`)
     expect(await rowsOf(session, sqlite.readPage(plan, { after: undefined, upTo: ['9'], limit: 9 }, 'plain'))).toEqual([
-      ['1', 0, null],
-      ['2', 1, null],
+      ['1', null, 0],
+      ['2', null, 1],
     ])
     const rows: UpdateRow[] = [['2', null, `b${schema === undefined ? 1 : 2}`]]
     expect(await session.run(inTransaction(sqlite.updateRows(plan, [column(info, 'va lue')], rows)))).toEqual({

@@ -4,15 +4,13 @@ import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, expect, test } from 'vitest'
-import { beforeAllCompilePackage, CliProject } from '../support/cli-project.js'
+import { CliProject } from '../support/cli-project.js'
 import { carryOut, lacking } from '../support/cookbook/carry-out.js'
 import { startGeocoder } from '../support/cookbook/geocoder.js'
 import { parsePage } from '../support/cookbook/page.js'
 import { contractTest, typeormTest } from '../support/databases.js'
 
 /* Each page of the cookbook is carried out from its top to its bottom. What a page is made of: test/support/cookbook/page.ts */
-
-beforeAllCompilePackage()
 
 const repository = join(__dirname, '../..')
 const folder = join(repository, 'docs/cookbook')

@@ -4,10 +4,8 @@ import { expect } from 'vitest'
 import type { DataSourceLike } from '../../src/adapters/typeorm/data-source.js'
 import { databaseOf } from '../../src/adapters/typeorm/database.js'
 import { sql } from '../../src/dialects/sql.js'
-import { beforeAllCompilePackage, citySlugText } from '../support/cli-project.js'
+import { citySlugText } from '../support/cli-project.js'
 import { PrismaProject, prismaSurroundings, testPrisma } from '../support/prisma/prisma-project.js'
-
-beforeAllCompilePackage()
 
 const rows = 250
 

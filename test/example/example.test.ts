@@ -25,15 +25,14 @@ beforeAll(async () => {
 
 afterAll(() => rm(clone, { recursive: true, force: true }))
 
-/** Runs one of the README's first commands: `example`, or `example:prisma`. */
-function runExample(script: string, ...args: string[]) {
-  return run('npm', ['run', '--silent', script, '--', ...args])
-}
+const built = { example: 'example-app/dist/run.js', 'example:prisma': 'example-app/prisma/dist/prisma/run.js' }
 
-/** The same without building it again, if another test has built it. */
-function runPrismaExample(...args: string[]) {
-  const built = join(clone, 'example-app/prisma/dist/prisma/run.js')
-  return existsSync(built) ? run(process.execPath, [built, ...args]) : runExample('example:prisma', ...args)
+/** Runs one of the README's first commands, without building it again if another test has built it. */
+function runExample(script: keyof typeof built, ...args: string[]) {
+  const file = join(clone, built[script])
+  return existsSync(file)
+    ? run(process.execPath, [file, ...args])
+    : run('npm', ['run', '--silent', script, '--', ...args])
 }
 
 async function run(command: string, args: readonly string[]) {
@@ -87,7 +86,7 @@ testPrisma(
   'the example for Prisma proves the same by the same document, and leaves nothing behind',
   async (database) => {
     const url = database.name === 'sqlite' ? 'sqlite' : database.url.replace('mysql://', 'mariadb://')
-    const ended = await runPrismaExample('--json', '--cities', '20000', '--database', url)
+    const ended = await runExample('example:prisma', '--json', '--cities', '20000', '--database', url)
     expectProven(ended, database.name, 20_000)
     if (database.name !== 'sqlite') expect(await databasesOfExamples(database)).toEqual([])
   },

@@ -5,14 +5,12 @@ import { DataSource, type MigrationInterface } from 'typeorm'
 import { expect } from 'vitest'
 import { connection, sqlOf } from '../../example-app/src/connection.js'
 import { loadModule } from '../../src/adapters/load-module.js'
-import { beforeAllCompilePackage, CliProject } from '../support/cli-project.js'
+import { CliProject } from '../support/cli-project.js'
 import { typeormTest } from '../support/databases.js'
 
 /*
  * The example's migrations are what `rowshift generate` writes for its entity, version after version. `npx vitest -u` writes them anew.
  */
-
-beforeAllCompilePackage()
 
 const example = join(__dirname, '../../example-app')
 const unchanged = [

@@ -4,7 +4,6 @@ import { expect, test } from 'vitest'
 import { migrationFolders } from '../../src/adapters/prisma/schema/migration-folders.js'
 import { mysql } from '../../src/dialects/mysql/index.js'
 import { sql } from '../../src/dialects/sql.js'
-import { beforeAllCompilePackage } from '../support/cli-project.js'
 import { PrismaProject, testPrisma } from '../support/prisma/prisma-project.js'
 import { runSqlFile } from '../support/run-sql-file.js'
 
@@ -12,8 +11,6 @@ import { runSqlFile } from '../support/run-sql-file.js'
  * The migrations of the example for Prisma are what `rowshift prisma generate` writes for its schema, version after version.
  * `npx vitest -u` writes their SQL anew.
  */
-
-beforeAllCompilePackage()
 
 const example = join(__dirname, '../../example-app/prisma')
 

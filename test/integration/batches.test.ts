@@ -1,8 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { defineBackfill, sql } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
-import { contractTest, contractTestOn } from '../support/databases.js'
+import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
+
+const slugs = {
+  name: 'city.slug',
+  table: 'city',
+  select: { name: 'text' },
+  write: { slug: 'text' },
+  where: { slug: null },
+} as const
 
 contractTest('writes batchRows rows a transaction and rests delayMs after each', async (database) => {
   const dataSource = await database.connect()
@@ -13,11 +22,7 @@ contractTest('writes batchRows rows a transaction and rests delayMs after each',
   await runBackfill(
     dataSource,
     defineBackfill({
-      name: 'city.slug',
-      table: 'city',
-      select: { name: 'text' },
-      write: { slug: 'text' },
-      where: { slug: null },
+      ...slugs,
       batchRows: 10,
       delayMs: 40,
       transform: (row) => ({ slug: row.name }),
@@ -65,11 +70,7 @@ contractTest('asks an asynchronous transform about many rows at a time, in any o
   const result = await runBackfill(
     dataSource,
     defineBackfill({
-      name: 'city.slug',
-      table: 'city',
-      select: { name: 'text' },
-      write: { slug: 'text' },
-      where: { slug: null },
+      ...slugs,
       async transform(row) {
         pending++
         mostPending = Math.max(mostPending, pending)
@@ -95,11 +96,8 @@ contractTestOn(['postgres', 'mariadb'], 'reads the next page while this one is b
     resolve = settle
   })
   const backfill = defineBackfill({
-    name: 'city.slug',
-    table: 'city',
+    ...slugs,
     select: { id: 'integer', name: 'text' },
-    write: { slug: 'text' },
-    where: { slug: null },
     batchRows: 10,
     async transform({ id, name }) {
       // The transform of the first page ends only when the second one has been read.
@@ -117,16 +115,44 @@ contractTestOn(['postgres', 'mariadb'], 'reads the next page while this one is b
   expect(result).toMatchObject({ status: 'completed', counts: { written: 30 } })
 })
 
+/** The steps of a run of five batches with a quick transform, from its first look at its pace to the end of its first pass. */
+async function stepsOfBatches(database: TestDatabase): Promise<readonly string[]> {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 45)
+  const labels: string[] = []
+  const backfill = defineBackfill({
+    ...slugs,
+    batchRows: 10,
+    transform: (row) => ({ slug: row.name }),
+  })
+  await runBackfill(dataSource, backfill, { hooks: { before: ({ label }) => void labels.push(label) } })
+  expect(await countWhere(dataSource, 'slug = name')).toBe(45)
+  return labels.slice(labels.indexOf('read-pace'), labels.indexOf('finish-shard'))
+}
+
+contractTest('begins no transaction but one a batch, and one a page where reads need one', async (database) => {
+  const steps = await stepsOfBatches(database)
+  const count = (label: string) => steps.filter((step) => step === label).length
+  expect([count('update-rows'), count('read-page')]).toEqual([5, 5])
+  // The last one ends the pass.
+  expect(count('begin')).toBe(count('fence') + (database.name === 'postgres' ? count('read-page') : 0) + 1)
+})
+
+contractTest('reads the page after a quick one once the rows of that are sent', async (database) => {
+  const [, ...batches] = (await stepsOfBatches(database)).join(' ').split('update-rows')
+  // Nothing was known of the first one, and the last one has none after it.
+  const between = batches.slice(1, -1)
+  expect(between).toHaveLength(3)
+  for (const steps of between) expect(steps).toMatch(/read-page.* read-pace begin fence $/)
+})
+
 contractTest('reads up to the largest key of the start, and what comes after it in a sweep', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)
   const ids: number[] = []
   const backfill = defineBackfill({
-    name: 'city.slug',
-    table: 'city',
+    ...slugs,
     select: { id: 'integer', name: 'text' },
-    write: { slug: 'text' },
-    where: { slug: null },
     batchRows: 10,
     async transform({ id, name }) {
       if (id === 1 && name !== 'Early') {
@@ -147,4 +173,26 @@ contractTest('reads up to the largest key of the start, and what comes after it 
   expect(scannedFirst).toBe(20)
   // Row 1 is a conflict of the first pass; what is beyond its end comes after all of it.
   expect(ids.filter((id) => id !== 1)).toEqual([...Array.from({ length: 19 }, (_, i) => i + 2), 25, 26])
+})
+
+contractTest('hands out a signal that every row of a page may listen to', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 20)
+  const warnings: string[] = []
+  const onWarning = ({ message }: Error) => void warnings.push(message)
+  process.on('warning', onWarning)
+  try {
+    const backfill = defineBackfill({
+      ...slugs,
+      transform: async ({ name }, { signal }) => {
+        await sleep(20, undefined, { signal })
+        return { slug: name }
+      },
+    })
+    expect(await runBackfill(dataSource, backfill)).toMatchObject({ status: 'completed' })
+    await sleep(0)
+    expect(warnings).toEqual([])
+  } finally {
+    process.off('warning', onWarning)
+  }
 })

@@ -1,9 +1,7 @@
 import { expect } from 'vitest'
 import { countWhere, createCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText, configTextFor } from '../support/cli-project.js'
+import { CliProject, citySlugText, configTextFor } from '../support/cli-project.js'
 import { contractTest, type TestDatabase } from '../support/databases.js'
-
-beforeAllCompilePackage()
 
 const rows = 300
 

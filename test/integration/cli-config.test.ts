@@ -2,10 +2,8 @@ import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createCities, readCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText, configText, configTextFor } from '../support/cli-project.js'
+import { CliProject, citySlugText, configText, configTextFor } from '../support/cli-project.js'
 import { type AdapterName, contractTestOn, prismaTestOn, typeormTestOn } from '../support/databases.js'
-
-beforeAllCompilePackage()
 
 const entityText = `import 'reflect-metadata'
 import { Column, Entity, PrimaryColumn } from 'typeorm'
@@ -186,7 +184,7 @@ typeormTestOn(
       process.stdout.write('loading the data source')
       export const dataSource = new DataSource(${options} as never)`,
     })
-    const { stdout, stderr } = await project.run(['run', 'city.slug', '--json'])
+    const { stdout, stderr } = await project.runAlone(['run', 'city.slug', '--json'])
     expect(JSON.parse(stdout)).toMatchObject({ status: 'completed' })
     expect(stderr).toContain('loading the config')
     for (const command of [

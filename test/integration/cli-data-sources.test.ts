@@ -1,9 +1,7 @@
 import { expect } from 'vitest'
 import { countWhere, createCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText, dataSourceText } from '../support/cli-project.js'
+import { CliProject, citySlugText, dataSourceText } from '../support/cli-project.js'
 import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
-
-beforeAllCompilePackage()
 
 const configOf = ({ adapter }: TestDatabase) =>
   `import { defineConfig } from 'rowshift'

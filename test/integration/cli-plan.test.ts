@@ -1,9 +1,8 @@
 import { expect } from 'vitest'
 import { createCities, readCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText, configTextFor } from '../support/cli-project.js'
+import { CliProject, citySlugText, configTextFor } from '../support/cli-project.js'
 import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
-
-beforeAllCompilePackage()
+import { runRowshift } from '../support/rowshift-command.js'
 
 async function createProject(database: TestDatabase, backfill = citySlugText()) {
   const dataSource = await database.connect()
@@ -111,3 +110,31 @@ contractTestOn(
   },
   30_000,
 )
+
+const duplicatesText = `import { defineBackfill } from 'rowshift'
+
+export const sameCities = defineBackfill.dedupe({
+  name: 'city.same', table: 'city', by: ['name'], keep: { first: 'touched' },
+})
+`
+
+contractTest('rowshift plan lists groups of duplicates and what would go, up to a number', async (database) => {
+  const { dataSource, project } = await createProject(database, duplicatesText)
+  await dataSource.query(`create index city_name on city (name)`)
+  // 25 groups: one of 13 rows, each other of two.
+  await dataSource.query(`update city set name = 'City 1' where id <= 13`)
+  await dataSource.query(
+    `update city set name = concat('Twin of ', id % 100) where id % 100 between 20 and 43 and id > 100`,
+  )
+  const { code, out, err } = await runRowshift(project.folder, ['plan', 'city.same'])
+  expect(err).toBe('')
+  expect(code).toBe(0)
+  expect(out).toContain('25 groups with 36 rows besides the one that stays')
+  expect(out).toMatch(/\n {4}1 stays, (?:\d+, ){10}and 2 more would go\n {4}120 stays, 220 would go\n/)
+  expect(out.match(/ stays, /g)).toHaveLength(20)
+  expect(out).toContain('and 5 more groups')
+  expect(out).not.toContain('Twin')
+  const { duplicates } = JSON.parse((await runRowshift(project.folder, ['plan', 'city.same', '--json'])).out)
+  expect(duplicates).toMatchObject({ groups: 25, others: 36, isWhole: true })
+  expect(duplicates.first).toHaveLength(20)
+})

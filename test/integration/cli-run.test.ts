@@ -1,10 +1,8 @@
 import { expect } from 'vitest'
 import { countWhere, createCities, readCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText, configTextFor } from '../support/cli-project.js'
+import { CliProject, citySlugText, configTextFor } from '../support/cli-project.js'
 import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
 import { nothingToVerify } from '../support/verification.js'
-
-beforeAllCompilePackage()
 
 const rows = 1_000
 

@@ -1,9 +1,7 @@
 import { expect } from 'vitest'
 import { createCities, readCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, citySlugText, configTextFor } from '../support/cli-project.js'
+import { CliProject, citySlugText, configTextFor } from '../support/cli-project.js'
 import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
-
-beforeAllCompilePackage()
 
 async function createProject(database: TestDatabase, backfill = citySlugText({ journal: true })) {
   const dataSource = await database.connect()

@@ -3,11 +3,9 @@ import type { PrismaRegistry } from '../../src/adapters/prisma/index.js'
 import { recordVersionInMigration } from '../../src/runs/versions/recorded-versions.js'
 import type { SemVer } from '../../src/schema-version/semver.js'
 import { portTo } from '../support/backfills.js'
-import { beforeAllCompilePackage, CliProject, configText, configTextFor } from '../support/cli-project.js'
+import { CliProject, configText, configTextFor } from '../support/cli-project.js'
 import { contractTest, type TestDatabase } from '../support/databases.js'
 import { withSession } from '../support/migration-calls.js'
-
-beforeAllCompilePackage()
 
 const entities = (database: TestDatabase) => `import 'reflect-metadata'
 import { Column, DataSource, Entity, EntitySchema, PrimaryColumn } from 'typeorm'

@@ -1,9 +1,10 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import { createCities } from '../support/city-table.js'
-import { beforeAllCompilePackage, CliProject, configTextFor } from '../support/cli-project.js'
-import { contractTestOn } from '../support/databases.js'
-
-beforeAllCompilePackage()
+import { CliProject, configTextFor } from '../support/cli-project.js'
+import { contractTest, contractTestOn } from '../support/databases.js'
+import { runRowshift } from '../support/rowshift-command.js'
 
 const definitions = `
 import { defineBackfill, sql } from 'rowshift'
@@ -59,6 +60,45 @@ contractTestOn(['sqlite'], 'commands tell why a run was skipped or has to wait',
   // Workers end with what is left, as they do of every run that is not done.
   const work = await project.json(['work'])
   expect(work).toMatchObject({ code: 3 })
+})
+
+contractTest('rowshift plan tells what a backfill waits for, and what would become of it now', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 3)
+  const project = await CliProject.create(database, {
+    'rowshift.config.ts': configTextFor(database),
+    'backfills/cities.ts': definitions
+      .replace('() => true', '() => existsSync("import")')
+      .replace('import { defineBackfill', "import { existsSync } from 'node:fs'\nimport { defineBackfill"),
+  })
+  const command = (...args: string[]) => runRowshift(project.folder, args)
+  const planned = async (name: string) => {
+    const { after, when, now } = JSON.parse((await command('plan', name, '--json')).out)
+    return { after, when, now }
+  }
+  expect(await planned('city.small')).toEqual({
+    after: [],
+    when: { skip: ['there are few cities'], postpone: [] },
+    now: { outcome: 'skipped', reason: 'there are few cities' },
+  })
+  // There are no state tables yet, and a plan makes none.
+  const waiting = '"city.held", which it comes after, was never run'
+  expect(await planned('city.last')).toEqual({
+    after: ['city.held'],
+    when: { skip: [], postpone: [] },
+    now: { outcome: 'postponed', reason: waiting },
+  })
+  await expect(dataSource.query('select * from rowshift_run')).rejects.toThrow(/rowshift_run/)
+  expect((await command('plan', 'city.last')).out).toMatch(
+    new RegExp(` {2}after +city\\.held\\n {2}now +would wait: ${waiting}`),
+  )
+  await project.write({ import: '' })
+  const held = await command('plan', 'city.held')
+  expect(held.out).toMatch(/ {2}waits if +an import is running\n {2}now +would wait: an import is running/)
+  await rm(join(project.folder, 'import'))
+  expect((await planned('city.held')).now).toEqual({ outcome: 'begun', reason: null })
+  expect((await command('run', 'city.held')).code).toBe(0)
+  expect((await planned('city.last')).now).toEqual({ outcome: 'begun', reason: null })
 })
 
 const sequenceText = `

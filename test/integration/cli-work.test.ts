@@ -2,17 +2,9 @@ import { expect } from 'vitest'
 import { defineBackfill } from '../../src/index.js'
 import { TcpProxy } from '../../src/testing/tcp-proxy.js'
 import { countWhere, createCities, readCities } from '../support/city-table.js'
-import {
-  beforeAllCompilePackage,
-  CliProject,
-  citySlugText,
-  configTextFor,
-  dataSourceText,
-} from '../support/cli-project.js'
+import { CliProject, citySlugText, configTextFor, dataSourceText } from '../support/cli-project.js'
 import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
 import { schedule } from '../support/migration-calls.js'
-
-beforeAllCompilePackage()
 
 const rows = 1_000
 

@@ -4,12 +4,13 @@ import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { type DatabaseName, describeTypeorm, type TestDatabase } from '../support/databases.js'
+import { inTimeZone } from '../support/time-zone.js'
 
 /*
  * An entity's transform sees what TypeORM's find gives, and stores what TypeORM's save would store, column type by column type. The
  * process is not in UTC: TypeORM's drivers take times without a zone for local ones.
  */
-process.env.TZ = 'America/New_York'
+inTimeZone('America/New_York')
 
 class Sample {
   id!: number

@@ -4,8 +4,9 @@ import { defineBackfill } from '../../src/index.js'
 import { runBackfill } from '../support/backfills.js'
 import { bySql } from '../support/by-sql.js'
 import { typeormTest } from '../support/databases.js'
+import { inTimeZone } from '../support/time-zone.js'
 
-process.env.TZ = 'America/New_York'
+inTimeZone('America/New_York')
 
 typeormTest('keeps the moments of an entity that is stored without a zone', async (database) => {
   const type = bySql(database.name, { sqlite: 'datetime', postgres: 'timestamp', mariadb: 'datetime' } as const)

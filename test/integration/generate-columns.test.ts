@@ -1,9 +1,6 @@
-import { beforeAllCompilePackage } from '../support/cli-project.js'
 import { testChange } from '../support/generated-change.js'
 
 /* Changes of single columns. What a change is made of: test/support/generated-change.ts */
-
-beforeAllCompilePackage()
 
 const id = `@PrimaryColumn({ type: 'integer' }) id!: number;`
 
@@ -138,6 +135,7 @@ export class Counter { ${id} @Column({ type: 'smallint' }) hits!: number }`,
 export class Counter { ${id} @Column({ type: 'integer' }) hits!: number }`,
   rows: { counter: [{ id: 1, hits: 32767 }] },
   expected: { counter: [{ id: 1, hits: 32767 }] },
+  isRewrittenOn: 'postgres',
 })
 
 testChange({

@@ -3,13 +3,10 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished } from 'vitest'
-import { beforeAllCompilePackage } from '../support/cli-project.js'
 import { type TestDatabase, typeormTest, typeormTestOn } from '../support/databases.js'
 import { ChangingApp } from '../support/generated-change.js'
 
 /* What `rowshift generate` asks, refuses and writes; what is in its migrations is shown by the other generate tests. */
-
-beforeAllCompilePackage()
 
 const versions = {
   city: `export const city = defineVersions('City')

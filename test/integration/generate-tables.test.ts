@@ -1,9 +1,6 @@
-import { beforeAllCompilePackage } from '../support/cli-project.js'
 import { testChange } from '../support/generated-change.js'
 
 /* Changes of constraints, of several tables, and of entities that are no plain table. */
-
-beforeAllCompilePackage()
 
 const id = `@PrimaryColumn({ type: 'integer' }) id!: number;`
 

@@ -1,12 +1,9 @@
-import { beforeAllCompilePackage } from '../support/cli-project.js'
 import { testChange } from '../support/generated-change.js'
 
 /*
  * Changes of entities, each generated, run on tables with rows, compared, reverted and compared again. An entity's `v1` and `v2`
  * are the classes as an application has them; what is written by `rowshift generate` is run by TypeORM.
  */
-
-beforeAllCompilePackage()
 
 testChange({
   title: 'adds a required column, filled by the upgrade',

@@ -239,3 +239,39 @@ contractTest('writes a statement for each set of columns that changed', async (d
   expect(statements.size).toBe(3)
   expect(await countWhere(dataSource, `slug = 'x' and touched = 7`)).toBe(30)
 })
+
+contractTest('sends no token of a column that `where` says is null', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 5)
+  const seen: unknown[] = []
+  const widths = new Set<number>()
+  const result = await runBackfill(
+    dataSource,
+    defineBackfill({
+      name: 'city.slug',
+      table: 'city',
+      select: { name: 'text', slug: 'text?' },
+      write: { slug: 'text?' },
+      where: { slug: null },
+      journal: true,
+      transform(row) {
+        seen.push(row.slug)
+        return { slug: slugOf(row.name) }
+      },
+    }),
+    {
+      hooks: {
+        before({ label, parameters }) {
+          if (label !== 'update-rows') return
+          widths.add(database.name === 'mariadb' ? JSON.parse(String(parameters[0]))[0].length : parameters.length)
+        },
+      },
+    },
+  )
+  expect(result).toMatchObject({ status: 'completed', counts: { written: 5 } })
+  expect(new Set(seen)).toEqual(new Set([null]))
+  // The key, the name as it was read, and the new slug.
+  expect([...widths]).toEqual([3])
+  const images: object[] = await dataSource.query('select before_image from rowshift_journal')
+  expect(images).toEqual(Array(5).fill({ before_image: '[null]' }))
+})

@@ -11,13 +11,10 @@ import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { defineBackfill } from '../../src/index.js'
 import { runInForeground } from '../../src/runs/run-in-foreground.js'
 import { codeOf } from '../support/backfills.js'
-import { beforeAllCompilePackage } from '../support/cli-project.js'
 import { databases, TestDatabase } from '../support/databases.js'
 import { PrismaProject } from '../support/prisma/prisma-project.js'
 
 /* Generated clients with their driver adapters, and definitions that name their models. */
-
-beforeAllCompilePackage()
 
 interface Sample {
   readonly id: bigint

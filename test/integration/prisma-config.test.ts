@@ -1,8 +1,5 @@
 import { expect } from 'vitest'
-import { beforeAllCompilePackage } from '../support/cli-project.js'
 import { PrismaProject, testPrisma } from '../support/prisma/prisma-project.js'
-
-beforeAllCompilePackage()
 
 const model = '/// @schemaVersion 1.0.0\nmodel City {\n  id Int @id\n}\n'
 

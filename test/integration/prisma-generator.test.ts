@@ -2,10 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { loadModule } from '../../src/adapters/load-module.js'
-import { beforeAllCompilePackage } from '../support/cli-project.js'
 import { PrismaProject, testPrisma } from '../support/prisma/prisma-project.js'
-
-beforeAllCompilePackage()
 
 const generator = (output: string) => `generator rowshift {
   provider = "rowshift-prisma"

@@ -1,10 +1,8 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { beforeAllCompilePackage, citySlugText } from '../support/cli-project.js'
+import { citySlugText } from '../support/cli-project.js'
 import { PrismaProject, testPrisma } from '../support/prisma/prisma-project.js'
-
-beforeAllCompilePackage()
 
 const before = `/// @schemaVersion 1.0.0
 model City {
@@ -242,6 +240,41 @@ testPrisma(['sqlite'], 'a deploy with Prisma 6 runs the backfills in between as 
     { name: '1_init' },
     { name: '2_slug' },
     { name: '3_index' },
+  ])
+})
+
+const sequenceText = `import { defineBackfill, sequence, sql } from 'rowshift'
+
+const slug = defineBackfill.sql({ name: 'city.slug', table: 'city', where: { slug: null }, set: { slug: sql\`lower(name)\` } })
+const link = defineBackfill.sql({
+  name: 'city.link', table: 'city', where: { link: null }, set: { link: sql\`concat('/', slug)\` },
+})
+export const cities = sequence('city@2.0.0', [slug, link])
+`
+
+const everywhere = ['sqlite', 'postgres', 'mariadb'] as const
+
+testPrisma(everywhere, 'a deploy keeps the order of a sequence; a migration names its backfills', async (database) => {
+  const filesOf = (marks: string) => ({
+    'prisma/migrations/1_init/migration.sql': `create table city (id integer not null primary key, name text not null);
+        insert into city (id, name) values (1, 'Oslo');`,
+    'prisma/migrations/2_slug/migration.sql': `${marks}\nalter table city add column slug text;\nalter table city add column link text;`,
+    'prisma/migrations/2_slug/backfill.ts': sequenceText,
+  })
+  const schema = 'model city {\n  id Int @id\n  name String\n  slug String?\n  link String?\n}\n'
+  const refused = await PrismaProject.create(database, schema, { files: filesOf('-- rowshift:gate city@2.0.0') })
+  expect(await refused.json('prisma', 'deploy')).toMatchObject({
+    code: 2,
+    document: { error: { code: 'UNKNOWN_BACKFILL', details: { backfills: ['city.slug', 'city.link'] } } },
+  })
+  const files = filesOf('-- rowshift:backfill city.link\n-- rowshift:backfill city.slug')
+  const project = await PrismaProject.create(database, schema, { files })
+  expect(await project.json('prisma', 'deploy')).toMatchObject({
+    code: 0,
+    document: { isDone: true, backfills: [{ backfill: 'city.slug' }, { backfill: 'city.link' }] },
+  })
+  expect(await (await database.connect()).query('select slug, link from city')).toEqual([
+    { slug: 'oslo', link: '/oslo' },
   ])
 })
 

@@ -1,12 +1,9 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { beforeAllCompilePackage } from '../support/cli-project.js'
 import { PrismaProject, prismaSurroundings, testPrisma } from '../support/prisma/prisma-project.js'
 
 /* Changes whose functions are in `defineVersions`, which is named like the model. */
-
-beforeAllCompilePackage()
 
 const model = (version: string, fields = '') => `/// @schemaVersion ${version}
 model City {

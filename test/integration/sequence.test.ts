@@ -79,6 +79,24 @@ typeormTest('migrations run, schedule, ask for and undo all of a sequence', asyn
   expect(await codeOf(call((queryRunner) => typeorm.requireCompleted(queryRunner, both)))).toBe('GATE_SHUT')
 })
 
+typeormTest('a migration undoes nothing of a sequence of which one backfill has no way back', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  const lasting = defineBackfill.sql({
+    name: 'city.lasting',
+    table: 'city',
+    where: { slug: null },
+    set: { slug: sql`upper(name)` },
+  })
+  const given = sequence('city@3.0.0', [lasting, lower])
+  for (const definition of given.backfills) await runBackfill(dataSource, definition)
+  const before = await readCities(dataSource)
+  await expect(withQueryRunner(dataSource, (queryRunner) => typeorm.undo(queryRunner, given))).rejects.toThrow(
+    /IRREVERSIBLE.*city\.lasting/,
+  )
+  expect(await readCities(dataSource)).toEqual(before)
+})
+
 prismaTestOn(
   ['sqlite', 'postgres', 'mariadb'],
   'a client runs a sequence up to what is not completed',

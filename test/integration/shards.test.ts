@@ -3,7 +3,9 @@ import { expect } from 'vitest'
 import { batchLimits } from '../../src/backfill/connection/limits.js'
 import { keep, kept, ownTransactions, reading } from '../../src/backfill/connection/transaction.js'
 import { definitionOf } from '../../src/backfill/definition/definition.js'
-import { prepareBackfill } from '../../src/backfill/prepare-backfill.js'
+import { writeKey } from '../../src/backfill/pages/cursor.js'
+import { readPage } from '../../src/backfill/pages/keyset-reader.js'
+import { prepareBackfill } from '../../src/backfill/prepare/prepare-backfill.js'
 import type { Key, KeyRange } from '../../src/dialects/dialect.js'
 import type { Script } from '../../src/dialects/script.js'
 import { type Backfill, defineBackfill, sql } from '../../src/index.js'
@@ -151,6 +153,46 @@ for (const [kind, keysFor] of Object.entries(keysOf)) {
       expect(Math.min(...sizes.flat())).toBeGreaterThanOrEqual(limits.minKeys / 2)
     })
   })
+
+  contractTest(
+    `finds ${kind} in the order of the key, the end of a page and whether a row of it matches at one look`,
+    async (database) => {
+      const dataSource = await database.connect()
+      const items = keysFor(database.name)
+      await createItems(dataSource, items)
+      await withPort(dataSource, visits, async ({ database: { dialect }, session, scope, prepared: { info } }) => {
+        const read = <T>(script: Parameters<typeof session.run<T>>[0]) => session.run(reading(dialect, scope, script))
+        const columns = info.key.map(({ name }) => name).join(', ')
+        await dataSource.query(`update item set visits = 1 where (${columns}) = (${items.values[7]})`)
+        const plan = { info, read: [], where: sql`visits = 1`, endsWithWrite: false }
+        const [last] = (await read(one(dialect.lastKey(info)))).rows
+        const upTo = last!.map(String)
+        const { keys, rows } = await read(readPage(dialect, plan, { after: undefined, upTo, limit: 500 }, 'plain'))
+        const limit = 30
+        const looks: unknown[] = []
+        for (let after: Key | undefined; ; ) {
+          const look = await read(dialect.lookAtPage(plan, { after, upTo, limit }))
+          looks.push(look)
+          if (!look) break
+          after = look.last
+        }
+        const pages = Array.from({ length: Math.ceil(400 / limit) }, (_, i) => keys.slice(i * limit, (i + 1) * limit))
+        const matching = rows.map(({ key }) => writeKey(key))
+        expect(matching).toHaveLength(1)
+        const everyRow = { ...plan, where: undefined }
+        const all = { values: [], isLocked: false }
+        expect(await read(dialect.matchingRows(everyRow, { after: undefined, upTo }, all))).toEqual(keys)
+        expect(looks).toEqual([
+          ...pages.map((page) => ({
+            last: page.at(-1),
+            count: page.length,
+            hasMatch: page.some((key) => matching.includes(writeKey(key))),
+          })),
+          undefined,
+        ])
+      })
+    },
+  )
 
   contractTest(`shares ${kind} among four workers, each row once`, async (database) => {
     const dataSource = await database.connect()
@@ -332,10 +374,11 @@ for (const turns of [
       while (!log.includes('claim-shard 1')) await workers[1]!.step(0)
       for (const i of [0, 1]) while (!(await isAtEnd(i))) await workers[i]!.step(0)
       log.splice(0)
+      for (const i of [0, 1]) while (!log.includes(`finish-shard ${i}`)) await workers[i]!.step(0)
       for (let n = 0; workers.some(({ isEnded }) => !isEnded); n++) await workers[turns[n % turns.length]!]!.step(0)
       expect(workers.map(({ error }) => error)).toEqual([undefined, undefined])
     })
-    expect(log.slice(0, 2).sort()).toEqual(['finish-shard 0', 'finish-shard 1'])
+    expect(log.slice(0, 2)).toEqual(['finish-shard 0', 'finish-shard 1'])
     const [run] = await app.query('select status from rowshift_run')
     expect(run).toEqual({ status: 'completed' })
     await expectMigratedOnce(app)

@@ -1,6 +1,8 @@
+import type { DataSource } from 'typeorm'
 import { expect } from 'vitest'
+import { requireCompleted } from '../../src/adapters/typeorm/index.js'
 import { defineBackfill } from '../../src/index.js'
-import { codeOf, runBackfill } from '../support/backfills.js'
+import { codeOf, runBackfill, withQueryRunner } from '../support/backfills.js'
 import { createCities, readCities } from '../support/city-table.js'
 import { contractTest, contractTestOn, type DatabaseName } from '../support/databases.js'
 
@@ -141,34 +143,109 @@ for (const name of ['sqlite', 'postgres', 'mariadb'] as const) {
   }
 }
 
-contractTest('chooses anew when an application takes a value between question and write', async (database) => {
-  const app = await database.connect()
-  const dataSource = await database.connect()
-  await createCities(app, database.name, 10)
-  await app.query(`update city set name = 'Same'`)
-  await app.query('create unique index city_slug on city (slug)')
-  let questions = 0
-  const result = await runBackfill(dataSource, citySlug(10), {
-    hooks: {
-      before: ({ label }) => void (label === 'taken-values' && questions++),
-      // Before the batch that was to give it begins: afterwards the application would be refused, not the batch.
-      async ended() {
-        if (questions !== 1) return
-        questions++
-        await app.query(`insert into city (id, name, slug) values (999, 'Other', 'same')`)
-      },
+for (const index of ['unique index', 'index'] as const) {
+  contractTest(
+    `chooses anew when an application takes a value between question and write (${index})`,
+    async (database) => {
+      const app = await database.connect()
+      const dataSource = await database.connect()
+      await createCities(app, database.name, 10)
+      await app.query(`update city set name = 'Same'`)
+      await app.query(`create ${index} city_slug on city (slug)`)
+      let questions = 0
+      // All rows in the last page: no other is read meanwhile, whose end would be taken for that of the question.
+      const result = await runBackfill(dataSource, citySlug(11), {
+        hooks: {
+          before: ({ label }) => void (label === 'taken-values' && questions++),
+          // Before the batch that was to give it begins: afterwards the application would be refused, not the batch.
+          async ended() {
+            if (questions !== 1) return
+            questions++
+            await app.query(`insert into city (id, name, slug) values (999, 'Other', 'same')`)
+          },
+        },
+      })
+      expect(questions).toBeGreaterThan(2)
+      expect(result).toMatchObject({ status: 'completed', counts: { written: 10 } })
+      const slugs = (await readCities(app)).map((city) => city.slug)
+      expect(new Set(slugs).size).toBe(11)
     },
-  })
-  expect(questions).toBeGreaterThan(2)
-  expect(result).toMatchObject({ status: 'completed', counts: { written: 10 } })
-  const slugs = (await readCities(app)).map((city) => city.slug)
-  expect(new Set(slugs).size).toBe(11)
-})
+  )
+}
 
-contractTest('asks for a unique index', async (database) => {
+contractTest(
+  'without a unique index, a value that an application has taken as well keeps a run from completing',
+  async (database) => {
+    const app = await database.connect()
+    const dataSource = await database.connect()
+    await createCities(app, database.name, 30)
+    await app.query('create index city_slug on city (slug)')
+    const insert = (id: number, slug: string) =>
+      app.query(`insert into city (id, name, slug) values (${id}, 'Other', '${slug}')`)
+    let writes = 0
+    let isInserted = false
+    const result = await runBackfill(dataSource, citySlug(10), {
+      hooks: {
+        before: ({ label }) => void (label === 'update-rows' && writes++),
+        // Of the first batch, which is committed.
+        async ended() {
+          if (writes < 2 || isInserted) return
+          isInserted = true
+          await insert(101, 'city 3')
+          await insert(102, 'city 3')
+        },
+      },
+    })
+    const reason = '2 rows have a value of "slug" that another row has: keys ["101"], ["102"]'
+    expect(result).toMatchObject({ status: 'failed', reason: expect.stringContaining(reason), counts: { written: 30 } })
+    expect(await gate(dataSource)).toBe('GATE_SHUT')
+
+    await app.query(`update city set slug = 'other' where id = 101`)
+    await app.query('delete from city where id = 102')
+    expect(await runBackfill(dataSource, citySlug(10))).toMatchObject({ status: 'completed' })
+    expect(await gate(dataSource)).toBeUndefined()
+    // Nothing keeps it from doing so again, until there is the index that the gate leads to.
+    await insert(103, 'city 4')
+    expect(await gate(dataSource)).toBe('GATE_SHUT')
+
+    async function gate(source: DataSource) {
+      return withQueryRunner(source, (queryRunner) => codeOf(requireCompleted(queryRunner, citySlug(10))))
+    }
+  },
+)
+
+contractTest(
+  'without a unique index, each batch awaits its turn and looks once more before it writes',
+  async (database) => {
+    const dataSource = await database.connect()
+    await createCities(dataSource, database.name, 25)
+    const batchesWith = async (index: string) => {
+      await dataSource.query('update city set slug = null')
+      await dataSource.query(`create ${index} city_slug on city (slug)`)
+      const labels: string[] = []
+      await runBackfill(dataSource, citySlug(10), { hooks: { before: ({ label }) => void labels.push(label) } })
+      const drop = database.name === 'mariadb' ? 'drop index city_slug on city' : 'drop index city_slug'
+      await dataSource.query(drop)
+      const told = ['lock-run', 'fence', 'taken-values', 'update-rows']
+      return labels.flatMap((label, at) =>
+        label === 'update-rows'
+          ? [labels.slice(labels.lastIndexOf('begin', at), at + 1).filter((one) => told.includes(one))]
+          : [],
+      )
+    }
+    const turn = ['lock-run', 'fence', 'taken-values', 'update-rows']
+    expect(await batchesWith('index')).toEqual([turn, turn, turn])
+    const quick = ['fence', 'update-rows']
+    expect(await batchesWith('unique index')).toEqual([quick, quick, quick])
+  },
+)
+
+contractTest('without any index, each look would scan a table of many rows: that is refused', async (database) => {
   const dataSource = await database.connect()
-  await createCities(dataSource, database.name, 3)
-  expect(await codeOf(runBackfill(dataSource, citySlug(10)))).toBe('UNIQUE_NEEDS_INDEX')
+  await createCities(dataSource, database.name, 1_200)
+  expect(await codeOf(runBackfill(dataSource, citySlug(10)))).toBe('LOOK_UP_NEEDS_INDEX')
+  const [{ n }] = await dataSource.query('select count(*) as n from city where slug is not null')
+  expect(Number(n)).toBe(0)
 })
 
 contractTest('says so when no value is left that the column can hold', async (database) => {

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSource } from 'typeorm'
 import { expect } from 'vitest'
 import { runBackfill } from '../support/backfills.js'
-import { runChild } from '../support/child.js'
+import { type Child, runChild } from '../support/child.js'
 import { createCities, readCities } from '../support/city-table.js'
-import { contractTest } from '../support/databases.js'
+import { contractTest, type TestDatabase } from '../support/databases.js'
 import { uniqueSlug } from '../support/unique-cities.js'
 
 /* Unique values among several processes that allot them and an application that takes some of them meanwhile. */
@@ -35,31 +35,40 @@ async function insertAll(app: DataSource, until: AbortSignal): Promise<Map<numbe
   return taken
 }
 
+async function setUp(app: DataSource, database: TestDatabase, index: string): Promise<readonly Child[]> {
+  await createCities(app, database.name, rows)
+  await app.query(`update city set name = case id % 3 when 0 then 'Rome' when 1 then 'Lima' else 'Oslo' end`)
+  await app.query(`create ${index} city_slug on city (slug)`)
+  const workers = [1, 2, 3].map(() =>
+    runChild(join(__dirname, 'fixtures/unique-worker.ts'), [JSON.stringify(database)]),
+  )
+  for (const worker of workers) await worker.line('ready')
+  return workers
+}
+
+/** Lets the workers work while the application inserts: what they said at their ends, and which rows it has inserted. */
+async function workAmongInserts(app: DataSource, workers: readonly Child[]) {
+  const over = new AbortController()
+  const inserting = insertAll(app, over.signal)
+  for (const worker of workers) worker.send('go')
+  const exits = await Promise.all(workers.map(({ exited }) => exited))
+  over.abort()
+  const taken = await inserting
+  for (const [i, exit] of exits.entries()) expect(exit, workers[i]!.output()).toEqual({ code: 0, signal: null })
+  const ends = workers.map(({ lines }) => JSON.parse(lines.at(-1)!.slice('ended: '.length)))
+  // Two at least had a share.
+  expect(ends.filter(({ updates }) => updates > 0).length).toBeGreaterThan(1)
+  expect(taken.size).toBeGreaterThan(3)
+  expect(await app.query('select row_key, message from rowshift_failure')).toEqual([])
+  return { ends, taken }
+}
+
 contractTest(
   'allots unique values by several processes while an application takes some and inserts',
   async (database) => {
     const app = await database.connect()
-    await createCities(app, database.name, rows)
-    await app.query(`update city set name = case id % 3 when 0 then 'Rome' when 1 then 'Lima' else 'Oslo' end`)
-    await app.query('create unique index city_slug on city (slug)')
-    const workers = [1, 2, 3].map(() =>
-      runChild(join(__dirname, 'fixtures/unique-worker.ts'), [JSON.stringify(database)]),
-    )
-    for (const worker of workers) await worker.line('ready')
-    const over = new AbortController()
-    const inserting = insertAll(app, over.signal)
-    for (const worker of workers) worker.send('go')
-    const exits = await Promise.all(workers.map(({ exited }) => exited))
-    over.abort()
-    const taken = await inserting
-    for (const [i, exit] of exits.entries()) expect(exit, workers[i]!.output()).toEqual({ code: 0, signal: null })
-
-    const ends = workers.map(({ lines }) => JSON.parse(lines.at(-1)!.slice('ended: '.length)))
+    const { ends, taken } = await workAmongInserts(app, await setUp(app, database, 'unique index'))
     for (const end of ends) expect(end).toMatchObject({ status: 'completed', counts: { failures: 0 } })
-    expect(await app.query('select row_key, message from rowshift_failure')).toEqual([])
-    // Two at least had a share.
-    expect(ends.filter(({ updates }) => updates > 0).length).toBeGreaterThan(1)
-    expect(taken.size).toBeGreaterThan(3)
 
     // Old code may have inserted after the last sweep.
     expect(await runBackfill(app, uniqueSlug)).toMatchObject({ status: 'completed', counts: { failures: 0 } })
@@ -69,5 +78,28 @@ contractTest(
       if (taken.has(id)) expect(slug).toBe(taken.get(id))
       else expect([id, slug]).toEqual([id, expect.stringMatching(new RegExp(`^${name.toLowerCase()}(-\\d+)?$`))])
     }
+  },
+)
+
+contractTest(
+  'without a unique index several processes never give a value twice, and what an application takes twice is found',
+  async (database) => {
+    const app = await database.connect()
+    const { taken } = await workAmongInserts(app, await setUp(app, database, 'index'))
+    const isOwn = ({ id }: { readonly id: number }) => !taken.has(id)
+    const given = (await readCities(app)).filter((city) => isOwn(city) && city.slug !== null)
+    expect(new Set(given.map(({ slug }) => slug)).size).toBe(given.length)
+
+    // A value that was given, taken by the application once more: it need not have happened by itself.
+    await app.query(`insert into city (id, name, slug) values (20000, 'Taken', '${given[0]!.slug}')`)
+    taken.set(20_000, given[0]!.slug!)
+    expect(await runBackfill(app, uniqueSlug)).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('a value of "slug" that another row has'),
+    })
+    for (const id of taken.keys()) await app.query(`update city set slug = 'taken ${id}' where id = ${id}`)
+    expect(await runBackfill(app, uniqueSlug)).toMatchObject({ status: 'completed', counts: { failures: 0 } })
+    const cities = await readCities(app)
+    expect(new Set(cities.map(({ slug }) => slug)).size).toBe(cities.length)
   },
 )

@@ -4,6 +4,7 @@ import { definitionOf } from '../../src/backfill/definition/definition.js'
 import { type Backfill, createWorker, defineBackfill, sql, type WorkerEvent } from '../../src/index.js'
 import { runInMigration } from '../../src/runs/in-migration.js'
 import { readStatus } from '../../src/runs/read-status.js'
+import { workUntil } from '../../src/runs/worker.js'
 import { codeOf, portTo, runBackfill, sourceOf } from '../support/backfills.js'
 import { countWhere, createCities } from '../support/city-table.js'
 import { contractTest, waitingContractTest } from '../support/databases.js'
@@ -23,7 +24,8 @@ const fillSlug = {
 } as const
 
 /** The same form, for a column of its own. */
-const touch = defineBackfill.sql({ name: 'city.touch', table: 'city', where: { touched: 0 }, set: { touched: 1 } })
+const touchForm = { name: 'city.touch', table: 'city', where: { touched: 0 }, set: { touched: 1 } } as const
+const touch = defineBackfill.sql(touchForm)
 
 const runs = async (dataSource: DataSource) =>
   (await readStatus(portTo(dataSource))).map(({ run }) => [run.name, run.status, run.reasonCode, run.reason])
@@ -148,6 +150,58 @@ contractTest('conditions that throw or write begin nothing, and change nothing',
   expect(await runBackfill(dataSource, defineBackfill(fillSlug))).toMatchObject({ counts: { written: rows } })
 })
 
+contractTest(
+  'a reason to postpone that comes up during a run lets it end, and keeps others from joining it',
+  async (database) => {
+    const dataSource = await database.connect()
+    await createCities(dataSource, database.name, rows)
+    let isBusy = false
+    const met: unknown[] = []
+    const slug = defineBackfill({
+      ...fillSlug,
+      batchRows: 2,
+      when: { postpone: { 'somebody is busy': () => isBusy } },
+      async transform({ name }) {
+        if (name === 'City 3' && !isBusy) {
+          isBusy = true
+          met.push(await codeOf(runBackfill(dataSource, slug)), ...(await runs(dataSource)))
+        }
+        return { slug: name }
+      },
+    })
+    expect(await runBackfill(dataSource, slug)).toMatchObject({ status: 'completed', counts: { written: rows } })
+    expect(met).toEqual(['POSTPONED', ['city.slug', 'running', undefined, undefined]])
+  },
+)
+
+contractTest(
+  'an interrupted run is postponed when it is taken up again, and goes on at its checkpoint',
+  async (database) => {
+    const dataSource = await database.connect()
+    await createCities(dataSource, database.name, rows)
+    let isBusy = false
+    const stop = new AbortController()
+    const slug = defineBackfill({
+      ...fillSlug,
+      batchRows: 2,
+      when: { postpone: { 'somebody is busy': () => isBusy } },
+      async transform({ name }) {
+        if (name === 'City 3') stop.abort()
+        return { slug: name }
+      },
+    })
+    expect(await runBackfill(dataSource, slug, { stop: stop.signal })).toMatchObject({ reason: 'interrupted' })
+    isBusy = true
+    const written = await countWhere(dataSource, 'slug is not null')
+    expect(written).toBeLessThan(rows)
+    expect(await codeOf(runBackfill(dataSource, slug))).toBe('POSTPONED')
+    expect(await runs(dataSource)).toEqual([['city.slug', 'postponed', 'POSTPONED', 'somebody is busy']])
+    expect(await countWhere(dataSource, 'slug is not null')).toBe(written)
+    isBusy = false
+    expect(await runBackfill(dataSource, slug)).toMatchObject({ runId: 1, counts: { written: rows } })
+  },
+)
+
 contractTest('begins no run before those are completed that it comes after', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, rows)
@@ -242,3 +296,107 @@ function withResolvers() {
 
 const ended = (events: readonly WorkerEvent[]) =>
   events.flatMap((event) => (event.type === 'ended' ? event.result.backfill : []))
+
+for (const [whom, knowsBoth] of [
+  ['a run that another worker is at', true],
+  ['one whose definition it does not know', false],
+] as const) {
+  contractTest(`a worker is not idle while it waits for ${whom}`, async (database) => {
+    const dataSource = await database.connect()
+    await createCities(dataSource, database.name, 1)
+    const [released, atWork] = [withResolvers(), withResolvers()]
+    const slug = defineBackfill({
+      ...fillSlug,
+      async transform({ name }) {
+        atWork.resolve()
+        await released.promise
+        return { slug: name }
+      },
+    })
+    const last = defineBackfill.sql({ ...touchForm, after: [slug] })
+    for (const definition of [slug, last]) await schedule(dataSource, definition)
+    await using other = createWorker({ database: sourceOf(dataSource), backfills: [slug] })
+    await other.start()
+    await atWork.promise
+    const events: WorkerEvent[] = []
+    await using worker = createWorker({
+      database: sourceOf(dataSource),
+      backfills: knowsBoth ? [slug, last] : [last],
+      onEvent(event) {
+        events.push(event)
+        if (event.type === 'postponed') released.resolve()
+      },
+    })
+    await worker.start()
+    await worker.untilIdle()
+    // What is left of the other's run it may help with.
+    expect(ended(events).at(-1)).toBe('city.touch')
+    expect((await runs(dataSource)).map(([name, status]) => `${name} ${status}`)).toEqual([
+      'city.slug completed',
+      'city.touch completed',
+    ])
+  })
+}
+
+contractTest('a worker is idle where it waits for a run that nobody is at', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, rows)
+  const slug = defineBackfill({ ...fillSlug, batchRows: 2 })
+  const last = defineBackfill.sql({ ...touchForm, after: [slug] })
+  for (const definition of [slug, last]) await schedule(dataSource, definition)
+  // Killed: it says that it is running, and its lease is over.
+  const stop = new AbortController()
+  await runBackfill(dataSource, slug, { stop: stop.signal, onProgress: () => stop.abort() })
+  await dataSource.query(`update rowshift_run set status = 'running' where name = 'city.slug'`)
+  await using worker = createWorker({ database: sourceOf(dataSource), backfills: [last] })
+  await worker.start()
+  expect(await codeOf(worker.untilIdle())).toBe('POSTPONED')
+})
+
+contractTest(
+  'a worker that leaves when nothing is left to do looks once more at what waited for the run of another',
+  async (database) => {
+    const dataSource = await database.connect()
+    await createCities(dataSource, database.name, 1)
+    let release = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    let isAtWork = () => {}
+    const atWork = new Promise<void>((resolve) => {
+      isAtWork = resolve
+    })
+    const slug = defineBackfill({
+      ...fillSlug,
+      async transform({ name }) {
+        isAtWork()
+        await released
+        return { slug: name }
+      },
+    })
+    const last = defineBackfill.sql({ ...touchForm, after: [slug] })
+    for (const definition of [slug, last]) await schedule(dataSource, definition)
+    const other = runBackfill(dataSource, slug)
+    await atWork
+    const events: string[] = []
+    const never = new AbortController().signal
+    await workUntil({
+      database: portTo(dataSource),
+      definitions: new Map([slug, last].map((one) => [one.name, definitionOf(one)])),
+      pace: {},
+      stop: never,
+      abort: never,
+      isWatching: false,
+      onEvent(event) {
+        if ('backfill' in event) events.push(`${event.type} ${event.backfill}`)
+        if (event.type === 'postponed') release()
+      },
+    })
+    await other
+    expect(events.slice(0, 2)).toEqual(['held city.slug', 'postponed city.touch'])
+    expect(await runs(dataSource)).toEqual([
+      ['city.slug', 'completed', undefined, undefined],
+      ['city.touch', 'completed', undefined, undefined],
+    ])
+  },
+)

@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { beforeAllCompilePackage, CliProject } from '../support/cli-project.js'
-
-beforeAllCompilePackage()
+import { CliProject } from '../support/cli-project.js'
 
 const project = () =>
   CliProject.createEmpty({

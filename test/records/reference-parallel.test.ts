@@ -2,11 +2,9 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { beforeAllCompilePackage, CliProject } from '../support/cli-project.js'
+import { CliProject } from '../support/cli-project.js'
 
 /* What the page on batches of pyrmute shows about parallel processing (parity row P6), in an application of ES modules. */
-
-beforeAllCompilePackage()
 
 const versions = `import { defineVersions } from 'rowshift'
 

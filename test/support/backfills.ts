@@ -24,6 +24,9 @@ export const sourceOf = (dataSource: DataSource): DatabaseSource => ({
   open: async () => ({ ...portTo(dataSource), close: async () => undefined }),
 })
 
+/** Batches stay as large as a definition says, however slow the machine is. */
+const unhurried = { targetMs: 60_000 }
+
 /** Runs a definition in the background way: own connections, own transactions. */
 export function runBackfill(
   dataSource: DataSource,
@@ -31,7 +34,9 @@ export function runBackfill(
   options: Omit<ForegroundOptions, 'database' | 'definition'> & { readonly hooks?: StatementHooks } = {},
 ): Promise<RunResult> {
   const { hooks, ...rest } = options
-  return runInForeground({ database: portTo(dataSource, hooks), definition: definitionOf(backfill), ...rest })
+  const database = portTo(dataSource, hooks)
+  const pace = { ...unhurried, ...rest.pace }
+  return runInForeground({ database, definition: definitionOf(backfill), ...rest, pace })
 }
 
 /** The code a call fails with; anything but a RowshiftError fails the test. */

@@ -1,6 +1,8 @@
-import type { ChildProcessWithoutNullStreams } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
-import { onTestFinished } from 'vitest'
+import { inject, onTestFinished } from 'vitest'
 import { spawnTypeScript } from './spawn-typescript.js'
 
 export interface Exit {
@@ -84,9 +86,16 @@ export class Child {
 
 /** Starts a TypeScript file in a process of its own, which is killed at the latest when the test has finished. */
 export function runChild(file: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Child {
-  const child = new Child(spawnTypeScript(file, args, { env: { ...process.env, ...env } }))
+  const options = { env: { ...process.env, ...env } }
+  const bundled = bundleOf(file)
+  const child = new Child(
+    existsSync(bundled) ? spawn(process.execPath, [bundled, ...args], options) : spawnTypeScript(file, args, options),
+  )
   onTestFinished(async () => {
     await child.kill()
   })
   return child
 }
+
+const bundleOf = (file: string): string =>
+  join(inject('childrenFolder'), `${relative(join(__dirname, '../..'), file)}.js`)

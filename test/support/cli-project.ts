@@ -1,41 +1,29 @@
-import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process'
-import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
-import { afterAll, beforeAll, onTestFinished } from 'vitest'
+import { inject, onTestFinished } from 'vitest'
 import { Child } from './child.js'
+import { runRowshift } from './rowshift-command.js'
 import type { TestDatabase } from './test-database.js'
 
 const repository = join(__dirname, '../..')
-const execute = promisify(execFile)
 
 /** Modules that an application has installed. */
 const dependencies = ['typeorm', 'reflect-metadata', 'better-sqlite3', 'pg', 'mysql2']
 const prismaDependencies = ['client', 'adapter-pg', 'adapter-mariadb', 'adapter-better-sqlite3']
-
-let packageFolder: string
-
-/** Compiles the sources as they are now, for the projects of this file's tests. */
-export function beforeAllCompilePackage(): void {
-  beforeAll(async () => {
-    packageFolder = await mkdtemp(join(tmpdir(), 'rowshift-cli-'))
-    await cp(join(repository, 'package.json'), join(packageFolder, 'package.json'))
-    await symlink(join(repository, 'node_modules'), join(packageFolder, 'node_modules'))
-    const tsc = join(repository, 'node_modules/.bin/tsc')
-    const args = ['-p', join(repository, 'tsconfig.build.json'), '--outDir', join(packageFolder, 'dist')]
-    // What it refuses is on standard output, which the error's message leaves out.
-    await execute(tsc, args).catch(({ message, stdout }) => Promise.reject(new Error(`${message}${stdout}`)))
-    await execute(process.execPath, [join(repository, 'scripts/write-esm-wrappers.mjs'), packageFolder])
-  })
-  afterAll(() => rm(packageFolder, { recursive: true, force: true }))
-}
 
 /** How a command ended, and all it wrote. */
 export interface Ended {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
+}
+
+interface CommandOptions {
+  /** The working directory, in the project; default: the project. */
+  readonly cwd?: string
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /** The folder of an application that has installed rowshift, removed when the test has finished. */
@@ -54,7 +42,7 @@ export class CliProject {
     const folder = await realpath(await mkdtemp(join(tmpdir(), 'rowshift-app-')))
     onTestFinished(() => rm(folder, { recursive: true, force: true }))
     await mkdir(join(folder, 'node_modules'))
-    await symlink(packageFolder, join(folder, 'node_modules/rowshift'))
+    await symlink(inject('packageFolder'), join(folder, 'node_modules/rowshift'))
     for (const name of dependencies)
       await symlink(join(repository, 'node_modules', name), join(folder, 'node_modules', name))
     const project = new CliProject(folder)
@@ -77,7 +65,7 @@ export class CliProject {
   }
 
   /** Starts a command, killed at the latest when the test has finished. */
-  start(args: readonly string[], options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Child {
+  start(args: readonly string[], options: CommandOptions = {}): Child {
     const child = new Child(this.#spawn(args, options))
     onTestFinished(async () => {
       await child.kill()
@@ -85,11 +73,14 @@ export class CliProject {
     return child
   }
 
-  /** Runs a command to its end. */
-  async run(
-    args: readonly string[],
-    options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
-  ): Promise<Ended> {
+  /** Runs a command to its end, in this process. */
+  async run(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
+    const { code, out, err } = await runRowshift(this.folder, args, options)
+    return { code, stdout: out, stderr: err }
+  }
+
+  /** Runs a command to its end, in a process of its own: for what such a one alone shows. */
+  async runAlone(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
     const child = this.#spawn(args, options)
     child.stdin.end()
     let [stdout, stderr] = ['', '']
@@ -109,7 +100,7 @@ export class CliProject {
   /** Runs a command with `--json`. @throws when standard output is anything but one JSON document. */
   async json(
     args: readonly string[],
-    options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+    options: CommandOptions = {},
   ): Promise<{ code: number | null; document: unknown }> {
     const { code, stdout, stderr } = await this.run([...args, '--json'], options)
     try {
@@ -119,10 +110,7 @@ export class CliProject {
     }
   }
 
-  #spawn(
-    args: readonly string[],
-    { cwd = '.', env = {} }: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv },
-  ) {
+  #spawn(args: readonly string[], { cwd = '.', env = {} }: CommandOptions) {
     const main = join(this.folder, 'node_modules/rowshift/dist/cli/main.js')
     const surroundings: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1', ...env }
     const options = { cwd: join(this.folder, cwd), env: surroundings, stdio: 'pipe' as const }
@@ -150,7 +138,8 @@ export function dataSourceText(database: TestDatabase, { port }: { readonly port
   return `import { ${name} } from '@prisma/${module}'\nexport const adapter = new ${name}(${JSON.stringify(options)})\n`
 }
 
-function driverAdapter(database: TestDatabase, port?: number) {
+/** The class of a driver adapter, its package and what it is made of. */
+export function driverAdapter(database: TestDatabase, port?: number) {
   if (database.name === 'sqlite')
     return ['PrismaBetterSqlite3', 'adapter-better-sqlite3', { url: `file:${database.url}` }]
   const { username: user, password, pathname } = new URL(database.url)

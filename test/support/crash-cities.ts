@@ -50,6 +50,11 @@ export async function crashCities(which: CrashedName, options: CrashCitiesOption
     case 'cityPage':
       await createCity(dataSource, database)
       return options.crashTest({ ...ofCities, backfill: crashed.cityPage })
+    case 'cityUnique':
+      await createCity(dataSource, database)
+      await dataSource.query('create unique index city_slug on city (slug)')
+      // Which row has which value is a matter of who was first.
+      return options.crashTest({ ...ofCities, backfill: crashed.cityUnique, ignore: ['slug'] })
     case 'stopNotes':
       await createStop(dataSource)
       await createNote(dataSource, database)
@@ -73,6 +78,14 @@ export async function crashCities(which: CrashedName, options: CrashCitiesOption
           await refill(dataSource, 'stop', rows)
         },
         writers: streamsOf(streams, rows, writeMoved),
+      })
+    case 'personSame':
+      await createPerson(dataSource)
+      return options.crashTest({
+        ...shared,
+        backfill: crashed.personSame,
+        prepare: () => refillPeople(dataSource, rows),
+        writers: streamsOf(streams, rows, (manager, n, id) => writePerson(manager, n, id(0), rows)),
       })
     case 'stopVisits':
       await createStop(dataSource)
@@ -128,6 +141,18 @@ async function createStop(dataSource: DataSource, table = 'stop'): Promise<void>
   )
 }
 
+async function createPerson(dataSource: DataSource): Promise<void> {
+  await dropAll(dataSource, ['purchase', 'person'])
+  await dataSource.query(
+    'create table person (id bigint not null primary key, email varchar(20) not null, visits integer not null default 0)',
+  )
+  await dataSource.query('create index person_email on person (email, id)')
+  await dataSource.query(
+    'create table purchase (id bigint not null primary key, person_id bigint not null, visits integer not null default 0, foreign key (person_id) references person (id))',
+  )
+  await dataSource.query('create index purchase_person on purchase (person_id)')
+}
+
 async function createNote(dataSource: DataSource, { name }: TestDatabase): Promise<void> {
   const key = bySql(name, {
     sqlite: 'integer primary key autoincrement',
@@ -148,11 +173,52 @@ async function refill(dataSource: DataSource, table: string, rows: number): Prom
   }
 }
 
+/** People of whom four are the same, a quarter of the table from each other, and a purchase of each. */
+async function refillPeople(dataSource: DataSource, rows: number): Promise<void> {
+  await dataSource.query('delete from purchase')
+  await dataSource.query('delete from person')
+  for (let first = 1; first <= rows; first += 500) {
+    const ids = Array.from({ length: Math.min(500, rows - first + 1) }, (_, i) => idStep * (first + i))
+    await dataSource.query(
+      `insert into person (id, email) values ${ids.map((id) => `(${id}, '${emailOf(id, rows)}')`).join(', ')}`,
+    )
+  }
+  await dataSource.query('insert into purchase (id, person_id) select id, id from person')
+}
+
+const emailOf = (id: number, rows: number) => `p${(id / idStep) % (rows / 4)}@x`
+
 async function writeStop(manager: EntityManager, n: number, id: (salt: number) => number): Promise<void> {
   const where = `where id = ${id(0)}`
   if (n % 10 === 0) await manager.query(`delete from stop ${where}`)
   else if (n % 2 === 0) await manager.query(`update stop set name = 'New ${n}' ${where}`)
   else await manager.query(`update stop set visits = visits + 1000 ${where}`)
+}
+
+/** Writes of code that takes one who is the same where a person is gone, and of old code that still adds such people. */
+async function writePerson(manager: EntityManager, n: number, id: number, rows: number): Promise<void> {
+  const email = emailOf(id, rows)
+  switch (n % 5) {
+    case 0:
+      await manager.query(`delete from purchase where id = ${id}`)
+      break
+    case 1:
+      await manager.query(`update person set visits = visits + 1 where id = ${id}`)
+      break
+    case 2:
+      await manager.query(`update purchase set visits = visits + 1 where id = ${id}`)
+      break
+    case 3:
+      await manager.query(`delete from purchase where id = ${id + 1}`)
+      await manager.query(
+        `insert into purchase (id, person_id) values (${id + 1}, coalesce((select id from person where id = ${id}), (select min(id) from person where email = '${email}')))`,
+      )
+      break
+    default: {
+      const there = await manager.query(`select id from person where id = ${id + 2}`)
+      if (there.length === 0) await manager.query(`insert into person (id, email) values (${id + 2}, '${email}')`)
+    }
+  }
 }
 
 /** Writes of code that finds a stop wherever it is by now. */

@@ -34,6 +34,8 @@ export interface Change {
   readonly expected: Tables
   /** All rows after `down`; default: as they were. `irreversible`: it must refuse, and change nothing. */
   readonly reverted?: Tables | 'irreversible'
+  /** The database that writes the whole table anew for it, which the migration says. */
+  readonly isRewrittenOn?: DatabaseName
   /** Besides the path: `['--rename', 'name:title']`. */
   readonly args?: readonly string[]
   /** What a user writes into the generated definitions. */
@@ -67,8 +69,6 @@ export class ChangingApp {
     versions: Readonly<Record<string, string>> = {},
     options: Readonly<Record<string, unknown>> = {},
   ): Promise<ChangingApp> {
-    // The loader of an earlier application, whose folder is gone.
-    for (const extension of ['.ts', '.cts']) delete require.extensions[extension]
     const project = await CliProject.createEmpty({
       'rowshift.config.ts': configText.replace('./src/data-source.ts', './v2/data-source.ts'),
       ...Object.fromEntries(
@@ -245,6 +245,7 @@ export function testChange(change: Change): void {
     expect(generated, generated.err).toMatchObject({ code: 0, err: '' })
     if (isFormatted) expect(await app.formatted()).toBe('')
     const second = Object.values(await app.files('migrations')).at(-1)!
+    expect(second.includes('writes the whole table anew')).toBe(change.isRewrittenOn === database.name)
     // Said when it is generated, in the file, and by the call that comes first there.
     const isIrreversible = change.reverted === 'irreversible'
     expect(generated.out.includes('not reversible')).toBe(isIrreversible)

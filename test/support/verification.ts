@@ -6,6 +6,7 @@ export const nothingToVerify: Verification = {
   remaining: 0,
   checked: 0,
   refused: [],
+  shared: [],
   recomputed: null,
   assertions: [],
 }

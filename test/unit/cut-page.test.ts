@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import type { BoundColumn } from '../../src/backfill/binder.js'
 import { cutPage, type TransformedPage } from '../../src/backfill/pages/cut-page.js'
 import { Page } from '../../src/backfill/pages/keyset-reader.js'
+import type { BoundColumn } from '../../src/backfill/prepare/binder.js'
 import type { ChangeSet } from '../../src/backfill/transform/change-set.js'
 import type { RowFailure } from '../../src/backfill/transform/transform.js'
 
@@ -33,7 +33,7 @@ const one = columns('slug')
 
 const page: TransformedPage = {
   page: Page.of(
-    keys.map((key) => [key, key === 'c' ? 0 : 1, ...tokens]),
+    keys.map((key) => [key, ...tokens, key === 'c' ? 0 : 1]),
     1,
     false,
   ),
@@ -106,9 +106,9 @@ test('tells composite keys apart by all of their columns', () => {
   const composite: TransformedPage = {
     page: Page.of(
       [
-        ['1', '1', 1, ...tokens],
-        ['1', '2', 0, ...tokens],
-        ['2', '1', 1, ...tokens],
+        ['1', '1', ...tokens, 1],
+        ['1', '2', ...tokens, 0],
+        ['2', '1', ...tokens, 1],
       ],
       2,
       true,

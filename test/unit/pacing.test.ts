@@ -45,6 +45,17 @@ test('a batch that takes longer than the target makes the next one smaller, by h
   expect(pace.rows).toBe(1)
 })
 
+test('the way to a database far away shrinks no batch', () => {
+  const pace = paced({ batchRows: 1_000 })
+  pace.answered(180)
+  pace.answered(150)
+  pace.answered(400)
+  pace.took({ keys: 1_000, rows: 1_000, databaseMs: 1_000, totalMs: 1_000 }, leaseMs)
+  expect(pace.rows).toBe(1_000)
+  pace.took({ keys: 1_000, rows: 1_000, databaseMs: 4 * 150 + 750, totalMs: 1_350 }, leaseMs)
+  expect(pace.rows).toBe(600)
+})
+
 test('a page that had been read before does not shrink the next one twice', () => {
   const pace = paced({ batchRows: 1_000 })
   const slow = { keys: 1_000, rows: 1_000, databaseMs: 5_000, totalMs: 5_000 }

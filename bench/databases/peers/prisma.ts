@@ -7,6 +7,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import type { DatabaseName, TestDatabase } from '../../../test/support/test-database.js'
 import type { Peer } from '../arena.js'
 import { slugOf } from '../city-table.js'
+import { placesOf } from '../places.js'
 
 const modules = join(__dirname, '../../../node_modules')
 const clients = join(__dirname, '../../dist/prisma')
@@ -28,11 +29,12 @@ interface Client {
     findMany(query: object): Promise<City[]>
     update(query: object): PromiseLike<unknown>
   }
+  readonly place: { createMany(query: { readonly data: readonly object[] }): Promise<unknown> }
   $transaction(queries: readonly PromiseLike<unknown>[]): Promise<unknown>
   $disconnect(): Promise<void>
 }
 
-const model = `
+const models = `
 model City {
   id   BigInt  @id
   name String
@@ -40,6 +42,14 @@ model City {
   slug String?
 
   @@map("city")
+}
+
+model Place {
+  id   BigInt @id
+  name String
+  slug String
+
+  @@map("place")
 }
 `
 
@@ -53,7 +63,7 @@ function generate(name: DatabaseName): new (options: object) => Client {
   writeFileSync(join(folder, 'package.json'), '{}')
   writeFileSync(
     join(folder, 'schema.prisma'),
-    `generator client {\n  provider = "prisma-client-js"\n  output = "./client"\n}\ndatasource db {\n  provider = "${providers[name]}"\n}\n${model}`,
+    `generator client {\n  provider = "prisma-client-js"\n  output = "./client"\n}\ndatasource db {\n  provider = "${providers[name]}"\n}\n${models}`,
   )
   execFileSync(process.execPath, [join(modules, 'prisma/build/index.js'), 'generate'], {
     cwd: folder,
@@ -81,13 +91,17 @@ export function adapterOf({ name, url }: TestDatabase) {
 
 const pageRows = 1_000
 
+function clientOf(database: TestDatabase): Client {
+  const PrismaClient = generated.get(database.name) ?? generate(database.name)
+  generated.set(database.name, PrismaClient)
+  return new PrismaClient({ adapter: adapterOf(database) })
+}
+
 function peer(name: string, write: (client: Client, page: readonly City[]) => Promise<unknown>): Peer {
   return {
     name,
     async prepare({ database }) {
-      const PrismaClient = generated.get(database.name) ?? generate(database.name)
-      generated.set(database.name, PrismaClient)
-      const client = new PrismaClient({ adapter: adapterOf(database) })
+      const client = clientOf(database)
       return {
         async run() {
           for (let last = 0n; ; ) {
@@ -118,3 +132,16 @@ export const prismaUpdate = peer('Prisma update each', async (client, page) => {
 export const prismaTransaction = peer('Prisma update each, in $transaction', (client, page) =>
   client.$transaction(page.map((city) => update(client, city))),
 )
+
+export const prismaCreateMany: Peer = {
+  name: 'Prisma createMany',
+  async prepare({ database, rows }) {
+    const client = clientOf(database)
+    return {
+      async run() {
+        for (const data of placesOf(rows)) await client.place.createMany({ data })
+      },
+      close: () => client.$disconnect(),
+    }
+  },
+}

@@ -62,7 +62,11 @@ export async function scheduleRun({ dataSource }: Arena, backfill: Backfill): Pr
   await schedule(runner, backfill).finally(() => runner.release())
 }
 
-function peer(name: string, define: (batchRows: number) => Backfill, source?: (arena: Arena) => DatabaseSource): Peer {
+export function peer(
+  name: string,
+  define: (batchRows: number) => Backfill,
+  source?: (arena: Arena) => DatabaseSource,
+): Peer {
   return {
     name,
     async prepare(arena) {

@@ -38,6 +38,7 @@ interface BetterSqlite3Statement {
   readonly reader: boolean
   raw(): this
   all(parameters: readonly unknown[]): Cell[][]
+  get(parameters: readonly unknown[]): Cell[] | undefined
   run(parameters: readonly unknown[]): { readonly changes: number }
 }
 
@@ -118,7 +119,14 @@ function betterSqlite3Connection(database: BetterSqlite3Database): SqliteConnect
 
   function run({ text, parameters, each }: Statement): QueryResult {
     const statement = statements.get(text)
-    if (each) return runEach(each, (list) => statement.run(bound(list)).changes)
+    if (each) {
+      if (!statement.reader) return runEach(each, (list) => ({ changes: statement.run(bound(list)).changes }))
+      // A row of its own is all that a list can return.
+      return runEach(each, (list) => {
+        const row = statement.get(bound(list))
+        return { changes: row === undefined ? 0 : 1, row }
+      })
+    }
     if (statement.reader) return { rows: statement.all(bound(parameters)), affected: 0 }
     return { rows: [], affected: statement.run(bound(parameters)).changes }
   }
@@ -149,15 +157,22 @@ function betterSqlite3Connection(database: BetterSqlite3Database): SqliteConnect
   }
 }
 
-function runEach(each: readonly (readonly unknown[])[], change: (list: readonly unknown[]) => number): QueryResult {
+interface Change {
+  readonly changes: number
+  readonly row?: readonly Cell[] | undefined
+}
+
+function runEach(each: readonly (readonly unknown[])[], change: (list: readonly unknown[]) => Change): QueryResult {
   const unaffected: number[] = []
+  const rows: (readonly Cell[])[] = []
   let affected = 0
   for (let i = 0; i < each.length; i++) {
-    const changes = change(each[i]!)
+    const { changes, row } = change(each[i]!)
     if (changes === 0) unaffected.push(i)
     affected += changes
+    if (row) rows.push(row)
   }
-  return { rows: [], affected, unaffected }
+  return { rows, affected, unaffected }
 }
 
 const isPlain = (value: unknown): boolean => typeof value === 'string' || value === null
@@ -196,7 +211,11 @@ function sqlJsConnection(database: SqlJsDatabase): SqliteConnection {
   }
 
   function execute({ text, parameters, each }: Omit<Statement, 'label'>): QueryResult {
-    if (each) return runEach(each, (list) => execute({ text, parameters: list }).affected)
+    if (each)
+      return runEach(each, (list) => {
+        const { affected, rows } = execute({ text, parameters: list })
+        return { changes: affected, row: rows[0] }
+      })
     const statement = bind(text, parameters.map(toBindable))
     const isWriting = writing.test(text)
     const rows: Cell[][] = []

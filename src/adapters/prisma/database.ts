@@ -1,5 +1,6 @@
 import type { Dialect } from '../../dialects/dialect.js'
 import { mysql } from '../../dialects/mysql/index.js'
+import { inSchema } from '../../dialects/postgres/in-schema.js'
 import { postgres } from '../../dialects/postgres/index.js'
 import { sqlite } from '../../dialects/sqlite/index.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
@@ -147,12 +148,15 @@ function databaseOn(
   registry: PrismaRegistry | undefined,
   decimal: DecimalClass | undefined,
 ): Database {
-  const { dialect, connect, poolSetting } = support
+  const { connect, poolSetting } = support
   const held = new Set<Session>()
-  const schema = dialect === postgres ? adapter.getConnectionInfo?.().schemaName : undefined
+  const schema = support.dialect === postgres ? adapter.getConnectionInfo?.().schemaName : undefined
+  const dialect = schema === undefined ? support.dialect : inSchema(schema)
   return {
     kind: 'database',
     dialect,
+    // Each port has an adapter of its own, and all of a client's are this factory's.
+    pool: factory,
     stateNames: { schema, prefix: 'rowshift_' },
     label: [dialect.name, support.place(adapter)].filter(Boolean).join(' '),
     connect: async ({ timeoutMs = 30_000 } = {}) =>

@@ -1,5 +1,5 @@
-import { type BulkCreateResult, bulkCreate } from '../../backfill/bulk-create.js'
-import { type BulkUpdateResult, bulkUpdate } from '../../backfill/bulk-update.js'
+import { type BulkCreateResult, bulkCreate } from '../../backfill/bulk/bulk-create.js'
+import { type BulkUpdateResult, bulkUpdate } from '../../backfill/bulk/bulk-update.js'
 import type { Backfill } from '../../backfill/definition/define-backfill.js'
 import type { BackfillDefinition } from '../../backfill/definition/definition.js'
 import { definitionsOf, isSequence, type Sequence } from '../../backfill/definition/sequence.js'

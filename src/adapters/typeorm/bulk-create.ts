@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type BulkCreateResult, bulkCreate as createRows } from '../../backfill/bulk-create.js'
+import { type BulkCreateResult, bulkCreate as createRows } from '../../backfill/bulk/bulk-create.js'
 import type { ColumnName } from '../../backfill/definition/columns.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { schemaVersionOf } from '../../schema-version/schema-version.js'
@@ -62,9 +62,10 @@ export async function bulkCreate<E extends object>(
   const rowVersion = versionProperty(metadata.target)?.property
   const isInitial = (column: ColumnMetadataLike) => column.isVersion || column.propertyPath === rowVersion
   const initial = new Set(columns.filter(isInitial).map(pathOf))
-  const given = rows.map((row) => valuesOf(row, columns, metadata, dataSource))
+  const given = rows.map(valuesBy(columns, metadata, dataSource))
   const { keys, ...counts } = await createRows(database, enclosing, { mapping, rows: given, onConflict, initial })
-  return { ...counts, keys: keys.map((key) => nested(key)) }
+  const isNested = columns.some((column) => pathOf(column).includes('.'))
+  return { ...counts, keys: isNested ? keys.map((key) => nested(key)) : keys }
 }
 
 /** `address.city`; `country.id` for the column that a relation has without a property of its own. */
@@ -72,35 +73,48 @@ function pathOf({ propertyPath, isVirtual, referencedColumn }: ColumnMetadataLik
   return isVirtual && referencedColumn ? `${propertyPath}.${referencedColumn.propertyPath}` : propertyPath
 }
 
-/** The values of an entity by the paths of its columns; what is no column stays as it is, to be refused. */
-function valuesOf(
-  row: object,
+type Values = Record<string, unknown>
+
+/** Takes the values of an entity by the paths of its columns; what is no column stays as it is, to be refused. */
+function valuesBy(
   columns: readonly ColumnMetadataLike[],
   metadata: EntityMetadataLike,
   dataSource: DataSourceLike,
-): Record<string, unknown> {
+): (row: object) => Values {
   const paths = columns.flatMap(({ propertyPath, relationMetadata }) => [
     propertyPath,
     relationMetadata?.propertyPath ?? propertyPath,
   ])
   const heads = new Set(paths.map((path) => path.split('.')[0]))
-  const values: Record<string, unknown> = {}
-  for (const [property, value] of Object.entries(row)) if (!heads.has(property)) values[property] = value
-  for (const column of columns) {
-    const value = column.isDiscriminator ? metadata.discriminatorValue : column.getEntityValue(row)
-    values[pathOf(column)] = value === undefined ? startOf(column, metadata, dataSource) : value
+  const cells = columns.map((column) => ({
+    path: pathOf(column),
+    column,
+    start: startOf(column, metadata, dataSource),
+  }))
+  return (row) => {
+    const values: Values = {}
+    for (const property of Object.keys(row)) if (!heads.has(property)) values[property] = (row as Values)[property]
+    for (const { path, column, start } of cells) {
+      const value = column.isDiscriminator ? metadata.discriminatorValue : column.getEntityValue(row)
+      values[path] = value === undefined ? start?.() : value
+    }
+    return values
   }
-  return values
 }
 
 /** What the database does not make by itself. */
-function startOf(column: ColumnMetadataLike, { target }: EntityMetadataLike, { driver }: DataSourceLike): unknown {
-  if (column.isVersion) return 1
+function startOf(
+  column: ColumnMetadataLike,
+  { target }: EntityMetadataLike,
+  { driver }: DataSourceLike,
+): (() => unknown) | undefined {
+  if (column.isVersion) return () => 1
   const { isUUIDGenerationSupported } = driver as { isUUIDGenerationSupported(): boolean }
   if (column.isGenerated && column.generationStrategy === 'uuid' && !isUUIDGenerationSupported.call(driver))
-    return randomUUID()
-  if (versionProperty(target)?.property === column.propertyPath) return schemaVersionOf(target as object)
-  return undefined
+    return randomUUID
+  if (versionProperty(target)?.property !== column.propertyPath) return undefined
+  const version = schemaVersionOf(target as object)
+  return () => version
 }
 
 /** `{ 'country.id': 47 }` as it stands in an entity: `{ country: { id: 47 } }`. */

@@ -1,4 +1,4 @@
-import { type BulkUpdateResult, bulkUpdate as updateRows } from '../../backfill/bulk-update.js'
+import { type BulkUpdateResult, bulkUpdate as updateRows } from '../../backfill/bulk/bulk-update.js'
 import type { ColumnName } from '../../backfill/definition/columns.js'
 import { type BulkRepository, placeOf } from './bulk-repository.js'
 

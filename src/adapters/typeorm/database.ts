@@ -1,5 +1,6 @@
 import type { Dialect } from '../../dialects/dialect.js'
 import { mysql } from '../../dialects/mysql/index.js'
+import { inSchema } from '../../dialects/postgres/in-schema.js'
 import { postgres } from '../../dialects/postgres/index.js'
 import { sqlite } from '../../dialects/sqlite/index.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
@@ -52,12 +53,15 @@ function supportOf(dataSource: DataSourceLike): DriverSupport {
  * @throws RowshiftError UNSUPPORTED_DATABASE
  */
 export function databaseOf(dataSource: DataSourceLike, options: { readonly ownsDataSource?: boolean } = {}): Database {
-  const { dialect, open, connect } = supportOf(dataSource)
-  const { entityPrefix = '', schema } = dataSource.options as Record<string, string | undefined>
+  const { dialect: plain, open, connect } = supportOf(dataSource)
+  const { entityPrefix = '', schema: named } = dataSource.options as Record<string, string | undefined>
+  const schema = plain.name === 'postgres' ? named : undefined
+  const dialect = schema === undefined ? plain : inSchema(schema)
   return {
     kind: 'database',
     dialect,
-    stateNames: { schema: dialect.name === 'postgres' ? schema : undefined, prefix: `${entityPrefix}rowshift_` },
+    pool: dataSource,
+    stateNames: { schema, prefix: `${entityPrefix}rowshift_` },
     label: [dialect.name, placeOf(dataSource.options)].filter(Boolean).join(' '),
     async connect({ timeoutMs = 30_000 } = {}) {
       if (connect) return connect(dataSource)

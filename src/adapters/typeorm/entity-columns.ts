@@ -1,4 +1,4 @@
-import type { Dialect } from '../../dialects/dialect.js'
+import type { Codec, Dialect } from '../../dialects/dialect.js'
 import { bitBytes } from '../../dialects/mysql/codecs.js'
 import { driverValue as sqliteValue } from '../../dialects/sqlite/codecs.js'
 import { sqlite } from '../../dialects/sqlite/index.js'
@@ -36,7 +36,7 @@ export function entityColumn(dataSource: DataSourceLike, dialect: Dialect, metad
       const zone = prepared instanceof Date ? wallClockZone(dataSource, column) : undefined
       const text = zone ? toWallClock(requireValidDate(prepared), zone) : driverText(dialect, column, prepared)
       // TypeORM prints what it is given; whether the column can hold it is for the dialect to say.
-      return dialect.codec(column, 'text')?.encode(text) ?? text
+      return textCodecOf(dialect, column)?.encode(text) ?? text
     },
   }
 }
@@ -79,10 +79,24 @@ function driverText(dialect: Dialect, column: ColumnInfo, value: unknown): strin
   return JSON.stringify(value)
 }
 
-function codecOf(dialect: Dialect, column: ColumnInfo) {
-  const codec = dialect.codec(column, column.kind)
-  if (!codec) throw new TypeError(`no conversion for ${column.type}`)
-  return codec
+/** A column's codecs, kept because making one takes longer than using it. A column is of one dialect. */
+const codecs = new WeakMap<ColumnInfo, { readonly own: Codec | undefined; readonly text: Codec | undefined }>()
+
+function codecsOf(dialect: Dialect, column: ColumnInfo) {
+  let found = codecs.get(column)
+  if (!found) {
+    found = { own: dialect.codec(column, column.kind), text: dialect.codec(column, 'text') }
+    codecs.set(column, found)
+  }
+  return found
+}
+
+const textCodecOf = (dialect: Dialect, column: ColumnInfo): Codec | undefined => codecsOf(dialect, column).text
+
+function codecOf(dialect: Dialect, column: ColumnInfo): Codec {
+  const { own } = codecsOf(dialect, column)
+  if (!own) throw new TypeError(`no conversion for ${column.type}`)
+  return own
 }
 
 const wallClockArray = /^(?:timestamp\S* without time zone|date)\[/

@@ -1,7 +1,7 @@
 import type { Backfill } from '../../backfill/definition/define-backfill.js'
 import { definitionOf } from '../../backfill/definition/definition.js'
 import { reverseOf } from '../../backfill/definition/reverse-of.js'
-import { requireWritten as requireWrittenDefinition } from '../../backfill/prepare-backfill.js'
+import { requireWritten as requireWrittenDefinition } from '../../backfill/prepare/prepare-backfill.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 
 /*

@@ -3,6 +3,7 @@ import { definitionsOf, isSequence, type Sequence } from '../../backfill/definit
 import { changeSchema as runStatements } from '../../runs/change-schema.js'
 import {
   requireCompletedInMigration,
+  requireWaysBack,
   runInMigration,
   scheduleInMigration,
   undoInMigration,
@@ -129,10 +130,12 @@ export function changeSchema(queryRunner: MigrationQueryRunner, ...statements: r
  * Takes a backfill back, for a migration's `down`: by the journal of its runs if they kept one, else by its `reverse`. Its gate shuts
  * again. Rows that were changed since a journal was written are left as they are and warned of. Of a sequence the last comes first.
  *
- * @throws RowshiftError IRREVERSIBLE before anything is read
+ * @throws RowshiftError IRREVERSIBLE before anything is taken back
  */
 export function undo(queryRunner: MigrationQueryRunner, given: Backfill | Sequence): Promise<void> {
   return inMigration(queryRunner, `undo("${given?.name}")`, async (database, session) => {
-    for (const definition of definitionsOf(given).toReversed()) await undoInMigration(database, session, definition)
+    const definitions = definitionsOf(given).toReversed()
+    await requireWaysBack(database, session, definitions)
+    for (const definition of definitions) await undoInMigration(database, session, definition)
   })
 }

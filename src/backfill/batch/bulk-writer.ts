@@ -6,13 +6,14 @@ import { RowshiftError } from '../../errors/rowshift-error.js'
 import { type Decision, keep, readModeIn, type Scope, undo } from '../connection/transaction.js'
 import { writeKey } from '../pages/cursor.js'
 import { type PageRow, rereadRows } from '../pages/keyset-reader.js'
-import type { PreparedBackfill, PreparedTransform } from '../prepare-backfill.js'
+import type { PreparedBackfill, PreparedTransform } from '../prepare/prepare-backfill.js'
 import { type ChangeSet, pickRows } from '../transform/change-set.js'
 import type { RowFailure } from '../transform/transform.js'
 import type { Advance, ShardHold } from './checkpoint.js'
 import type { Destination, WritePlace } from './destination.js'
 import { journalBytesOf, requireJournalRoom } from './journal.js'
 import type { RangeResult } from './range-action.js'
+import { awaitTurn, refuseTaken } from './unindexed-values.js'
 
 export interface Batch {
   readonly id: string
@@ -27,6 +28,8 @@ export interface Batch {
   readonly retried: ReadonlyMap<string, number>
   /** Rows to be looked at in the same transaction, once they are written. */
   readonly sampled?: readonly Key[]
+  /** Called as the rows of a set are sent to be written. */
+  readonly onSent?: () => void
 }
 
 export type BatchOutcome =
@@ -80,13 +83,14 @@ function* attempt(
   const expected = batch.sets.reduce((sum, set) => sum + destination.rowsOf(set), 0)
   const journalBytes = journalBytesOf(prepared, batch)
   const add = { ...batch.advance.add, written: expected, passWritten: expected, journalBytes }
+  yield* awaitTurn(context)
   if (!(yield* hold.fence(batch.id, { ...batch.advance, add }))) return undo({ status: 'fenced' })
   yield* requireJournalRoom(context)
 
   const unwritten: Key[] = []
   let [written, left] = [0, 0]
   for (const set of batch.sets) {
-    const outcome = yield* writeSet(context, destination, set, isCareful)
+    const outcome = yield* writeSet(context, destination, set, { isCareful, onSent: batch.onSent })
     if (outcome === 'unknown') return undo('unknown')
     for (const position of outcome.missed) unwritten.push(keyOf(context, set.rows[position]!))
     written += outcome.written
@@ -157,7 +161,7 @@ function* writeSet(
   context: WriterContext,
   destination: Destination,
   given: ChangeSet,
-  isCareful: boolean,
+  { isCareful, onSent }: { readonly isCareful: boolean; readonly onSent: Batch['onSent'] },
 ): Script<{ readonly missed: readonly number[]; readonly written: number; readonly skipped: number } | 'unknown'> {
   const { dialect, prepared } = context
   const { plan } = prepared
@@ -166,6 +170,8 @@ function* writeSet(
   const set = guarded ? pickRows(given, (_, i) => guarded.has(i)) : given
   const left = guarded ? given.rows.flatMap((_, i) => (guarded.has(i) ? [] : [i])) : []
   if (set.rows.length === 0) return { missed: left, written: 0, skipped: 0 }
+  yield* refuseTaken(context, set)
+  onSent?.()
   const { missed, stillMatching, ...counts } = yield* destination.write(placeOf(context), plan, set, isLocked)
   refuseStillMatching(prepared, stillMatching)
   return missed === 'unknown' ? missed : { ...counts, missed: isLocked ? left : missed }

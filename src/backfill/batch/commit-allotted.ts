@@ -1,17 +1,19 @@
 import type { Script } from '../../dialects/script.js'
 import type { RowshiftError } from '../../errors/rowshift-error.js'
 import { type Decision, readModeIn, savepoints } from '../connection/transaction.js'
-import type { PreparedTransform } from '../prepare-backfill.js'
+import type { PreparedTransform } from '../prepare/prepare-backfill.js'
 import type { ShardContext } from '../shard-context.js'
 import { type Batch, type BatchOutcome, decided, writeBatch } from './bulk-writer.js'
 import { type CommitOutcome, commit } from './commit-batch.js'
+import { ValueTaken } from './unindexed-values.js'
 import type { UniqueValues } from './unique-values.js'
 
 /** Attempts at values that were taken by others between the question and the write, after as many halvings as there are. */
 export const uniqueAttempts = 5
 
-/** Whether a batch was refused because somebody else has taken one of its values, as far as the database tells. */
+/** Whether a batch was refused because somebody else has taken one of its values, as far as that can be told. */
 export function isClash({ dialect }: ShardContext, { destination }: PreparedTransform, error: RowshiftError): boolean {
+  if (error.cause instanceof ValueTaken) return true
   return destination.mayClash && dialect.classifyError(error.cause).isUniqueViolation
 }
 

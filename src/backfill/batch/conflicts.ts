@@ -18,7 +18,7 @@ import {
 } from '../connection/transaction.js'
 import { readKey, writeKey } from '../pages/cursor.js'
 import { rereadRows } from '../pages/keyset-reader.js'
-import type { PreparedTransform } from '../prepare-backfill.js'
+import type { PreparedTransform } from '../prepare/prepare-backfill.js'
 import { nameOf, type ShardContext } from '../shard-context.js'
 import { asksOf } from '../transform/asks.js'
 import { pickRows } from '../transform/change-set.js'

@@ -141,6 +141,7 @@ function* insert(
   if (rows.length === 0) return { created: 0, keys: [] }
   const options = { unlessTaken, returnsKeys: wantsKeys || journal !== undefined }
   const outcome = yield* dialect.insertRows(info, columns, rows, options)
+  if (!journal) return outcome
   // The whole row, so that an undo sees whatever was changed in it since.
   const images = outcome.keys.map((key) => imageOf(key, null))
   yield* noteImages(dialect, info, [...info.columns.values()], images, journal)

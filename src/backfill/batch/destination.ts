@@ -1,4 +1,4 @@
-import type { Dialect, Journal, Key, ReadMode, TablePlan } from '../../dialects/dialect.js'
+import type { Dialect, Journal, Key, ReadMode, RowSpeller, TablePlan } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
 import type { TableInfo } from '../../dialects/table.js'
 import type { PageRow } from '../pages/keyset-reader.js'
@@ -42,6 +42,8 @@ export interface Destination {
   rowsOf(set: ChangeSet): number
   /** About how much a set adds to a journal. */
   journalBytes(plan: TablePlan, set: ChangeSet): number
+  /** Spells a set's rows ahead of its batch; undefined where they are not yet what will be sent, or are sent as they are. */
+  speller(dialect: Dialect, plan: TablePlan, set: ChangeSet): RowSpeller | undefined
   /** Writes a set and journals it. `plan` is that of the rows that were read; `isLocked`: they are locked, and their guards hold. */
   write(place: WritePlace, plan: TablePlan, set: ChangeSet, isLocked: boolean): Script<SetOutcome>
 }

@@ -2,7 +2,7 @@ import type { Key } from '../../dialects/dialect.js'
 import { type Workplace, withFaultsMended } from '../connection/mend.js'
 import { reading, readModeIn } from '../connection/transaction.js'
 import { readLastKey, readPage } from '../pages/keyset-reader.js'
-import type { PreparedBackfill } from '../prepare-backfill.js'
+import type { PreparedBackfill } from '../prepare/prepare-backfill.js'
 import { asksOf } from '../transform/asks.js'
 import { type Changes, transformRows } from '../transform/transform.js'
 

@@ -3,7 +3,7 @@ import type { Script } from '../../dialects/script.js'
 import type { ColumnInfo, TableInfo } from '../../dialects/table.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { writeKey } from '../pages/cursor.js'
-import type { PreparedBackfill } from '../prepare-backfill.js'
+import type { PreparedBackfill } from '../prepare/prepare-backfill.js'
 import type { Changes } from '../transform/transform.js'
 import type { WriterContext } from './bulk-writer.js'
 

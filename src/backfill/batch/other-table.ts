@@ -1,8 +1,8 @@
 import type { Key, NewRow, TablePlan } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
 import type { TableInfo } from '../../dialects/table.js'
-import type { BoundColumn } from '../binder.js'
 import { rereadRows } from '../pages/keyset-reader.js'
+import type { BoundColumn } from '../prepare/binder.js'
 import type { ChangeSet } from '../transform/change-set.js'
 import { creationOf, type OnTaken } from './create-rows.js'
 import type { Destination, WritePlace } from './destination.js'
@@ -59,7 +59,7 @@ export function otherTable(info: TableInfo, write: readonly BoundColumn[], onTak
         set = { columns: [], rows: [], originals: new Map(), creates: [] }
         sets.set(setName, set)
       }
-      set.rows.push(row.toUpdate())
+      set.rows.push(row.toUpdate(0))
       set.creates!.push(rows)
       return 'taken'
     },
@@ -69,6 +69,8 @@ export function otherTable(info: TableInfo, write: readonly BoundColumn[], onTak
       for (const row of creates.flat()) for (const text of row) bytes += (text?.length ?? 0) + 3
       return bytes
     },
+
+    speller: () => undefined,
 
     *write(place, plan, set) {
       const creation = yield* create(place, (set.creates ?? []).flat())

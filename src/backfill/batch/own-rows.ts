@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { UpdateRow } from '../../dialects/dialect.js'
 import type { TableInfo } from '../../dialects/table.js'
-import type { BoundColumn } from '../binder.js'
 import type { TransformWork } from '../definition/definition.js'
+import type { BoundColumn } from '../prepare/binder.js'
 import type { ChangeSet } from '../transform/change-set.js'
 import type { Destination } from './destination.js'
 import { imageOf, noteImages } from './journal.js'
@@ -16,6 +16,9 @@ export function ownRows(
   const known = new Set(write.map((bound) => bound.property))
   const seen = new Set(select.map((bound) => bound.property))
   const keys = info.key.length
+  // A set is named by the positions of its columns; most often all rows are in one, whose name then is made but once.
+  const labels = write.map((_, i) => `${i},`)
+  const columnsOf = ({ columns }: ChangeSet) => columns.map(({ column }) => column)
   const beforeOf = ({ columns }: ChangeSet, row: UpdateRow) =>
     columns.map(({ position }) => row[keys + position] ?? null)
 
@@ -32,10 +35,11 @@ export function ownRows(
       for (const property in changes) {
         if (!known.has(property)) return { fault: `"${property}" is not declared in \`write\`` }
       }
-      const written: BoundColumn[] = []
-      const cells = row.toUpdate()
+      const cells = row.toUpdate(write.length)
+      let end = cells.length - write.length
       let name = ''
-      for (const bound of write) {
+      for (let i = 0; i < write.length; i++) {
+        const bound = write[i]!
         const value = changes[bound.property]
         if (value === undefined) {
           if (work.isPartial) continue
@@ -52,14 +56,16 @@ export function ownRows(
         } catch (error) {
           return { fault: `"${bound.property}": ${(error as Error).message}` }
         }
-        written.push(bound)
-        cells.push(text)
-        name += `${bound.position},`
+        cells[end++] = text
+        name = name === '' ? labels[i]! : name + labels[i]!
       }
-      if (written.length === 0) return 'left'
+      if (name === '') return 'left'
+      if (end < cells.length) cells.length = end
       let set = sets.get(name)
       if (!set) {
-        set = { columns: written, rows: [], originals: new Map([...work.unique.keys()].map((key) => [key, []])) }
+        const positions = new Set(name.split(','))
+        const columns = write.filter((_, i) => positions.has(String(i)))
+        set = { columns, rows: [], originals: new Map([...work.unique.keys()].map((key) => [key, []])) }
         sets.set(name, set)
       }
       for (const [property, values] of set.originals) values.push(changes[property])
@@ -77,9 +83,12 @@ export function ownRows(
       return bytes
     },
 
+    speller: (dialect, plan, set) => (work.unique.size > 0 ? undefined : dialect.rowSpeller(plan, columnsOf(set))),
+
     *write({ dialect, journal }, plan, set, isLocked) {
-      const columns = set.columns.map(({ column }) => column)
-      const { unwritten, stillMatching } = yield* dialect.updateRows(plan, columns, set.rows)
+      const columns = columnsOf(set)
+      const ahead = set.ahead?.rows === set.rows ? set.ahead : undefined
+      const { unwritten, stillMatching } = yield* dialect.updateRows(plan, columns, set.rows, 'encoded', ahead)
       // Locked rows were written even where the driver counts only those whose bytes changed.
       const missed = isLocked ? [] : unwritten
       if (missed === 'unknown') return { missed, written: 0, skipped: 0, stillMatching }

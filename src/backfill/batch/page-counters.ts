@@ -1,5 +1,5 @@
 import type { Counters } from '../../dialects/state-statements.js'
-import type { PreparedBackfill } from '../prepare-backfill.js'
+import type { PreparedBackfill } from '../prepare/prepare-backfill.js'
 
 /** Rows left as they are still match if there is a `where`; without one they are simply unchanged. */
 export function countersOf({ plan }: PreparedBackfill, left: number, scanned: number): Partial<Counters> {

@@ -1,9 +1,9 @@
 import type { Dialect, Key, ReadMode } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
-import type { BoundColumn } from '../binder.js'
 import { writeKey } from '../pages/cursor.js'
-import type { PreparedBackfill, PreparedTransform } from '../prepare-backfill.js'
+import type { BoundColumn } from '../prepare/binder.js'
+import type { PreparedBackfill, PreparedTransform } from '../prepare/prepare-backfill.js'
 import type { ChangeSet } from '../transform/change-set.js'
 import type { Changes } from '../transform/transform.js'
 
@@ -42,6 +42,11 @@ export class UniqueValues {
     private readonly work: PreparedTransform,
   ) {}
 
+  /** Whether there is a value to be given at all. */
+  concerns({ sets }: Pick<Changes, 'sets'>): boolean {
+    return this.work.work.unique.size > 0 && sets.length > 0
+  }
+
   /** Forgets what it knows: after a batch was refused, values it counted as given are free again. */
   forget(): void {
     this.#known.clear()
@@ -52,7 +57,7 @@ export class UniqueValues {
    * counts as given what it was about to give.
    */
   *allot(changes: Changes, mode: ReadMode): Script<Changes> {
-    if (this.work.work.unique.size === 0 || changes.sets.length === 0) return changes
+    if (!this.concerns(changes)) return changes
     const sets = changes.sets.map((set) => ({ ...set, rows: [...set.rows] }))
     for (const [property, next] of this.work.work.unique) {
       const bound = this.work.write.find((column) => column.property === property)!

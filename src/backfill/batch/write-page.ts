@@ -6,7 +6,7 @@ import { withFaultsMended } from '../connection/mend.js'
 import { reading } from '../connection/transaction.js'
 import { writeKey } from '../pages/cursor.js'
 import { cutPage, type TransformedPage } from '../pages/cut-page.js'
-import type { PreparedTransform } from '../prepare-backfill.js'
+import type { PreparedTransform } from '../prepare/prepare-backfill.js'
 import { nameOf, type ShardContext } from '../shard-context.js'
 import { allotFree } from './allot-free.js'
 import type { Batch, BatchOutcome } from './bulk-writer.js'
@@ -30,6 +30,8 @@ export interface PageToWrite extends TransformedPage {
   readonly cursor: Key
   /** Keys of this page and of the empty ones before it. */
   readonly scanned: number
+  /** Called as its rows are sent. */
+  readonly onSent: () => void
 }
 
 type Ended = Exclude<Awaited<ReturnType<typeof settleConflicts>>, 'settled'>
@@ -75,7 +77,7 @@ export async function writePage(
     const startedAt = performance.now()
     try {
       const whole = { cursor, scanned, upTo }
-      const parts = partsOf(context, { page: current.page, changes }, whole)
+      const parts = partsOf(context, { page: current.page, changes }, whole, read.onSent)
       const outcome = isContended
         ? await commitAllotted(context, unique, newBatchId(), (nth) => parts.batchAt(nth + halvings))
         : await commitShrinking(context, newBatchId(), parts.batchAt)
@@ -119,6 +121,7 @@ function partsOf(
   context: ShardContext,
   { page, changes }: TransformedPage,
   whole: { readonly cursor: Key; readonly scanned: number; readonly upTo: Key },
+  onSent: () => void,
 ) {
   const { pace, prepared } = context
   const rows = changes.sets.reduce((sum, set) => sum + set.rows.length, 0)
@@ -132,7 +135,7 @@ function partsOf(
       const { sets, failures, left } = changes
       const advance = { cursor, upTo, add: countersOf(prepared, left, scanned) }
       const batch = last ?? { advance, sets, failures, retried: new Map() }
-      return { ...batch, sampled: context.written?.choose(batch.sets, prepared.info.key.length) ?? [] }
+      return { ...batch, sampled: context.written?.choose(batch.sets, prepared.info.key.length) ?? [], onSent }
     },
     /** Up to where the last attempt went, if that was not the end of the page. */
     written: () => last && { cursor: last.advance.cursor!, scanned: last.advance.add.scanned! },

@@ -49,7 +49,6 @@ function pooled(database: Database, borrowed: Session | undefined): Connections 
 
   async function hold(session: Session): Promise<Held> {
     try {
-      await session.run(dialect.requirePrimary())
       return { session, before: await session.run(dialect.pinSession(batchLimits)) }
     } catch (error) {
       await session.release({ discard: session !== borrowed })

@@ -183,7 +183,7 @@ export interface CommonOptions<E> {
   readonly revision?: number
   /**
    * Rows looked at in a batch, at most, 1 to 100,000. A batch is one transaction; batches begin with so many rows and have fewer
-   * where they take longer than the target (500 ms). Default: begin with 100, grow to what fits the target, 50,000 at most.
+   * where they take longer than the target (200 ms). Default: begin with 100, grow to what fits the target, 50,000 at most.
    */
   readonly batchRows?: number
   /** Pause after each batch, in milliseconds. Default 0. */
@@ -226,8 +226,10 @@ export interface ChangeOptions<E, S, W> extends CommonOptions<E> {
    */
   readonly where?: Where<Known<E, S, W>>
   /**
-   * Written columns with a unique index whose value may be taken: called with 2, 3, ... until one is free:
-   * `` { slug: (slug, n) => `${slug}-${n}` } ``.
+   * Written columns whose value may be taken: called with 2, 3, ... until one is free:
+   * `` { slug: (slug, n) => `${slug}-${n}` } ``. A unique index keeps every writer from taking a value twice. Without one the workers of the
+   * run never do, and a value that an application has taken as well keeps the run from completing and the gate shut. Needs an index of
+   * either kind.
    */
   readonly unique?: { readonly [K in keyof W]?: (value: Cell<E, K, W[K]>, n: number) => Cell<E, K, W[K]> }
   /**

@@ -1,6 +1,5 @@
 import type { Dialect, Key, PageRange, ReadMode, TablePlan } from '../../dialects/dialect.js'
 import type { Cell, Script } from '../../dialects/script.js'
-import type { TableInfo } from '../../dialects/table.js'
 import { writeKey } from './cursor.js'
 
 /**
@@ -8,9 +7,11 @@ import { writeKey } from './cursor.js'
  * has made, because every object a row costs is one more for the garbage collector to move while its batch is written.
  */
 export class PageRow {
+  #isGiven = false
+
   constructor(
-    /** The key's texts, the cell that says that the row matches, the tokens. */
-    private readonly cells: readonly (string | null)[],
+    /** The key's texts, the tokens, and the cell that says that the row matches. */
+    private readonly cells: (string | null)[],
     private readonly keyWidth: number,
   ) {}
 
@@ -19,25 +20,34 @@ export class PageRow {
   }
 
   get tokens(): readonly (string | null)[] {
-    return this.cells.slice(this.keyWidth + 1)
+    return this.cells.slice(this.keyWidth, -1)
   }
 
   /** The token at a position of `plan.read`; null for a column that was not read. */
   token(position: number): string | null {
-    return position < 0 ? null : this.cells[this.keyWidth + 1 + position]!
+    return position < 0 ? null : this.cells[this.keyWidth + position]!
   }
 
   /** How wide the row is, as read. */
   get characters(): number {
     let sum = 0
-    for (let i = this.keyWidth + 1; i < this.cells.length; i++) sum += this.cells[i]?.length ?? 0
+    for (let i = this.keyWidth; i < this.cells.length - 1; i++) sum += this.cells[i]?.length ?? 0
     return sum
   }
 
-  /** Key and tokens: what an `UpdateRow` begins with. */
-  toUpdate(): (string | null)[] {
-    const update: (string | null)[] = []
-    for (let i = 0; i < this.cells.length; i++) if (i !== this.keyWidth) update.push(this.cells[i]!)
+  /**
+   * Key and tokens, what an `UpdateRow` begins with, and then room for `more` texts: the row's own cells the first time where there is just
+   * the one to be written, in the place of the cell that nobody asks any more.
+   */
+  toUpdate(more: number): (string | null)[] {
+    const { cells } = this
+    if (more === 1 && !this.#isGiven) {
+      this.#isGiven = true
+      return cells
+    }
+    // As long as it will be: a list that grows has room for sixteen more, in every row of a page.
+    const update = new Array<string | null>(cells.length - 1 + more)
+    for (let i = 0; i < cells.length - 1; i++) update[i] = cells[i]!
     return update
   }
 }
@@ -96,29 +106,12 @@ export function* readPage(dialect: Dialect, plan: TablePlan, range: PageRange, m
   return Page.of(rows, plan.info.key.length, rows.length < range.limit)
 }
 
-/** Where a page ends, and how many keys it has: no row leaves the database. */
-export interface PageEnd {
-  readonly last: Key
-  readonly count: number
-  readonly isLast: boolean
-}
-
-/** undefined = no key is left. */
-export function* readPageEnd(dialect: Dialect, info: TableInfo, range: PageRange): Script<PageEnd | undefined> {
-  const width = info.key.length
-  const [full] = (yield dialect.fullPageEnd(info, range)).rows
-  if (full) return { last: keyOf(full, width), count: range.limit, isLast: false }
-  const [end] = (yield dialect.pageEnd(info, range)).rows
-  return end && { last: keyOf(end, width), count: Number(end[width]), isLast: true }
-}
-
 /** A page none of whose rows matches; undefined = some do, and have to be read. */
 export function* lookAtPage(dialect: Dialect, plan: TablePlan, range: PageRange): Script<Page | undefined> {
   const width = plan.info.key.length
-  const end = yield* readPageEnd(dialect, plan.info, range)
-  if (!end) return new Page([], width, [], true)
-  const found = yield dialect.anyMatch(plan, { after: range.after, upTo: end.last })
-  return found.rows.length > 0 ? undefined : new Page([end.last], width, [], end.isLast, end.count)
+  const look = yield* dialect.lookAtPage(plan, range)
+  if (!look) return new Page([], width, [], true)
+  return look.hasMatch ? undefined : new Page([look.last], width, [], look.count < range.limit, look.count)
 }
 
 /** Rows named by key, as they are now. Keys that are gone are in neither list. */
@@ -138,17 +131,16 @@ export function* rereadRows(
   const matched = matching(rows, width)
   return {
     matching: matched,
-    others:
-      matched.length === rows.length ? [] : rows.filter((row) => !isMatch(row, width)).map((row) => keyOf(row, width)),
+    others: matched.length === rows.length ? [] : rows.filter((row) => !isMatch(row)).map((row) => keyOf(row, width)),
   }
 }
 
-/** The cell after the key says whether a row matches `where`. */
-const isMatch = (row: readonly Cell[], keyWidth: number): boolean => Number(row[keyWidth]) === 1
+/** The last cell says whether a row matches `where`. */
+const isMatch = (row: readonly Cell[]): boolean => Number(row[row.length - 1]) === 1
 
 function matching(rows: readonly (readonly Cell[])[], keyWidth: number): PageRow[] {
   const found: PageRow[] = []
-  for (const row of rows) if (isMatch(row, keyWidth)) found.push(new PageRow(row as (string | null)[], keyWidth))
+  for (const row of rows) if (isMatch(row)) found.push(new PageRow(row as (string | null)[], keyWidth))
   return found
 }
 

@@ -3,6 +3,7 @@ import type { Script } from '../../dialects/script.js'
 import { render, type Sql } from '../../dialects/sql.js'
 import { type ColumnInfo, type TableInfo, type TableName, tableText } from '../../dialects/table.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
+import type { PreparedBackfill } from '../prepare/prepare-backfill.js'
 
 /*
  * Rows that are looked up by other columns than their key, again for each page: without an index the time of a run would grow with the square of
@@ -11,6 +12,13 @@ import { RowshiftError } from '../../errors/rowshift-error.js'
 
 /** A table of so few rows is scanned as fast as an index is read. */
 const fewRows = 1_000
+
+/** Whatever is looked up again for each page has an index. @throws RowshiftError LOOK_UP_NEEDS_INDEX */
+export function* requireLookups(dialect: Dialect, { definition, info, work }: PreparedBackfill): Script<void> {
+  if (work.form === 'sql') yield* work.action.requireLookups(dialect)
+  if (work.form !== 'transform') return
+  for (const { bound } of work.unindexed) yield* requireIndexOn(dialect, definition.name, info.table, [bound.column])
+}
 
 /** @throws RowshiftError LOOK_UP_NEEDS_INDEX unless an index begins with these columns, in any order */
 export function* requireIndexOn(

@@ -8,16 +8,20 @@ const keysPerPage = 10_000
 
 /**
  * Counts the rows that match `where`, page by page, so that no statement runs longer than a page takes, however large the table.
- * Stops counting above `limit`; `onKeys` is told all keys met.
+ * Stops counting above `limit`; `onKeys` is told all keys met, `onMatching` those of rows that match.
  */
 export async function countMatching(
   dialect: Dialect,
   session: Session,
   scope: Scope,
   plan: TablePlan,
-  options: { readonly limit?: number; readonly onKeys?: (keys: readonly Key[]) => void } = {},
+  options: {
+    readonly limit?: number
+    readonly onKeys?: (keys: readonly Key[]) => void
+    readonly onMatching?: (keys: readonly Key[]) => void
+  } = {},
 ): Promise<number> {
-  const { limit = Number.POSITIVE_INFINITY, onKeys = () => undefined } = options
+  const { limit = Number.POSITIVE_INFINITY, onKeys = () => undefined, onMatching = () => undefined } = options
   const matchOnly = { ...plan, read: [] }
   // On MySQL this locks the rows, which keeps writers out until the contract that follows, as LOCK TABLE does elsewhere.
   const mode = readModeIn(scope)
@@ -29,6 +33,7 @@ export async function countMatching(
     const page = await session.run(reading(dialect, scope, readPage(dialect, matchOnly, range, mode)))
     matching += page.rows.length
     onKeys(page.keys)
+    onMatching(page.rows.map(({ key }) => key))
     if (page.isLast) break
     after = page.last
   }

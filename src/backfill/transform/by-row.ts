@@ -1,6 +1,8 @@
+import type { Key } from '../../dialects/dialect.js'
+import type { RowContext } from '../definition/backfill-options.js'
 import type { RowFunction } from '../definition/definition.js'
 import type { PageRow } from '../pages/keyset-reader.js'
-import type { PreparedTransform } from '../prepare-backfill.js'
+import type { PreparedTransform } from '../prepare/prepare-backfill.js'
 import { type Computation, Thrown, Unreadable, validated, valuesOf } from './computation.js'
 import { Turns } from './turns.js'
 
@@ -52,11 +54,23 @@ export function byRow(call: RowFunction): Computation {
   }
 }
 
+/** Makes the key only where the function asks for it. */
+class AskedRow implements RowContext {
+  constructor(
+    private readonly row: PageRow,
+    readonly signal: AbortSignal,
+  ) {}
+
+  get key(): Key {
+    return this.row.key
+  }
+}
+
 function outcomeOf(call: RowFunction, prepared: PreparedTransform, row: PageRow, signal: AbortSignal): unknown {
   const values = valuesOf(prepared.select, row)
   if (values instanceof Unreadable) return values
   try {
-    const outcome = call(values, { key: row.key, signal })
+    const outcome = call(values, new AskedRow(row, signal))
     return prepared.validator ? validated(prepared.validator, values, outcome) : outcome
   } catch (error) {
     return new Thrown(error)

@@ -1,5 +1,5 @@
-import type { NewRow, UpdateRow } from '../../dialects/dialect.js'
-import type { BoundColumn } from '../binder.js'
+import type { NewRow, SpelledRows, UpdateRow } from '../../dialects/dialect.js'
+import type { BoundColumn } from '../prepare/binder.js'
 
 /** Rows of a page that are written together. */
 export interface ChangeSet {
@@ -8,6 +8,8 @@ export interface ChangeSet {
   readonly rows: UpdateRow[]
   /** What the transform returned for columns that must be unique, by property, a value a row. */
   readonly originals: ReadonlyMap<string, unknown[]>
+  /** The rows as they are sent, if that was made ahead: of just these rows, or it is not of this set any more. */
+  readonly ahead?: SpelledRows
   /** Rows of another table, a list a row; undefined = the rows themselves are written. */
   readonly creates?: (readonly NewRow[])[]
 }

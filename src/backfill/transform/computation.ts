@@ -1,7 +1,7 @@
-import type { BoundColumn } from '../binder.js'
 import type { UntypedRow } from '../definition/definition.js'
 import type { PageRow } from '../pages/keyset-reader.js'
-import type { PreparedTransform } from '../prepare-backfill.js'
+import type { BoundColumn } from '../prepare/binder.js'
+import type { PreparedTransform } from '../prepare/prepare-backfill.js'
 import type { Asks } from './asks.js'
 import type { Validator } from './validate.js'
 

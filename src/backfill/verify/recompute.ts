@@ -5,7 +5,7 @@ import { byHalves } from '../batch/by-halves.js'
 import { type Decision, undo } from '../connection/transaction.js'
 import { readKey, writeKey } from '../pages/cursor.js'
 import { type PageRow, rereadRows } from '../pages/keyset-reader.js'
-import type { PreparedBackfill, PreparedTransform } from '../prepare-backfill.js'
+import type { PreparedBackfill, PreparedTransform } from '../prepare/prepare-backfill.js'
 import type { ChangeSet } from '../transform/change-set.js'
 import type { Changes } from '../transform/transform.js'
 

@@ -1,15 +1,16 @@
 import type { Session } from '../../adapters/database.js'
 import type { Dialect, Key } from '../../dialects/dialect.js'
-import type { BoundColumn } from '../binder.js'
 import { reading, readModeIn, type Scope } from '../connection/transaction.js'
 import type { CheckFunction } from '../definition/definition.js'
 import { readKey, writeKey } from '../pages/cursor.js'
 import { type PageRow, rereadRows } from '../pages/keyset-reader.js'
-import type { PreparedBackfill } from '../prepare-backfill.js'
+import type { BoundColumn } from '../prepare/binder.js'
+import type { PreparedBackfill } from '../prepare/prepare-backfill.js'
 import { asksOn } from '../transform/asks.js'
 import { transformRows } from '../transform/transform.js'
 import { type AssertionOutcome, askAssertions, describeUnheld } from './assertions.js'
 import { storedOtherwise, type WrittenSample, withoutChosen } from './recompute.js'
+import { describeShared, findShared, type SharedValues } from './shared-values.js'
 
 /** What was checked after a run, stored with it. */
 export interface Verification {
@@ -20,6 +21,8 @@ export interface Verification {
   readonly checked: number
   /** Keys of those it was false for; at most ten. */
   readonly refused: readonly Key[]
+  /** Columns of `unique` that no unique index is on, and in which a value is there twice. */
+  readonly shared: readonly SharedValues[]
   /** What `verify.recompute` found; null = it was not asked for, or could not be: only the process that wrote a row can tell. */
   readonly recomputed: Recomputed | null
   /** The assertions of `verify.after`. */
@@ -53,18 +56,27 @@ export async function verifyTable(
 ): Promise<Verification> {
   const { dialect, scope, session, prepared } = place
   const checked = await checkSample(dialect, scope, session, prepared, sample)
+  const shared = await findShared(dialect, scope, session, prepared)
   const recomputed = written ? await recompute(place, written) : null
   const assertions = await askAssertions(dialect, scope, session, prepared.definition.verify.after)
   const isPassed =
     remaining === 0 &&
     checked.refused.length === 0 &&
+    shared.length === 0 &&
     (recomputed?.different ?? []).length === 0 &&
     assertions.every(({ holds }) => holds)
-  return { isPassed, remaining, ...checked, recomputed, assertions }
+  return { isPassed, remaining, ...checked, shared, recomputed, assertions }
 }
 
 /** Why a verification did not pass, in words; never with contents. */
-export function describeVerification({ remaining, checked, refused, recomputed, assertions }: Verification): string {
+export function describeVerification({
+  remaining,
+  checked,
+  refused,
+  shared,
+  recomputed,
+  assertions,
+}: Verification): string {
   const keys = (found: readonly Key[]) => `keys ${found.map(writeKey).join(', ')}`
   const different = recomputed?.different ?? []
   const unheld = describeUnheld(assertions)
@@ -77,6 +89,7 @@ export function describeVerification({ remaining, checked, refused, recomputed, 
     ...(refused.length > 0
       ? [`\`verify.check\` was false for ${refused.length} of ${checked} rows: ${keys(refused)}`]
       : []),
+    ...shared.map(describeShared),
     ...(different.length > 0
       ? [`computed again, ${different.length} of ${recomputed?.rows} rows came out otherwise: ${keys(different)}`]
       : []),

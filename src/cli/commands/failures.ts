@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { type FailureReport, readFailures } from '../../runs/read-status.js'
 import type { CommandSpec } from '../command.js'
+import { forEachMember, membersOf } from '../each-member.js'
 import { exitCodes } from '../exit-codes.js'
 import { columns, count, counted, key } from '../format.js'
 import { goOn, isUndo } from '../go-on.js'
@@ -22,15 +23,19 @@ State "failed" waits for that; state "conflict" is a row that somebody changed m
     ['rowshift failures city.slug', 'the first 20, and how many more'],
     ['rowshift failures city.slug --limit 1000 --json', 'for a script'],
   ],
+  tenants: 'all',
   exitCodes: ['0  listed, or there are none'],
   options: (command) =>
     command.option('-n, --limit <rows>', 'how many rows to list at most', positiveInteger, defaultLimit),
-  async run({ name, options, output }) {
+  async run(call) {
+    const { name, options, output } = call
     const project = await loadConfig(options)
     return withDatabase(project, async (database) => {
       const report = await readFailures(database, name, { limit: options.limit })
       if (!report.run) {
         const definitions = await loadDefinitions(project)
+        const sequence = definitions.sequences.get(name)
+        if (sequence) return forEachMember(failures, call, sequence, { members: membersOf(sequence) })
         if (!definitions.has(name)) throw unknownBackfill(project, definitions, name)
       }
       return { exitCode: exitCodes.done, json: documentOf(name, report), lines: linesOf(name, report, output) }

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { type PlannedColumn, type PlanReport, planRun } from '../../runs/plan/plan-run.js'
 import type { CommandSpec } from '../command.js'
+import { forEachMember, membersOf } from '../each-member.js'
 import { exitCodes } from '../exit-codes.js'
 import { bytes, columns, count, counted, duration, key, rate } from '../format.js'
 import { definitionNamed, loadConfig, loadDefinitions, requireDefinitions, withDatabase } from '../load-config.js'
@@ -15,7 +16,7 @@ export const plan: CommandSpec<{ readonly sample?: number }> = {
   description: `Shows what a run of a backfill would do: the table, its key, how many rows match (counted up to 100,000 keys, beyond that
 estimated), the queries and how the database would carry them out, what each write brings along, and about how long it would
 take and how much it would log. Refuses a table of which a page would be no range of an index. Without a name: of every backfill
-of the config.
+of the config. Of a sequence: of its backfills, in their order.
 
 It tries the transform on a page. With \`--sample\` it prints rows as they are and as they would be: the only place where
 rowshift shows the contents of rows. Nothing is written, no state table is made; values that the database computes
@@ -25,12 +26,16 @@ rowshift shows the contents of rows. Nothing is written, no state table is made;
     ['rowshift plan city.slug --sample 20', 'with 20 rows before and after'],
     ['rowshift plan --json', 'of every backfill, for a script'],
   ],
+  tenants: 'all',
   exitCodes: ['0  it can be run', '1  the table or the definition is refused, or a row tried could not be migrated'],
   options: (command) =>
     command.option('-n, --sample <rows>', 'show the contents of this many rows, before and after', wholeNumber),
-  async run({ name, options, output }) {
+  async run(call) {
+    const { name, options, output } = call
     const project = await loadConfig(options)
     const definitions = requireDefinitions(project, await loadDefinitions(project))
+    const sequence = definitions.sequences.get(name)
+    if (sequence) return forEachMember(plan, call, sequence, { members: membersOf(sequence) })
     const chosen = name === '' ? [...definitions.values()] : [definitionNamed(project, definitions, name)]
     return withDatabase(project, async (database) => {
       const reports: PlanReport[] = []
@@ -94,6 +99,7 @@ function linesOf(report: PlanReport, shown: number | undefined, { paint }: Outpu
         : 'the rows of a batch, until its commit',
       '',
     ],
+    ...beginningOf(report),
   ])
   return [
     `${paint.bold(report.backfill)}   ${report.database} · ${report.table}`,
@@ -105,6 +111,18 @@ function linesOf(report: PlanReport, shown: number | undefined, { paint }: Outpu
     ...duplicateLines(report),
     ...sampleLines(report, shown, paint),
   ]
+}
+
+/** What it waits for, and what would become of it now; nothing of a backfill that is begun at once. */
+function beginningOf({ after, when, now }: PlanReport): readonly (readonly string[])[] {
+  const rows = [
+    ['  after', after.join(', ')],
+    ['  skipped if', when.skip.join('; or ')],
+    ['  waits if', when.postpone.join('; or ')],
+  ].filter(([, text]) => text !== '')
+  if (rows.length === 0) return []
+  const outcome = { begun: 'would begin', skipped: 'would be skipped', postponed: 'would wait' }[now.outcome]
+  return [...rows, ['  now', outcome + (now.reason === null ? '' : `: ${now.reason}`)]]
 }
 
 function writesOf(report: PlanReport): readonly string[] {

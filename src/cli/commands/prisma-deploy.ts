@@ -5,7 +5,8 @@ import { openPrismaProject } from '../../adapters/prisma/schema/prisma-project.j
 import { readFolders } from '../../adapters/prisma/schema/read-folders.js'
 import { deployAll, deployFirst } from '../../adapters/prisma/schema/step-deploy.js'
 import type { BackfillDefinition } from '../../backfill/definition/definition.js'
-import { requireWritten } from '../../backfill/prepare-backfill.js'
+import { refuseSequence } from '../../backfill/definition/sequence.js'
+import { requireWritten } from '../../backfill/prepare/prepare-backfill.js'
 import { readStatus } from '../../runs/read-status.js'
 import type { RunResult } from '../../runs/run-result.js'
 import { noteRecordedColumns } from '../../runs/versions/recorded-versions.js'
@@ -13,7 +14,7 @@ import type { CommandSpec } from '../command.js'
 import { asRowshiftError } from '../describe-error.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { goOn } from '../go-on.js'
-import { definitionNamed, loadConfig, loadDefinitions, withDatabase } from '../load-config.js'
+import { type Definitions, definitionNamed, loadConfig, loadDefinitions, withDatabase } from '../load-config.js'
 import type { Answer, Output } from '../output.js'
 import { runInView } from '../run-in-view.js'
 import { describeResult, exitCodeOfResult, nextCommand, RunView } from '../run-view.js'
@@ -40,10 +41,14 @@ command goes on, and knows from the runs which backfills are done. The migration
       requireExternalTables(prisma, database.stateNames)
       return completedRuns(database)
     }).catch(ignoreAbsent)
+    // Its SQL looks for a run of that name, and a sequence has none.
+    for (const name of folders.flatMap(({ backfills, gates }) => [...backfills, ...gates])) {
+      const sequence = definitions.sequences.get(name)
+      if (sequence) throw refuseSequence(sequence)
+    }
     for (const name of folders.flatMap(({ backfills }) => backfills))
       if (!completed?.has(name)) requireWritten(definition(name))
 
-    const stream = output.mode === 'json' ? process.stderr : output.stdout
     const results: RunResult[] = []
     let applied = 0
     const answer = (exitCode: ExitCode, gate: string | undefined, lines: readonly string[]): Answer => ({
@@ -54,18 +59,18 @@ command goes on, and knows from the runs which backfills are done. The migration
     for (let done = completed; ; done = await withDatabase(project, completedRuns)) {
       const stop = nextStop(folders, (name) => done?.has(name) === true)
       if (stop.at === 'end') {
-        await deployAll(prisma, stream)
+        await deployAll(prisma, output.stdout)
         await withDatabase(project, noteRecordedColumns)
         return answer(exitCodes.done, undefined, [])
       }
       if (stop.count > applied) {
-        await deployFirst(prisma, folders.slice(0, stop.count), stream)
+        await deployFirst(prisma, folders.slice(0, stop.count), output.stdout)
         applied = stop.count
         // A table without rows has its run completed by the migration.
         continue
       }
       if (stop.at === 'gate') return answer(exitCodes.unfinished, stop.name, gateLines(output, stop))
-      for (const name of stop.names) {
+      for (const name of inOrder(stop.names, definitions)) {
         const view = new RunView(output)
         try {
           const result = await runInView(project, definition(name), { view, output, acceptsChanged: false })
@@ -80,6 +85,12 @@ command goes on, and knows from the runs which backfills are done. The migration
       }
     }
   },
+}
+
+/** Those that others come after stand first, whatever the migration names first. */
+function inOrder(names: readonly string[], definitions: Definitions): readonly string[] {
+  const known = [...definitions.keys()]
+  return names.toSorted((a, b) => known.indexOf(a) - known.indexOf(b))
 }
 
 function nextLine({ paint }: Output, result: RunResult): readonly string[] {

@@ -3,6 +3,7 @@ import type { BackfillDefinition } from '../../backfill/definition/definition.js
 import { type ReplayReport, replayFailures } from '../../runs/control/replay.js'
 import { readStatus } from '../../runs/read-status.js'
 import type { CommandSpec } from '../command.js'
+import { membersOf } from '../each-member.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { count, counted } from '../format.js'
 import { definitionNamed, loadConfig, loadDefinitions, withDatabase } from '../load-config.js'
@@ -19,6 +20,7 @@ those that were completed with failures, whose gate is shut until none is left. 
     ['rowshift replay city.slug', 'try its failures again'],
     ['rowshift replay --json', 'those of all backfills, for a script'],
   ],
+  tenants: 'carefully',
   exitCodes: [
     '0  completed, and no failure is left',
     '1  failures are left, or the run failed',
@@ -27,12 +29,14 @@ those that were completed with failures, whose gate is shut until none is left. 
   async run({ name, options, output }) {
     const project = await loadConfig(options)
     const definitions = await loadDefinitions(project)
-    const named = name === '' ? undefined : definitionNamed(project, definitions, name)
+    const sequence = definitions.sequences.get(name)
+    const among = sequence ? new Map(membersOf(sequence).map((one) => [one, definitions.get(one)!])) : definitions
+    const named = name === '' || sequence ? undefined : definitionNamed(project, definitions, name)
     const view = new RunView(output)
     try {
       return await withDatabase(project, async (database) => {
         const reports: ReplayReport[] = []
-        for (const definition of named ? [named] : await withFailures(database, definitions)) {
+        for (const definition of named ? [named] : await withFailures(database, among)) {
           if (view.interrupts.stop.aborted) break
           const { stop, abort } = view.interrupts
           const onProgress: Parameters<typeof replayFailures>[0]['onProgress'] = (progress) => view.update(progress)

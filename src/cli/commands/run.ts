@@ -4,8 +4,9 @@ import { refuseSequence, type Sequence } from '../../backfill/definition/sequenc
 import { fakeRun } from '../../runs/control/fake-run.js'
 import { dryRun } from '../../runs/plan/dry-run.js'
 import type { RunResult } from '../../runs/run-result.js'
+import { wasCompleted } from '../../runs/tenants/completed-before.js'
 import { acceptChangedSummary } from '../accept-changed.js'
-import type { CommandSpec } from '../command.js'
+import type { CommandSpec, CommonOptions } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { count, counted, key } from '../format.js'
 import {
@@ -13,15 +14,14 @@ import {
   definitionNamed,
   loadConfig,
   loadDefinitions,
-  loadSequences,
   type Project,
   withDatabase,
 } from '../load-config.js'
 import type { Answer, Output } from '../output.js'
 import { runInView } from '../run-in-view.js'
-import { describeResult, exitCodeOfResult, headlineOf, nextCommand, RunView } from '../run-view.js'
+import { describeResult, exitCodeOfResult, headlineOf, nextCommand, RunView, whyLeft } from '../run-view.js'
 
-interface RunOptions {
+interface RunOptions extends Pick<CommonOptions, 'eachTenant'> {
   readonly dryRun?: boolean
   readonly fake?: boolean
   readonly acceptChanged?: boolean
@@ -34,17 +34,23 @@ export const run: CommandSpec<RunOptions> = {
 failed is tried again, its failed rows first. Other processes may work on it at the same time.
 
 Ctrl-C finishes the batch in hand and leaves the run resumable; a second Ctrl-C gives the batch up. Either way nothing is
-lost, and nothing is done twice: a batch and its checkpoint are one transaction.`,
+lost, and nothing is done twice: a batch and its checkpoint are one transaction.
+
+With --each-tenant the canary goes ahead: no other tenant begins before it is completed, and no further one once more than \`stopRatio\` of
+those tried have failed. Tenants completed before are passed over, so the same command goes on after a stop.`,
   examples: [
     ['rowshift run city.slug', 'run it, or resume it'],
     ['rowshift run city@3.0.0', 'the backfills of a sequence, one after another'],
     ['rowshift run city.slug --dry-run', 'try one batch and roll it back'],
     ['rowshift run city.slug --json | jq .counts', 'the counts, for a script'],
+    ['rowshift run city.slug --each-tenant', 'for every tenant of the config, or those that are left'],
   ],
+  tenants: 'carefully',
   exitCodes: [
     '0  completed and verified; with --dry-run: every row of the batch could be migrated',
     '1  failed: see `rowshift failures <name>`',
     '3  interrupted or paused: the same command goes on; or completed with failures within the limit: the gate stays shut',
+    'with --each-tenant: 0  every tenant is completed; 1  one failed; 3  some are unfinished or not started',
   ],
   options: (command) =>
     command
@@ -59,12 +65,13 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
   async run({ name, options, output }) {
     const project = await loadConfig(options)
     const definitions = await loadDefinitions(project)
-    const sequence = (await loadSequences(project)).get(name)
+    const sequence = definitions.sequences.get(name)
     if (sequence && (options.dryRun || options.fake)) throw refuseSequence(sequence)
     if (sequence) return runSequence(project, sequence, definitions, options, output)
     const definition = definitionNamed(project, definitions, name)
     if (options.dryRun) return tryBatch(project, definition, output)
     if (options.fake) return markAsCompleted(project, definition, output)
+    if (options.eachTenant && (await isCompletedIn(project, definition))) return completedBefore(name, output)
     const view = new RunView(output)
     try {
       const result = await runInView(project, definition, {
@@ -75,6 +82,7 @@ lost, and nothing is done twice: a batch and its checkpoint are one transaction.
       return {
         exitCode: exitCodeOfResult(result),
         json: result,
+        why: whyLeft(result),
         lines: [...describeResult(output, result, view.share), ...nextLine(output, result)],
       }
     } finally {
@@ -93,22 +101,29 @@ async function runSequence(
 ): Promise<Answer> {
   const view = new RunView(output)
   const results: RunResult[] = []
+  let passedOver = 0
   try {
     for (const { name } of sequence.backfills) {
       const definition = definitionNamed(project, definitions, name)
+      if (options.eachTenant && (await isCompletedIn(project, definition))) {
+        passedOver++
+        continue
+      }
       const acceptsChanged = options.acceptChanged === true
       const result = await runInView(project, definition, { view, output, acceptsChanged })
       results.push(result)
       if (exitCodeOfResult(result) !== exitCodes.done) break
       for (const line of describeResult(output, result, view.share)) output.line(line)
     }
-    const last = results.at(-1)!
+    const last = results.at(-1)
+    if (!last) return completedBefore(sequence.name, output)
     const exitCode = exitCodeOfResult(last)
-    const left = sequence.backfills.length - results.length
+    const left = sequence.backfills.length - passedOver - results.length
     const { paint } = output
     return {
       exitCode,
       json: { sequence: sequence.name, status: last.status, runs: results },
+      why: whyLeft(last),
       lines:
         exitCode === exitCodes.done
           ? [`${paint.bold(sequence.name)} · ${paint.green('completed')}: ${counted(results.length, 'backfill')}`]
@@ -120,6 +135,19 @@ async function runSequence(
     }
   } finally {
     view.dispose()
+  }
+}
+
+function isCompletedIn(project: Project, definition: BackfillDefinition): Promise<boolean> {
+  return withDatabase(project, (database) => wasCompleted(database, definition))
+}
+
+/** Of one of several tenants, on whose rows nothing was done now. */
+function completedBefore(name: string, { paint }: Output): Answer {
+  return {
+    exitCode: exitCodes.done,
+    json: { name, status: 'completed', isFromBefore: true },
+    lines: [`${paint.bold(name)} · ${paint.green('completed')} before`],
   }
 }
 

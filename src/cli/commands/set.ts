@@ -2,8 +2,9 @@ import { didYouMean } from '../../backfill/definition/nearest.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { type PaceChange, setPace } from '../../runs/control/set-pace.js'
 import type { CommandSpec } from '../command.js'
+import { asRowshiftError } from '../describe-error.js'
 import { exitCodes } from '../exit-codes.js'
-import { loadConfig, withDatabase } from '../load-config.js'
+import { loadConfig, noRunOf, withDatabase } from '../load-config.js'
 import { headlineOf } from '../run-view.js'
 
 /** What can be set: how it is called in a run's row, and the numbers it may be. */
@@ -29,12 +30,15 @@ next batch. They stay with the run; \`default\` takes one back, to what the defi
     ['rowshift set city.slug batch-rows=500 target-ms=100', 'smaller batches'],
     ['rowshift set city.slug batch-rows=default', 'as the definition says'],
   ],
+  tenants: 'all',
   exitCodes: ['0  set', '1  there is no run', '2  there is no such setting, or no such value'],
   async run({ name, rest, options, output }) {
     const change = Object.assign({}, ...rest.map(parse)) as PaceChange
     const project = await loadConfig(options)
     return withDatabase(project, async (database) => {
-      const run = await setPace(database, name, change)
+      const run = await setPace(database, name, change).catch(async (error) => {
+        throw asRowshiftError(error)?.code === 'RUN_NOT_FOUND' ? await noRunOf(project, name, error) : error
+      })
       const pace = Object.entries(settings).map(([setting, { option }]) => `${setting} ${run[option] ?? 'default'}`)
       return {
         exitCode: exitCodes.done,

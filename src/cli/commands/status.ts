@@ -27,6 +27,7 @@ apart, to tell the rate.`,
     ['rowshift status --json | jq .backfills', 'for a script'],
     ['until rowshift status; do sleep 60; done', 'wait until every gate is open'],
   ],
+  tenants: 'all',
   exitCodes: [
     '0  every gate is open',
     '1  a run failed',

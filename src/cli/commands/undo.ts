@@ -1,11 +1,14 @@
 import type { Database } from '../../adapters/database.js'
 import type { BackfillDefinition } from '../../backfill/definition/definition.js'
+import type { Sequence } from '../../backfill/definition/sequence.js'
 import { shareDone } from '../../backfill/progress.js'
 import type { RunRow } from '../../dialects/state-statements.js'
 import { findRun } from '../../runs/read-status.js'
 import type { RunResult } from '../../runs/run-result.js'
 import { type UndoOutcome, undoInForeground } from '../../runs/undo/undo-in-foreground.js'
-import type { CommandSpec } from '../command.js'
+import { membersToUndo } from '../../runs/undo/undo-sequence.js'
+import type { Call, CommandSpec } from '../command.js'
+import { forEachMember, membersOf } from '../each-member.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { count, counted, percent } from '../format.js'
 import {
@@ -16,8 +19,8 @@ import {
   type Project,
   withDatabase,
 } from '../load-config.js'
-import type { Output } from '../output.js'
-import { describeResult, headlineOf, nextCommand, RunView } from '../run-view.js'
+import type { Answer, Output } from '../output.js'
+import { describeResult, headlineOf, nextCommand, RunView, whyLeft } from '../run-view.js'
 
 export const undo: CommandSpec = {
   usage: 'undo <name>',
@@ -32,15 +35,20 @@ Ctrl-C finishes the batch in hand; the same command goes on. Nothing is restored
   examples: [
     ['rowshift undo city.slug', 'all that its runs have written'],
     ['rowshift undo 7', 'what run 7 has written'],
+    ['rowshift undo city@3.0.0', 'the backfills of a sequence, the last first'],
   ],
+  tenants: 'carefully',
   exitCodes: [
     '0  every row is as it was',
     '1  rows were changed since or refused: see `rowshift failures <name>#undo`; or there is no way back',
     '3  interrupted or paused: the same command goes on',
   ],
-  async run({ name, options, output }) {
+  async run(call) {
+    const { name, options, output } = call
     const project = await loadConfig(options)
     const definitions = await loadDefinitions(project)
+    const sequence = definitions.sequences.get(name)
+    if (sequence) return undoSequence(project, definitions, sequence, call)
     const view = new RunView(output)
     try {
       return await withDatabase(project, async (database) => {
@@ -61,6 +69,7 @@ Ctrl-C finishes the batch in hand; the same command goes on. Nothing is restored
         return {
           exitCode: exitCodeOf(outcome),
           json: { backfill: definition.name, run: run?.id ?? null, by: outcome.by, result: outcome.result },
+          why: outcome.result ? whyLeft(outcome.result) : undefined,
           lines: linesOf(output, definition.name, outcome, view.share),
         }
       })
@@ -68,6 +77,23 @@ Ctrl-C finishes the batch in hand; the same command goes on. Nothing is restored
       view.dispose()
     }
   },
+}
+
+/** From its end; a backfill that was never run has nothing to be taken back. */
+async function undoSequence(
+  project: Project,
+  definitions: Definitions,
+  sequence: Sequence,
+  call: Call,
+): Promise<Answer> {
+  const all = membersOf(sequence).map((name) => definitions.get(name)!)
+  const members = await withDatabase(project, (database) => membersToUndo(database, all))
+  const answer = await forEachMember(undo, call, sequence, { members: members.map(({ name }) => name), stops: true })
+  if (members.length > 0) return answer
+  return {
+    ...answer,
+    lines: [`${call.output.paint.bold(sequence.name)}: nothing to do, none of its backfills was run`],
+  }
 }
 
 /** A backfill by its name, or one of its runs by its number. */

@@ -1,6 +1,7 @@
 import { describeVerification, type Verification } from '../../backfill/verify/verify.js'
 import { type StoredVerification, verifyNow } from '../../runs/verify-now.js'
 import type { CommandSpec } from '../command.js'
+import { forEachMember, membersOf } from '../each-member.js'
 import { exitCodes } from '../exit-codes.js'
 import { count, counted } from '../format.js'
 import { definitionNamed, loadConfig, loadDefinitions, withDatabase } from '../load-config.js'
@@ -13,10 +14,15 @@ export const verify: CommandSpec = {
 asks \`verify.check\` about a sample of the others, and asks \`verify.after\`. Reads only, takes no locks and needs no run.
 Also shows what the latest run was ended by; only a run can compute rows again (\`verify.recompute\`).`,
   examples: [['rowshift verify city.slug', 'is it true that nothing is left?']],
+  tenants: 'all',
   exitCodes: ['0  passed', '1  rows still match, a sampled row is not as it should be, or an assertion does not hold'],
-  async run({ name, options, output }) {
+  async run(call) {
+    const { name, options, output } = call
     const project = await loadConfig(options)
-    const definition = definitionNamed(project, await loadDefinitions(project), name)
+    const definitions = await loadDefinitions(project)
+    const sequence = definitions.sequences.get(name)
+    if (sequence) return forEachMember(verify, call, sequence, { members: membersOf(sequence) })
+    const definition = definitionNamed(project, definitions, name)
     const { now, stored } = await withDatabase(project, (database) => verifyNow(database, definition))
     const { paint } = output
     const nothingLeft = definition.where ? 'no row matches any more' : 'without `where` there are no rows to count'

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../errors/codes.js'
 import { type RunReport, readStatus } from '../../runs/read-status.js'
 import { type WorkerEvent, workUntil } from '../../runs/worker.js'
 import { acceptChangedSummary } from '../accept-changed.js'
@@ -24,6 +25,7 @@ restarts of the database.`,
     ['rowshift work', 'finish what is scheduled, then exit'],
     ['rowshift work --watch', 'go on waiting for new runs: a service'],
   ],
+  tenants: 'carefully',
   exitCodes: [
     '0  every run is completed',
     '1  a run failed or cannot be worked on',
@@ -142,10 +144,12 @@ function conclude(
     const why = declined.has(backfill) ? 'declined by this code' : reasonOf(told?.code, told?.message ?? undefined)
     return `  ${backfill}  ${status}${why && `: ${why}`}`
   })
+  const why = [...failed, ...open].flatMap(({ backfill, reason }) => reason ?? stopped.get(backfill) ?? [])[0]
   const next = nextStep(entries.filter((entry) => !declined.has(entry.backfill))) ?? 'rowshift status'
   return {
     exitCode:
       failed.length + stopped.size > 0 ? exitCodes.failed : open.length > 0 ? exitCodes.unfinished : exitCodes.done,
+    why: why && { code: why.code as ErrorCode, message: why.message ?? '' },
     json: {
       runs: entries.map((entry) => ({
         backfill: entry.backfill,

@@ -6,7 +6,7 @@ import { codec, conditionValue, isDistinct } from './codecs.js'
 import { ddl } from './ddl.js'
 import { follow } from './follow.js'
 import { health } from './health.js'
-import { catalogueColumns, estimateRows, introspect } from './introspect.js'
+import { catalogueColumns, estimateRows, introspect, stampOf } from './introspect.js'
 import * as keyRanges from './key-ranges.js'
 import { insertRows, keysOfValues } from './new-rows.js'
 import * as preflight from './preflight.js'
@@ -35,6 +35,7 @@ export const mysql: Dialect = {
   locksWholeDatabase: false,
   ddl,
   introspect,
+  stampOf,
   catalogueColumns,
   estimateRows,
   codec,

@@ -10,6 +10,8 @@ import {
   type TableName,
   tableText,
 } from '../table.js'
+import { errnoOf } from './classify-error.js'
+import { tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 
 /** Kind and `castType` (see codecs.ts) by DATA_TYPE. What is missing here is 'other' and travels as text. */
@@ -138,6 +140,18 @@ function describe(type: string, engine: string): string {
   if (type === 'VIEW' || type === 'SYSTEM VIEW') return 'a view'
   if (type === 'SYSTEM VERSIONED') return 'a table that keeps old versions of its rows'
   return type === 'BASE TABLE' ? `a ${engine} table, which shows another server's rows,` : `a ${type.toLowerCase()}`
+}
+
+/** The statement that would make the table, which the server writes from what it has of it in memory. */
+export function* stampOf(table: TableName): Script<string | undefined> {
+  try {
+    const { rows } = yield lookUp('stamp', sql`show create table ${tableSql(table)}`)
+    return String(rows[0]?.[1]).replace(/ AUTO_INCREMENT=\d+/, '')
+  } catch (error) {
+    // ER_NO_SUCH_TABLE, ER_TABLEACCESS_DENIED_ERROR: whoever reads the catalogue says so.
+    if ([1146, 1142].includes(errnoOf(error)!)) return undefined
+    throw error
+  }
 }
 
 export function* catalogueColumns(table: TableName): Script<readonly CatalogueColumn[]> {

@@ -1,4 +1,5 @@
 import type { Key, KeyRange, PageRange, ReadMode, TablePlan } from '../dialect.js'
+import { endInSteps, lookInSteps } from '../page-end.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { TableInfo } from '../table.js'
 import { textOf } from './codecs.js'
@@ -39,7 +40,7 @@ export function pageEnd(info: TableInfo, range: PageRange): Statement {
   )
 }
 
-export function fullPageEnd(info: TableInfo, range: PageRange): Statement {
+function fullPageEnd(info: TableInfo, range: PageRange): Statement {
   return statement(
     'page-end',
     sql`select ${keyTexts(info)} from ${keyed(info)} where ${inRange(info, range)}
@@ -47,7 +48,10 @@ export function fullPageEnd(info: TableInfo, range: PageRange): Statement {
   )
 }
 
-export function anyMatch({ info, where }: TablePlan, range: KeyRange): Statement {
+function anyMatch({ info, where }: TablePlan, range: KeyRange): Statement {
   const matching = where ? sql`${inRange(info, range)} and (${where})` : inRange(info, range)
   return statement('any-match', sql`select 1 from ${keyed(info)} where ${matching} limit 1`)
 }
+
+export const stepToPageEnd = endInSteps(fullPageEnd, pageEnd)
+export const lookAtPage = lookInSteps(stepToPageEnd, anyMatch)

@@ -27,19 +27,12 @@ export function* insertRows(
   { unlessTaken, returnsKeys }: InsertOptions,
 ): Script<InsertOutcome> {
   const fresh = unlessTaken ? yield* freshOf(info, columns, rows, unlessTaken) : rows
-  const names = sql.join(columns.map((column) => sql.id(column.name)))
   const { returnsInserted } = info as MysqlTable
-  const returning = returnsKeys && returnsInserted ? sql`returning ${returnedKey(info)}` : sql``
+  const insertOf = insertionOf(info, columns, returnsKeys && returnsInserted)
   const keys: Key[] = []
   for (const packet of yield* packetsOf(fresh)) {
     if (packet.rows.length === 0) continue
-    const values = packet.rows.map(
-      (row) => sql`(${sql.join(row.map((text, i) => assigned(columns[i]!, sql`${text}`)))})`,
-    )
-    const inserted = yield statement(
-      'insert-rows',
-      sql`insert into ${tableSql(info.table)} (${names}) values ${sql.join(values)} ${returning}`,
-    )
+    const inserted = yield insertOf(packet.rows)
     if (!returnsKeys) continue
     const made = returnsInserted
       ? inserted.rows.map((row) => row.map(String))
@@ -47,6 +40,25 @@ export function* insertRows(
     for (const key of made) keys.push(key)
   }
   return { created: fresh.length, keys }
+}
+
+/** The statement for any number of rows: they are spelled alike, so one of them is rendered and repeated. */
+function insertionOf(
+  info: TableInfo,
+  columns: readonly ColumnInfo[],
+  returnsKeys: boolean,
+): (rows: readonly NewRow[]) => Statement {
+  const names = sql.join(columns.map((column) => sql.id(column.name)))
+  const { text: head } = statement('', sql`insert into ${tableSql(info.table)} (${names}) values `)
+  const { text: tail } = statement('', returnsKeys ? sql` returning ${returnedKey(info)}` : sql``)
+  // Positions stand for the values, some of which are sent more than once.
+  const one = statement('', sql`(${sql.join(columns.map((column, i) => assigned(column, sql`${i}`)))})`)
+  const positions = one.parameters as readonly number[]
+  return (rows) => {
+    const parameters: (string | null)[] = []
+    for (const row of rows) for (const position of positions) parameters.push(row[position]!)
+    return { text: head + Array(rows.length).fill(one.text).join(', ') + tail, parameters, label: 'insert-rows' }
+  }
 }
 
 /** Rows that no row of the table, and no earlier one of these, is in the way of. */

@@ -1,11 +1,14 @@
 import type { Script } from '../script.js'
 import type { Statement } from '../sql.js'
 
-/** What every server takes in one packet: 1 MiB was the smallest default, and the driver may write a byte as two. */
-const alwaysTakenBytes = 512 * 1024
-
 /** Kept free for the statement around the parameter. */
 const statementBytes = 64 * 1024
+
+/** A driver may write a byte as two: bytes as hexadecimal digits, and a quote in a text with a backslash before it. */
+const takenOf = (packetBytes: number): number => (packetBytes - statementBytes) / 2
+
+/** What every server takes in one packet: 1 MiB was the smallest default. */
+const alwaysTakenBytes = takenOf(1024 * 1024)
 
 const readLimit: Statement = { label: 'packet-limit', text: 'select @@session.max_allowed_packet', parameters: [] }
 
@@ -20,12 +23,13 @@ export interface Packet<T> {
  * Cuts rows into as many statements as `max_allowed_packet` makes necessary: beyond it the server hangs up, and says why by chance only.
  * The limit is read only where it may matter. A row that is too large by itself is sent as it is, to be refused.
  */
-export function* packetsOf<T extends readonly (string | null)[]>(rows: readonly T[]): Script<readonly Packet<T>[]> {
+export function* packetsOf<T extends string | readonly (string | null)[]>(
+  rows: readonly T[],
+): Script<readonly Packet<T>[]> {
+  if (mostBytesOf(rows) <= alwaysTakenBytes) return [{ rows, from: 0 }]
   const sizes = rows.map(bytesOf)
   if (sizes.reduce((sum, size) => sum + size, 0) <= alwaysTakenBytes) return [{ rows, from: 0 }]
-  const limit = (yield readLimit).rows[0]?.[0]
-  // Drivers escape quotes and backslashes in texts they put into the statement: at worst each byte becomes two.
-  const most = (Number(limit) - statementBytes) / 2
+  const most = takenOf(Number((yield readLimit).rows[0]?.[0]))
   const packets: Packet<T>[] = []
   let from = 0
   let size = 0
@@ -40,7 +44,18 @@ export function* packetsOf<T extends readonly (string | null)[]>(rows: readonly 
   return [...packets, { rows: rows.slice(from), from }]
 }
 
-/** As JSON: quotes, commas, and what JSON itself escapes. */
-function bytesOf(row: readonly (string | null)[]): number {
-  return Buffer.byteLength(JSON.stringify(row)) + 1
+/** At most: JSON writes a letter as six bytes where it escapes it, and UTF-8 as three. Counting them takes longer than adding up lengths. */
+function mostBytesOf(rows: readonly (string | readonly (string | null)[])[]): number {
+  let most = 0
+  for (const row of rows) {
+    most += 3
+    if (typeof row === 'string') most += 3 * row.length
+    else for (const cell of row) most += cell === null ? 5 : 6 * cell.length + 3
+  }
+  return most
+}
+
+/** As JSON, which a text is already: quotes, commas, and what JSON itself escapes. */
+function bytesOf(row: string | readonly (string | null)[]): number {
+  return Buffer.byteLength(typeof row === 'string' ? row : JSON.stringify(row)) + 1
 }

@@ -4,8 +4,9 @@ import type { Script } from '../script.js'
 import { render, type Sql, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
 import { textOf, typed } from './codecs.js'
+import { given, input, inputColumns } from './input.js'
 import { packetsOf } from './packets.js'
-import { columnOf, given, input, inputColumns, keyTexts, tableSql } from './rows.js'
+import { columnOf, keyTexts, tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 
 const schemaOf = ({ schema }: TableName): Sql => (schema === undefined ? sql`database()` : sql`${schema}`)

@@ -3,19 +3,9 @@ import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo } from '../table.js'
 import { restored, textOf } from './codecs.js'
+import { input, inputColumns } from './input.js'
 import { packetsOf } from './packets.js'
-import {
-  byKeys,
-  columnOf,
-  imageTexts,
-  inputColumns,
-  inRange,
-  joined,
-  keyed,
-  keyTexts,
-  orderBy,
-  tableSql,
-} from './rows.js'
+import { byKeys, columnOf, imageTexts, inRange, joined, keyed, keyTexts, orderBy, tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 
 /* Rows that are deleted, what is kept of them, and how they come back. */
@@ -112,7 +102,7 @@ export function* noteRemoved(
   const width = info.key.length
   let bytes = 0
   for (const packet of yield* packetsOf(keys.map((key) => [...key, JSON.stringify(key)]))) {
-    const given = joined(info, packet.rows, [...inputColumns('k', 0, width), ...inputColumns('w', width, 1)])
+    const given = joined(info, input(packet.rows, [...inputColumns('k', 0, width), ...inputColumns('w', width, 1)]))
     const { affected } = yield statement(
       'note-removed',
       sql`insert into ${table} (run_id, table_name, row_key, written, before_image, after_image)

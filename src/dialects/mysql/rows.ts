@@ -6,14 +6,18 @@ import type {
   PageRange,
   RangeOutcome,
   ReadMode,
+  RowSpeller,
+  SpelledRows,
   TablePlan,
   UpdateOutcome,
   UpdateRow,
 } from '../dialect.js'
+import { guardedColumns } from '../guarded-columns.js'
 import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
 import { assignable, assigned, restored, textOf, typed } from './codecs.js'
+import { given, type InputColumn, input, inputColumns, inputOf, jsonLists, spelled } from './input.js'
 import { packetsOf } from './packets.js'
 import { spelling } from './spelling.js'
 
@@ -44,27 +48,12 @@ export const orderBy = (info: TableInfo, direction = sql``): Sql =>
 const lock = (mode: ReadMode): Sql => (mode === 'current' ? sql`for update` : sql``)
 export const share = (mode: ReadMode): Sql => (mode === 'current' ? sql`lock in share mode` : sql``)
 
-/** How NULL is written in the parameter: JSON's own null was the text 'null' until MySQL 8.0.21; a list fits no scalar. */
-const absent: readonly never[] = []
-
-interface InputColumn {
-  readonly name: string
-  readonly position: number
+/** What a guard needs of each row: its key and the tokens that are compared. */
+function guardInput(plan: TablePlan): InputColumn[] {
+  const keys = plan.info.key.length
+  const tokens = guardedColumns(plan).map(({ position }) => ({ name: `rs_t${position}`, position: keys + position }))
+  return [...inputColumns('k', 0, keys), ...tokens]
 }
-
-export const inputColumns = (prefix: string, from: number, count: number): InputColumn[] =>
-  Array.from({ length: count }, (_, i) => ({ name: `rs_${prefix}${i}`, position: from + i }))
-
-/** json_table(?, '$[*]' columns (rs_ord for ordinality, rs_k0 longtext character set utf8mb4 path '$[0]', ...)) as rs_v */
-export function input(rows: readonly UpdateRow[], columns: readonly InputColumn[]): Sql {
-  const json = JSON.stringify(rows.map((row) => row.map((value) => value ?? absent)))
-  const paths = columns.map(({ name, position }) =>
-    sql.raw(`${name} longtext character set utf8mb4 path '$[${position}]'`),
-  )
-  return sql`json_table(${json}, '$[*]' columns (rs_ord for ordinality, ${sql.join(paths)})) as rs_v`
-}
-
-export const given = (prefix: string, i: number): Sql => sql.raw(`rs_v.rs_${prefix}${i}`)
 
 /** `city`.`id` = cast(rs_v.rs_k0 as signed): the text becomes the key's type, so the key's index answers. */
 const keyJoin = (info: TableInfo): Sql =>
@@ -77,17 +66,17 @@ const keyJoin = (info: TableInfo): Sql =>
  * The parameter first, then the table: STRAIGHT_JOIN, or the optimizer may scan and lock the table to look its rows up in the
  * parameter.
  */
-export const joined = (info: TableInfo, rows: readonly UpdateRow[], columns: readonly InputColumn[]): Sql =>
-  sql`${input(rows, columns)} straight_join ${keyed(info)} on ${keyJoin(info)}`
+export const joined = (info: TableInfo, given: Sql): Sql =>
+  sql`${given} straight_join ${keyed(info)} on ${keyJoin(info)}`
 
 export const byKeys = (info: TableInfo, keys: readonly Key[]): Sql =>
-  joined(info, keys, inputColumns('k', 0, info.key.length))
+  joined(info, input(keys, inputColumns('k', 0, info.key.length)))
 
 /** Equality is not identity ('Bob' = 'bob '), so what was read and what is there are compared as bytes. */
 function guard(plan: TablePlan): Sql {
-  const tokens = plan.read.map(
-    (column, i) =>
-      sql`cast(${textOf(column, columnOf(plan.info, column))} as binary) <=> cast(${given('t', i)} as binary)`,
+  const tokens = guardedColumns(plan).map(
+    ({ column, position }) =>
+      sql`cast(${textOf(column, columnOf(plan.info, column))} as binary) <=> cast(${given('t', position)} as binary)`,
   )
   const where = plan.where ? [sql`(${plan.where})`] : []
   return tokens.length + where.length === 0 ? sql`true` : sql.join([...tokens, ...where], ' and ')
@@ -111,21 +100,22 @@ export function inRange(info: TableInfo, range: KeyRange): Sql {
   return range.after ? sql`${beyond(info, range.after, '>', range.isClosed ? '>=' : '>')} and ${upper}` : upper
 }
 
-/** The key's texts, 1 or 0 for "matches `where`", a token a read column if it matches. */
+/** The key's texts, a token a read column if it matches, 1 or 0 for "matches `where`". */
 function outputOf(plan: TablePlan): Sql {
   const { info, where } = plan
   // Named, because a column is else called by its whole text, and MariaDB's driver reads no name of more than 250 bytes.
+  const guarded = new Set(guardedColumns(plan).map(({ column }) => column))
   const tokens = plan.read.map((column, i) => {
-    const text = textOf(column, columnOf(info, column))
+    const text = guarded.has(column) ? textOf(column, columnOf(info, column)) : sql`null`
     return where ? sql`case when (${where}) then ${text} end as ${sql.raw(`rs_t${i}`)}` : text
   })
   const match = where ? sql`case when (${where}) then 1 else 0 end as rs_m` : sql`1`
-  return sql.join([keyTexts(info), match, ...tokens])
+  return sql.join([keyTexts(info), ...tokens, match])
 }
 
 /**
- * select cast(`city`.`id` as char), case when (slug is null) then 1 else 0 end,
- *   case when (slug is null) then convert(`city`.`name` using utf8mb4) end
+ * select cast(`city`.`id` as char), case when (slug is null) then convert(`city`.`name` using utf8mb4) end,
+ *   case when (slug is null) then 1 else 0 end
  * from `city` force index (`PRIMARY`)
  * where `city`.`id` > cast('7' as signed) and `city`.`id` <= cast('90000' as signed) order by `city`.`id` limit 2000
  *
@@ -154,18 +144,26 @@ const positions = (rows: readonly (readonly unknown[])[]): number[] => [
 ]
 
 export function* lockGuarded(plan: TablePlan, rows: readonly UpdateRow[]): Script<readonly number[]> {
-  const keys = plan.info.key.length
-  const columns = [...inputColumns('k', 0, keys), ...inputColumns('t', keys, plan.read.length)]
+  const columns = guardInput(plan)
   const locked: number[] = []
   for (const packet of yield* packetsOf(rows)) {
     const found = yield statement(
       'lock-guarded',
-      sql`select rs_v.rs_ord from ${joined(plan.info, packet.rows, columns)} where ${guard(plan)} for update`,
+      sql`select rs_v.rs_ord from ${joined(plan.info, input(packet.rows, columns))} where ${guard(plan)} for update`,
     )
     for (const position of positions(found.rows)) locked.push(packet.from + position)
   }
   return locked
 }
+
+/** What an update needs of each row. */
+const updateInput = (plan: TablePlan, written: readonly ColumnInfo[]): InputColumn[] => [
+  ...guardInput(plan),
+  ...inputColumns('w', plan.info.key.length + plan.read.length, written.length),
+]
+
+export const rowSpeller = (plan: TablePlan, written: readonly ColumnInfo[]): RowSpeller =>
+  jsonLists(updateInput(plan, written))
 
 /**
  * update json_table('[["7", "Rome", "rome"]]', '$[*]' columns (rs_ord for ordinality,
@@ -181,21 +179,19 @@ export function* updateRows(
   written: readonly ColumnInfo[],
   rows: readonly UpdateRow[],
   values: 'encoded' | 'restored' = 'encoded',
+  ahead?: SpelledRows,
 ): Script<UpdateOutcome> {
   const { info } = plan
   const keys = info.key.length
-  const columns = [
-    ...inputColumns('k', 0, keys),
-    ...inputColumns('t', keys, plan.read.length),
-    ...inputColumns('w', keys + plan.read.length, written.length),
-  ]
+  const columns = updateInput(plan, written)
+  const lists = ahead?.texts ?? spelled(rows, columns)
   const assign = values === 'restored' ? restored : assigned
   const set = written.map((column, i) => sql`${columnOf(info, column)} = ${assign(column, given('w', i))}`)
   let affected = 0
-  for (const packet of yield* packetsOf(rows)) {
+  for (const packet of yield* packetsOf(lists)) {
     const outcome = yield statement(
       'update-rows',
-      sql`update ${joined(info, packet.rows, columns)} set ${sql.join(set)} where ${guard(plan)}`,
+      sql`update ${joined(info, inputOf(packet.rows, columns))} set ${sql.join(set)} where ${guard(plan)}`,
     )
     affected += outcome.affected
   }
@@ -329,7 +325,7 @@ export function* noteImages(
       'note-images',
       sql`insert into ${table} (run_id, table_name, row_key, written, before_image, after_image)
         select ${runId}, ${of ?? null}, rs_v.rs_w0, ${written}, rs_v.rs_w1, ${imageTexts(info, columns)}
-        from ${joined(info, packet.rows, [...inputColumns('k', 0, keys), ...inputColumns('w', keys, 2)])}`,
+        from ${joined(info, input(packet.rows, [...inputColumns('k', 0, keys), ...inputColumns('w', keys, 2)]))}`,
     )
   }
 }

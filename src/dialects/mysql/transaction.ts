@@ -1,6 +1,6 @@
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import type { SessionSettings, TransactionLimits } from '../dialect.js'
-import type { Script } from '../script.js'
+import type { Cell, Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import { errnoOf } from './classify-error.js'
 import { spelling } from './spelling.js'
@@ -39,8 +39,12 @@ function settingSql(name: string, value: string): Sql {
   return /^\d+(\.\d+)?$/.test(value) ? sql.raw(value) : sql`${value}`
 }
 
+/** A replica is told by its being read-only: users with SUPER could write there all the same. Of the server, and read with the session's. */
+const readOnlySettings = ['read_only', 'innodb_read_only']
+
 /** On both servers and on every version. */
 const everywhere = [
+  ...readOnlySettings,
   ...pinned.map(([name]) => name),
   'character_set_client',
   'character_set_results',
@@ -52,20 +56,54 @@ const everywhere = [
   'wait_timeout',
 ]
 
-const somewhere = [
-  'tx_isolation',
-  'transaction_isolation',
-  'idle_transaction_timeout',
-  'max_statement_time',
-  'max_execution_time',
-]
+/** What one server has and the other one calls otherwise, or has not. */
+const onMariaDb = ['tx_isolation', 'idle_transaction_timeout', 'max_statement_time']
+const onMysql = ['transaction_isolation', 'max_execution_time']
 
-const names = [...everywhere, ...somewhere].map((name) => `'${name}'`).join(', ')
+const pairs = (names: readonly string[]): string => names.map((name) => `'${name}', @@${name}`).join(', ')
 
-/** A list, not SELECT @@name: that fails for a variable the server does not have. */
+/**
+ * Names and values: select 'sql_mode', @@sql_mode, 'time_zone', @@time_zone, ..., null
+ *
+ * With comments that only the one server takes for SQL: MariaDB passes over the numbers of MySQL's versions from 5.7 on.
+ */
+const readSettings = plain(
+  'read-settings',
+  `select ${pairs(everywhere)}, /*M! ${pairs(onMariaDb)}, */ /*!80000 ${pairs(onMysql)}, */ null`,
+)
+
+const listSettings = plain(
+  'read-settings',
+  `show session variables where variable_name in (${[...everywhere, ...onMariaDb, ...onMysql].map((name) => `'${name}'`).join(', ')})`,
+)
+
+/** A switch is a number in a SELECT and a word in a list; what is set is the word. */
+const switches = new Set(['sql_big_selects', 'sql_safe_updates', 'sql_auto_is_null', 'autocommit'])
+
+/**
+ * The list costs ten times as much. It is for a proxy that leaves comments out, a session that limits the rows of a SELECT to none, and a
+ * server that has lost one of the names.
+ */
 function* currentSettings(): Script<ReadonlyMap<string, string>> {
-  const { rows } = yield plain('read-settings', `show session variables where variable_name in (${names})`)
+  const cells = yield* selectedSettings()
+  const selected = new Map<string, string>()
+  for (let i = 0; i + 1 < cells.length; i += 2) {
+    const [name, value] = [String(cells[i]), String(cells[i + 1] ?? '')]
+    selected.set(name, switches.has(name) ? (value === '1' ? 'ON' : 'OFF') : value)
+  }
+  if (selected.has('tx_isolation') || selected.has('transaction_isolation')) return selected
+  const { rows } = yield listSettings
   return new Map(rows.map(([name, value]) => [String(name), String(value ?? '')]))
+}
+
+function* selectedSettings(): Script<readonly Cell[]> {
+  try {
+    return (yield readSettings).rows[0] ?? []
+  } catch (error) {
+    // ER_UNKNOWN_SYSTEM_VARIABLE.
+    if (errnoOf(error) === 1193) return []
+    throw error
+  }
 }
 
 /** Remembers what the settings were, changes those that differ, and returns the former values of these. */
@@ -128,6 +166,7 @@ function limited(limits: TransactionLimits, current: ReadonlyMap<string, string>
 
 export const pinSession = (limits: TransactionLimits): Script<SessionSettings> =>
   change((current) => [
+    ...onPrimary(readOnlySettings.map((name) => current.get(name))),
     ...pinned,
     ...utf8(current),
     ...limited(limits, current),
@@ -204,14 +243,22 @@ export function* hasSavepoint(name: string): Script<boolean> {
   return true
 }
 
-/** A replica is told by its being read-only: users with SUPER could write there all the same. */
 export function* requirePrimary(): Script<void> {
   const { rows } = yield plain('primary?', 'select @@global.read_only, @@global.innodb_read_only')
-  const isOn = (value: unknown) => !['0', 'OFF'].includes(String(value).toUpperCase())
-  if (rows[0]?.some(isOn)) {
-    throw new RowshiftError('READ_REPLICA', {
-      message:
-        'this server is read-only, as replicas are, which may lag behind: rows read there could be written over newer ones. Connect to the primary.',
-    })
-  }
+  onPrimary(rows[0] ?? [])
+}
+
+/** No settings. @throws RowshiftError READ_REPLICA */
+function onPrimary(readOnly: readonly unknown[]): SessionSettings {
+  const isOn = (value: unknown) => !['0', 'OFF'].includes(String(value ?? 'OFF').toUpperCase())
+  if (!readOnly.some(isOn)) return []
+  throw new RowshiftError('READ_REPLICA', {
+    message:
+      'this server is read-only, as replicas are, which may lag behind: rows read there could be written over newer ones. Connect to the primary.',
+  })
+}
+
+export function* identity(): Script<string> {
+  const { rows } = yield plain('identity', `select concat_ws('/', @@hostname, @@port, @@datadir, database())`)
+  return String(rows[0]?.[0])
 }

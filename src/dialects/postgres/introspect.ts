@@ -143,6 +143,20 @@ export function* introspect(table: TableName): Script<TableInfo> {
   return { table, columns, ...key }
 }
 
+/** The versions of the table's rows in the catalogue, of its columns' and of its indexes'; and whose eyes have seen them. */
+export function* stampOf(table: TableName): Script<string | undefined> {
+  const { rows } = yield render(
+    sql`select concat_ws(' ', c.oid, c.xmin, c.ctid, c.relhassubclass, current_user,
+        (select string_agg(concat_ws(' ', a.xmin, a.ctid), ',' order by a.attnum) from pg_attribute a where a.attrelid = c.oid and a.attnum > 0),
+        (select string_agg(concat_ws(' ', x.xmin, x.ctid), ',' order by x.indexrelid) from pg_index x where x.indrelid = c.oid))
+      from pg_class c where c.oid = to_regclass(${regclassOf(table)})`,
+    spelling,
+    'stamp',
+  )
+  const stamp = rows[0]?.[0]
+  return stamp === undefined ? undefined : String(stamp)
+}
+
 export function* catalogueColumns(table: TableName): Script<readonly CatalogueColumn[]> {
   const { rows } = yield render(
     sql`select a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull

@@ -2,7 +2,8 @@ import type { InsertOptions, InsertOutcome, Key, NewRow } from '../dialect.js'
 import type { Script } from '../script.js'
 import { render, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo } from '../table.js'
-import { cast, input, inputColumns, keyJoin, keyTexts, tableSql } from './rows.js'
+import { input, inputColumns } from './input.js'
+import { cast, keyJoin, keyTexts, tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 
 /* Rows that are created. */

@@ -3,7 +3,8 @@ import { columnsByIndex, referringRow } from '../references.js'
 import type { Script } from '../script.js'
 import { render, type Sql, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
-import { cast, columnOf, input, inputColumns, keyTexts, pathOf, tableSql, textOf } from './rows.js'
+import { input, inputColumns } from './input.js'
+import { cast, columnOf, keyTexts, pathOf, tableSql, textOf } from './rows.js'
 import { spelling } from './spelling.js'
 
 /** pg_constraint.confdeltype */

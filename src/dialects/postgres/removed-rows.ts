@@ -2,18 +2,8 @@ import type { Journal, Key, KeyRange, MatchOptions, NewRow, TablePlan } from '..
 import type { Script } from '../script.js'
 import { render, type Sql, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo } from '../table.js'
-import {
-  cast,
-  columnOf,
-  input,
-  inputColumns,
-  inRange,
-  keyColumns,
-  keyJoin,
-  keyTexts,
-  tableSql,
-  textOf,
-} from './rows.js'
+import { input, inputColumns } from './input.js'
+import { cast, columnOf, holds, inRange, keyJoin, keyTexts, orderBy, tableSql, textOf } from './rows.js'
 import { spelling } from './spelling.js'
 
 /* Rows that are deleted, what is kept of them, and how they come back. */
@@ -21,8 +11,11 @@ import { spelling } from './spelling.js'
 const byKeys = (info: TableInfo, keys: readonly Key[]): Sql => input(keys, inputColumns('k', 0, info.key.length))
 
 /**
- * select cast("city"."id" as text) from "city" where ("id") > (cast($1 as bigint)) and ("id") <= (cast($2 as bigint)) and (<where>)
- * order by "id" for update of "city"
+ * with p as materialized (select "city"."id", cast(lower(email) as text) as rs_v0 from "city"
+ *   where ("id") > (cast($1 as bigint)) and ("id") <= (cast($2 as bigint)) and coalesce((<where>), false) for update of "city")
+ * select cast(p."id" as text), p.rs_v0 from p order by p."id"
+ *
+ * Materialized for the reason that `readKeys` has.
  */
 export function* matchingRows(
   { info, where }: TablePlan,
@@ -30,14 +23,17 @@ export function* matchingRows(
   { values, isLocked }: MatchOptions,
 ): Script<readonly (readonly (string | null)[])[]> {
   const table = tableSql(info.table)
-  const own = sql.id(info.table.name)
   const [from, found] = isKeys(among)
     ? [sql`${byKeys(info, among)} join ${table} on ${keyJoin(info)}`, sql`true`]
     : [table, inRange(info, among)]
-  const texts = values.map(([column, value]) => textOf(column, value))
+  const names = values.map((_, i) => sql.id(`rs_v${i}`))
+  const key = info.key.map((column) => columnOf(info, column))
+  const texts = values.map(([column, value], i) => sql`${textOf(column, value)} as ${names[i]}`)
+  const inner = sql`select ${sql.join([...key, ...texts])} from ${from} where ${found} ${where ? sql`and ${holds(where)}` : sql``}
+    ${isLocked ? sql`for update of ${sql.id(info.table.name)}` : sql``}`
+  const output = sql.join([keyTexts(info, sql`p`), ...names.map((name) => sql`p.${name}`)])
   const { rows } = yield render(
-    sql`select ${sql.join([keyTexts(info, own), ...texts])} from ${from} where ${found} ${where ? sql`and (${where})` : sql``}
-      order by ${keyColumns(info)} ${isLocked ? sql`for update of ${own}` : sql``}`,
+    sql`with p as materialized (${inner}) select ${output} from p order by ${orderBy(info, sql`p`)}`,
     spelling,
     'matching-rows',
   )
@@ -48,7 +44,7 @@ const isKeys = (among: KeyRange | readonly Key[]): among is readonly Key[] => Ar
 
 /** delete from "city" where ("id") > (cast($1 as bigint)) and ("id") <= (cast($2 as bigint)) and (<where>) */
 export function* deleteRange({ info, where }: TablePlan, range: KeyRange): Script<number> {
-  const matching = where ? sql`${inRange(info, range)} and (${where})` : inRange(info, range)
+  const matching = where ? sql`${inRange(info, range)} and ${holds(where)}` : inRange(info, range)
   const { affected } = yield render(
     sql`delete from ${tableSql(info.table)} where ${matching}`,
     spelling,

@@ -6,13 +6,17 @@ import type {
   PageRange,
   RangeOutcome,
   ReadMode,
+  RowSpeller,
+  SpelledRows,
   TablePlan,
   UpdateOutcome,
   UpdateRow,
 } from '../dialect.js'
+import { guardedColumns } from '../guarded-columns.js'
 import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
+import { arrayLiterals, type InputColumn, input, inputColumns, unnested } from './input.js'
 import { spelling } from './spelling.js'
 
 /*
@@ -42,32 +46,15 @@ export const textOf = (column: ColumnInfo, value: Sql): Sql =>
     ? sql`case when ${value} is not null then concat(${value}) end`
     : sql`cast(${value} as text)`
 
-/** An array literal: '{"1","it\"s",NULL}'. One parameter a column, whatever the number of rows. */
-function arrayLiteral(rows: readonly UpdateRow[], position: number): string {
-  let literal = '{'
-  for (let i = 0; i < rows.length; i++) {
-    const value = rows[i]![position]
-    if (i > 0) literal += ','
-    if (value === null || value === undefined) literal += 'NULL'
-    else if (value.includes('"') || value.includes('\\')) literal += `"${value.replace(/["\\]/g, '\\$&')}"`
-    else literal += `"${value}"`
-  }
-  return `${literal}}`
+/** What a guard needs of each row: its key and the tokens that are compared. */
+function guardInput(plan: TablePlan): InputColumn[] {
+  const keys = plan.info.key.length
+  const tokens = guardedColumns(plan).map(({ position }) => ({
+    name: sql.id(`rs_t${position}`),
+    position: keys + position,
+  }))
+  return [...inputColumns('k', 0, keys), ...tokens]
 }
-
-interface InputColumn {
-  readonly name: Sql
-  readonly position: number
-}
-
-/** unnest($1::text[], $2::text[], ...) with ordinality as v(k0, t0, w0, ord) */
-export function input(rows: readonly UpdateRow[], columns: readonly InputColumn[]): Sql {
-  const arrays = columns.map(({ position }) => sql`cast(${arrayLiteral(rows, position)} as text[])`)
-  return sql`unnest(${sql.join(arrays)}) with ordinality as v(${sql.join(columns.map(({ name }) => name))}, rs_ord)`
-}
-
-export const inputColumns = (prefix: string, from: number, count: number): InputColumn[] =>
-  Array.from({ length: count }, (_, i) => ({ name: sql.id(`rs_${prefix}${i}`), position: from + i }))
 
 export function keyJoin(info: TableInfo): Sql {
   return sql.join(
@@ -76,12 +63,15 @@ export function keyJoin(info: TableInfo): Sql {
   )
 }
 
+/** coalesce((slug is null), false): the planner sees no condition that an index on "slug" would answer, and stays with the key's. */
+export const holds = (where: Sql): Sql => sql`coalesce((${where}), false)`
+
 function guard(plan: TablePlan): Sql {
-  const tokens = plan.read.map(
-    (column, i) =>
-      sql`${textOf(column, columnOf(plan.info, column))} collate "C" is not distinct from v.${sql.id(`rs_t${i}`)} collate "C"`,
+  const tokens = guardedColumns(plan).map(
+    ({ column, position }) =>
+      sql`${textOf(column, columnOf(plan.info, column))} collate "C" is not distinct from v.${sql.id(`rs_t${position}`)} collate "C"`,
   )
-  const where = plan.where ? [sql`(${plan.where})`] : []
+  const where = plan.where ? [holds(plan.where)] : []
   return sql.join([keyJoin(plan.info), ...tokens, ...where], ' and ')
 }
 
@@ -100,24 +90,28 @@ export function inRange(info: TableInfo, range: KeyRange): Sql {
   return range.after ? sql`(${keyColumns(info)}) ${beyond} (${bound(info, range.after)}) and ${upper}` : upper
 }
 
-/** Of an inner row `p` with the raw columns and rs_m: key texts, match, tokens. */
+/** Of an inner row `p` with the raw columns and rs_m: key texts, tokens, match. */
 function outputOf(plan: TablePlan): Sql {
+  const guarded = new Set(guardedColumns(plan).map(({ column }) => column))
   const tokens = plan.read.map((column) => {
+    if (!guarded.has(column)) return sql`null`
     const text = textOf(column, sql`p.${sql.id(column.name)}`)
     return plan.where ? sql`case when p.rs_m = 1 then ${text} end` : text
   })
-  return sql.join([keyTexts(plan.info, sql`p`), sql`p.rs_m`, ...tokens])
+  return sql.join([keyTexts(plan.info, sql`p`), ...tokens, sql`p.rs_m`])
 }
 
 function rawColumns(plan: TablePlan): Sql {
-  const names = new Set([...plan.info.key, ...plan.read].map((column) => column.name))
+  const names = new Set(
+    [...plan.info.key, ...guardedColumns(plan).map(({ column }) => column)].map((column) => column.name),
+  )
   const match = plan.where ? sql`case when (${plan.where}) then 1 else 0 end` : sql`1`
   const table = sql.id(plan.info.table.name)
   return sql.join([...[...names].map((name) => sql`${table}.${sql.id(name)}`), sql`${match} as rs_m`])
 }
 
 /**
- * select cast(p."id" as text), p.rs_m, case when p.rs_m = 1 then cast(p."name" as text) end
+ * select cast(p."id" as text), case when p.rs_m = 1 then cast(p."name" as text) end, p.rs_m
  * from (select "city"."id", "city"."name", case when ("slug" is null) then 1 else 0 end as rs_m
  *       from "city" where ("id") > (cast($1 as bigint)) and ("id") <= (cast($2 as bigint)) order by "id" limit 2000) as p
  *
@@ -135,13 +129,21 @@ export function readPage(plan: TablePlan, range: PageRange): Statement {
   )
 }
 
+/**
+ * with p as materialized (select "city"."id", ... from unnest($1::text[]) with ordinality as v(rs_k0, rs_ord)
+ *   join "city" on "city"."id" = cast(v.rs_k0 as bigint))
+ * select cast(p."id" as text), ..., p.rs_m from p order by p."id"
+ *
+ * Materialized, or the planner, for which a sort is dear, walks the whole table in the order of its key and looks each row up among
+ * the keys.
+ */
 export function readKeys(plan: TablePlan, keys: readonly Key[], mode: ReadMode): Statement {
   const { info } = plan
   const lock = mode === 'current' ? sql`for update of ${sql.id(info.table.name)}` : sql``
   const inner = sql`select ${rawColumns(plan)} from ${input(keys, inputColumns('k', 0, info.key.length))}
     join ${tableSql(info.table)} on ${keyJoin(info)} ${lock}`
   return render(
-    sql`select ${outputOf(plan)} from (${inner}) as p order by ${orderBy(info, sql`p`)}`,
+    sql`with p as materialized (${inner}) select ${outputOf(plan)} from p order by ${orderBy(info, sql`p`)}`,
     spelling,
     'read-keys',
   )
@@ -156,16 +158,23 @@ const positions = (literal: unknown): number[] =>
         .map((n) => Number(n) - 1)
 
 export function* lockGuarded(plan: TablePlan, rows: readonly UpdateRow[]): Script<readonly number[]> {
-  const keys = plan.info.key.length
-  const columns = [...inputColumns('k', 0, keys), ...inputColumns('t', keys, plan.read.length)]
   const result = yield render(
-    sql`select v.rs_ord from ${input(rows, columns)} join ${tableSql(plan.info.table)} on ${guard(plan)}
+    sql`select v.rs_ord from ${input(rows, guardInput(plan))} join ${tableSql(plan.info.table)} on ${guard(plan)}
       for update of ${sql.id(plan.info.table.name)}`,
     spelling,
     'lock-guarded',
   )
   return result.rows.map((row) => Number(row[0]) - 1)
 }
+
+/** What an update needs of each row. */
+const updateInput = (plan: TablePlan, written: readonly ColumnInfo[]): InputColumn[] => [
+  ...guardInput(plan),
+  ...inputColumns('w', plan.info.key.length + plan.read.length, written.length),
+]
+
+export const rowSpeller = (plan: TablePlan, written: readonly ColumnInfo[]): RowSpeller =>
+  arrayLiterals(updateInput(plan, written))
 
 /**
  * with written as (
@@ -177,19 +186,18 @@ export function* updateRows(
   plan: TablePlan,
   written: readonly ColumnInfo[],
   rows: readonly UpdateRow[],
+  _values?: 'encoded' | 'restored',
+  ahead?: SpelledRows,
 ): Script<UpdateOutcome> {
   const { info } = plan
   const keys = info.key.length
-  const columns = [
-    ...inputColumns('k', 0, keys),
-    ...inputColumns('t', keys, plan.read.length),
-    ...inputColumns('w', keys + plan.read.length, written.length),
-  ]
+  const columns = updateInput(plan, written)
+  const given = ahead ? unnested(ahead.texts, columns) : input(rows, columns)
   const set = written.map((column, i) => sql`${sql.id(column.name)} = ${cast(sql`v.${sql.id(`rs_w${i}`)}`, column)}`)
-  const still = plan.endsWithWrite ? sql`coalesce((${plan.where}), false)` : sql`false`
+  const still = plan.endsWithWrite && plan.where ? holds(plan.where) : sql`false`
   const result = yield render(
     sql`with written as (
-        update ${tableSql(info.table)} set ${sql.join(set)} from ${input(rows, columns)} where ${guard(plan)}
+        update ${tableSql(info.table)} set ${sql.join(set)} from ${given} where ${guard(plan)}
         returning v.rs_ord, ${still} as still)
       select case when (select count(*) from written) < ${sql.raw(String(rows.length))} then
           (select string_agg(o::text, ',') from generate_series(1, ${sql.raw(String(rows.length))}) as o
@@ -216,14 +224,16 @@ export function* updateRange(
 ): Script<RangeOutcome> {
   const { info } = plan
   const assignments = set.map(([column, value]) => sql`${sql.id(column.name)} = ${value}`)
-  const where = plan.where ? sql`${inRange(info, range)} and (${plan.where})` : inRange(info, range)
-  const still = plan.endsWithWrite ? sql`coalesce((${plan.where}), false)` : sql`false`
-  const key = info.key.map((column, i) => sql`cast(${sql.id(column.name)} as text) as ${sql.id(`rs_k${i}`)}`)
+  const where = plan.where ? sql`${inRange(info, range)} and ${holds(plan.where)}` : inRange(info, range)
+  const still = plan.endsWithWrite && plan.where ? holds(plan.where) : sql`false`
+  const key = info.key.map(
+    (column, i) => sql`case when ${still} then cast(${sql.id(column.name)} as text) end as ${sql.id(`rs_k${i}`)}`,
+  )
   const names = sql.join(info.key.map((_, i) => sql.id(`rs_k${i}`)))
   const result = yield render(
     sql`with written as (update ${tableSql(info.table)} set ${sql.join(assignments)} where ${where}
-        returning ${sql.join(key)}, ${still} as still),
-      matching as (select ${names} from written where still limit 1)
+        returning ${sql.join(key)}),
+      matching as (select ${names} from written where rs_k0 is not null limit 1)
       select (select count(*) from written), ${sql.join(info.key.map((_, i) => sql`(select ${sql.id(`rs_k${i}`)} from matching)`))}`,
     spelling,
     'update-range',

@@ -51,13 +51,22 @@ const limited = (limits: TransactionLimits): Settings => [
  *
  * Statements without parameters go to the server together, in one round trip. The settings are this file's own texts and numbers.
  */
-function beginWith(mode: string, settings: Settings): Statement {
+function beginWith(mode: string, settings: Settings, path: readonly string[] = []): Statement {
   const calls = settings.map(([name, value]) => `set_config('${name}', '${value}', true)`)
-  return plain('begin', `begin isolation level ${mode}; select ${calls.join(', ')}`)
+  return plain('begin', `begin isolation level ${mode}; select ${[...calls, ...path.map(firstOnPath)].join(', ')}`)
 }
 
+/** The text of an empty path is no part of a longer one. */
+const firstOnPath = (schema: string): string =>
+  `set_config('search_path', concat_ws(', ', '${schema.replaceAll("'", "''")}', nullif(current_setting('search_path'), '')), true)`
+
 export function* begin(limits: TransactionLimits): Script<void> {
-  yield beginWith('read committed', [...pinned, ...limited(limits)])
+  yield* beginIn([], limits)
+}
+
+/** With these schemas, quoted, before those of the search path. */
+export function* beginIn(path: readonly string[], limits: TransactionLimits): Script<void> {
+  yield beginWith('read committed', [...pinned, ...limited(limits)], path)
 }
 
 export function* commit(): Script<void> {
@@ -71,6 +80,7 @@ export function* rollback(): Script<void> {
 
 // Nothing is pinned for a session, see above.
 export function* pinSession(): Script<SessionSettings> {
+  yield* requirePrimary()
   return []
 }
 export function* restoreSession(): Script<void> {}
@@ -105,7 +115,11 @@ export function* beginReadOnly(limits: TransactionLimits, isEnclosed: boolean): 
     yield plain('read-only', 'set transaction read only')
     return
   }
-  yield beginWith('read committed read only', [...printing, ...limited(limits)])
+  yield* beginReadOnlyIn([], limits)
+}
+
+export function* beginReadOnlyIn(path: readonly string[], limits: TransactionLimits): Script<void> {
+  yield beginWith('read committed read only', [...printing, ...limited(limits)], path)
 }
 
 /** Rolled back to the savepoint, the transaction may write again. */
@@ -151,4 +165,13 @@ export function* requirePrimary(): Script<void> {
         'this connection leads to a read replica, which may lag behind: rows read there could be written over newer ones. Connect to the primary.',
     })
   }
+}
+
+/** A server by when it was started: its address differs by the way to it. */
+export function* identity(): Script<string> {
+  const { rows } = yield plain(
+    'identity',
+    `select concat_ws('/', pg_postmaster_start_time()::text, current_database(), current_schema())`,
+  )
+  return String(rows[0]?.[0])
 }

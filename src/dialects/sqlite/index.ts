@@ -6,7 +6,7 @@ import { codec } from './codecs.js'
 import { ddl } from './ddl.js'
 import { follow } from './follow.js'
 import { health } from './health.js'
-import { catalogueColumns, estimateRows, introspect } from './introspect.js'
+import { catalogueColumns, estimateRows, introspect, stampOf } from './introspect.js'
 import * as keyRanges from './key-ranges.js'
 import { insertRows, keysOfValues } from './new-rows.js'
 import * as preflight from './preflight.js'
@@ -24,6 +24,8 @@ export const sqlite: Dialect = {
   ...transaction,
   ...keyRanges,
   ...rows,
+  // A statement a row binds the texts as they are.
+  rowSpeller: () => undefined,
   insertRows,
   keysOfValues,
   ...removedRows,
@@ -35,6 +37,7 @@ export const sqlite: Dialect = {
   hasTransactionalDdl: true,
   ddl,
   introspect,
+  stampOf,
   catalogueColumns,
   estimateRows,
   codec,

@@ -105,6 +105,16 @@ export function* schemaOf(table: TableName): Script<string> {
   return (yield* findTable(table)).schema
 }
 
+/** The statements that have made the table and its indexes. */
+export function* stampOf(table: TableName): Script<string | undefined> {
+  const made = (schema: string) =>
+    sql`select type, name, rootpage, sql from ${sql.id(schema, 'sqlite_master')} where tbl_name = ${table.name} collate nocase`
+  // One that is attached is not looked for, so a table that is found there only is never remembered.
+  const schemas = table.schema === undefined ? ['temp', 'main'] : [table.schema]
+  const { rows } = yield statement('stamp', sql.join(schemas.map(made), ' union all '))
+  return rows.length === 0 ? undefined : JSON.stringify(rows)
+}
+
 export function* catalogueColumns(table: TableName): Script<readonly CatalogueColumn[]> {
   const columns = yield* readColumns(table, table.schema)
   return columns.map(({ name, type, isNotNull, isPrimary }) => ({ name, type, isNullable: !isNotNull && !isPrimary }))

@@ -3,7 +3,7 @@ import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo } from '../table.js'
 import type { SqliteTable } from './introspect.js'
-import { perRow, tableSql } from './rows.js'
+import { firstCells, perRow, tableSql } from './rows.js'
 import { spelling } from './spelling.js'
 import { assigned, keyValue, textOf } from './texts.js'
 
@@ -30,22 +30,13 @@ export function* insertRows(
   const returning = returnsKeys
     ? sql`returning ${sql.join(info.key.map((column) => textOf(column, sql.id(column.name))))}`
     : sql``
-  const insert = (row: NewRow) => {
-    const values = sql.join(columns.map((column, i) => assigned(column, row[i] ?? null)))
-    return statement(
-      'insert-rows',
-      sql`insert ${abort} into ${tableSql(info.table)} (${names}) values (${values}) ${conflict} ${returning}`,
-    )
-  }
-  const shared = insert(columns.map(() => ''))
-  let created = 0
-  const keys: Key[] = []
-  for (const row of rows) {
-    const { affected, rows: found } = yield { ...shared, parameters: row }
-    created += returnsKeys ? found.length : affected
-    for (const key of found) keys.push(key.map(String))
-  }
-  return { created, keys }
+  const values = sql.join(columns.map((column) => assigned(column, '')))
+  const insert = statement(
+    'insert-rows',
+    sql`insert ${abort} into ${tableSql(info.table)} (${names}) values (${values}) ${conflict} ${returning}`,
+  )
+  const { affected, rows: found } = yield { ...insert, parameters: [], each: rows }
+  return { created: affected, keys: found.map((key) => key.map(String)) }
 }
 
 /** select <text of "id"> from "city" where "city"."slug" collate "NOCASE" = ?: as the unique index compares. */
@@ -56,7 +47,7 @@ export function* keysOfValues(
 ): Script<readonly (Key | undefined)[]> {
   const texts = sql.join(info.key.map((column) => textOf(column, sql.id(column.name))))
   const { collations } = info as SqliteTable
-  const lookUp = perRow(keyed.key.length, (row) => {
+  const lookUp = perRow(firstCells(keyed.key.length), (row) => {
     const same = keyed.key.map((column, i) => {
       const collation = sql.id(collations.get(column.name) ?? 'BINARY')
       return sql`${sql.id(column.name)} collate ${collation} = ${keyValue(column, row[i]!)}`

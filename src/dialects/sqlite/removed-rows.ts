@@ -6,6 +6,7 @@ import type { SqliteTable } from './introspect.js'
 import {
   columnOf,
   compare,
+  firstCells,
   given,
   holds,
   input,
@@ -56,7 +57,7 @@ export function* deleteRange({ info, where }: TablePlan, range: KeyRange): Scrip
 
 /** delete from "profile" where "profile"."id" = ? */
 export function* deleteRows(info: TableInfo, keys: readonly Key[]): Script<number> {
-  const remove = perRow(info.key.length, (key) =>
+  const remove = perRow(firstCells(info.key.length), (key) =>
     statement('delete-rows', sql`delete from ${tableSql(info.table)} where ${compare(info, '=', key as Key)}`),
   )
   let deleted = 0

@@ -9,6 +9,7 @@ import type {
   UpdateOutcome,
   UpdateRow,
 } from '../dialect.js'
+import { guardedColumns } from '../guarded-columns.js'
 import type { Script } from '../script.js'
 import { render, type Sql, type Statement, sql } from '../sql.js'
 import type { ColumnInfo, TableInfo, TableName } from '../table.js'
@@ -45,8 +46,11 @@ const update = (info: TableInfo): Sql => ((info as SqliteTable).hasConflictClaus
 export const holds = (where: Sql): Sql => sql`+(${where})`
 
 export const keyColumns = (info: TableInfo): Sql[] => info.key.map((column) => columnOf(info, column))
+/** A rowid is an integer in every row. */
+const keyText = (info: TableInfo, column: ColumnInfo, value: Sql): Sql =>
+  (info as SqliteTable).isRowidKey ? sql`cast(${value} as text)` : textOf(column, value)
 export const keyTexts = (info: TableInfo): Sql =>
-  sql.join(info.key.map((column) => textOf(column, columnOf(info, column))))
+  sql.join(info.key.map((column) => keyText(info, column, columnOf(info, column))))
 export const orderBy = (columns: readonly Sql[], direction = sql``): Sql =>
   sql.join(columns.map((column) => sql`${column} ${direction}`))
 
@@ -71,7 +75,7 @@ export function pageProbe(info: SqliteTable): Sql {
 }
 
 /**
- * select <text of p."id">, p.rs_m, case when p.rs_m = 1 then <text of p."name"> end
+ * select <text of p."id">, case when p.rs_m = 1 then <text of p."name"> end, p.rs_m
  * from (select "city"."id", "city"."name", case when ("slug" is null) then 1 else 0 end as rs_m
  *       from "city" where "city"."id" > ? and "city"."id" <= ? order by "city"."id" limit 2000) as p
  * order by p."id"
@@ -84,16 +88,19 @@ export function readPage(plan: TablePlan, range: PageRange): Statement {
   const page = sql`from ${keyed(info)} where ${inRange(info, range)} order by ${orderBy(keyColumns(info))} limit ${number(range.limit)}`
   if (!where) {
     const tokens = read.map((column) => textOf(column, columnOf(info, column)))
-    return statement('read-page', sql`select ${sql.join([keyTexts(info), sql`1`, ...tokens])} ${page}`)
+    return statement('read-page', sql`select ${sql.join([keyTexts(info), ...tokens, sql`1`])} ${page}`)
   }
   const ofPage = (column: ColumnInfo) => sql`p.${sql.id(column.name)}`
-  const keys = info.key.map((column) => textOf(column, ofPage(column)))
-  const tokens = read.map((column) => sql`case when p.rs_m = 1 then ${textOf(column, ofPage(column))} end`)
-  const columns = [...new Set([...info.key, ...read])].map((column) => columnOf(info, column))
+  const keys = info.key.map((column) => keyText(info, column, ofPage(column)))
+  const guarded = new Set(guardedColumns(plan).map(({ column }) => column))
+  const tokens = read.map((column) =>
+    guarded.has(column) ? sql`case when p.rs_m = 1 then ${textOf(column, ofPage(column))} end` : sql`null`,
+  )
+  const columns = [...new Set([...info.key, ...guarded])].map((column) => columnOf(info, column))
   const inner = sql`select ${sql.join([...columns, sql`case when (${where}) then 1 else 0 end as rs_m`])} ${page}`
   return statement(
     'read-page',
-    sql`select ${sql.join([...keys, sql`p.rs_m`, ...tokens])} from (${inner}) as p order by ${orderBy(info.key.map(ofPage))}`,
+    sql`select ${sql.join([...keys, ...tokens, sql`p.rs_m`])} from (${inner}) as p order by ${orderBy(info.key.map(ofPage))}`,
   )
 }
 
@@ -115,7 +122,7 @@ export function keyJoin(info: TableInfo, rows: readonly UpdateRow[]): Sql {
 }
 
 /**
- * select <text of "city"."id">, case when ("slug" is null) then 1 else 0 end, case when ("slug" is null) then <text> end
+ * select <text of "city"."id">, case when ("slug" is null) then <text> end, case when ("slug" is null) then 1 else 0 end
  * from (select key as rs_ord, value ->> 0 as rs_c0 from json_each(?)) as rs_v cross join "city" on "city"."id" = rs_v.rs_c0
  * order by "city"."id"
  *
@@ -128,35 +135,46 @@ export function readKeys(plan: TablePlan, keys: readonly Key[]): Statement {
   const tokens = read.map((column) => whenMatching(textOf(column, columnOf(info, column))))
   return statement(
     'read-keys',
-    sql`select ${sql.join([keyTexts(info), match, ...tokens])} from ${input(keys, info.key.length)} cross join ${keyed(info)}
+    sql`select ${sql.join([keyTexts(info), ...tokens, match])} from ${input(keys, info.key.length)} cross join ${keyed(info)}
       on ${keyJoin(info, keys)} order by ${orderBy(keyColumns(info))}`,
   )
 }
 
+/** Positions of a row's cells that a guard binds, in its order. */
+function guardCells(plan: TablePlan): number[] {
+  const keys = plan.info.key.length
+  return [...firstCells(keys), ...guardedColumns(plan).map(({ position }) => keys + position)]
+}
+
 /** "city"."id" = ? and "city"."name" is ? collate binary and +("slug" is null) */
 function guarded(plan: TablePlan, row: UpdateRow): Sql {
-  const { info, read, where } = plan
-  const tokens = read.map((column, i) => isAsRead(column, columnOf(info, column), row[info.key.length + i] ?? null))
+  const { info, where } = plan
+  const tokens = guardedColumns(plan).map(({ column, position }) =>
+    isAsRead(column, columnOf(info, column), row[info.key.length + position] ?? null),
+  )
   const conditions = [compare(info, '=', row.slice(0, info.key.length) as string[]), ...tokens]
   return sql.join(where ? [...conditions, holds(where)] : conditions, ' and ')
 }
 
+export const firstCells = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
+
 /**
- * Statements for rows that differ in their parameters only, so that the driver keeps one prepared. The placeholders are those of a row
- * from its cell `first` on, then of the cells before it, then of `where`. A row with a marked text is spelled in another way.
+ * Statements for rows that differ in their parameters only, so that the driver keeps one prepared. `bound` are the positions of the cells
+ * that a row's statement binds, in the order of its placeholders; those of `where` come after them. A row with a marked text is spelled
+ * in another way.
  */
-export function perRow(width: number, render: (row: UpdateRow) => Statement, first = 0): (row: UpdateRow) => Statement {
-  const { text, label, parameters } = render(Array<string>(width).fill(''))
-  const own = parameters.slice(width)
+export function perRow(bound: readonly number[], render: (row: UpdateRow) => Statement): (row: UpdateRow) => Statement {
+  const { text, label, parameters } = render(Array<string>(1 + Math.max(...bound)).fill(''))
+  const own = parameters.slice(bound.length)
   return (row) => {
-    for (let i = 0; i < width; i++) {
-      const cell = row[i]
+    // As long as it will be: a list that grows has room for sixteen more.
+    const cells = new Array<unknown>(bound.length + own.length)
+    for (let i = 0; i < bound.length; i++) {
+      const cell = row[bound[i]!]
       if (cell != null && isMarked(cell)) return render(row)
+      cells[i] = cell ?? null
     }
-    const cells: unknown[] = []
-    for (let i = first; i < width; i++) cells.push(row[i])
-    for (let i = 0; i < first; i++) cells.push(row[i])
-    for (let i = 0; i < own.length; i++) cells.push(own[i])
+    for (let i = 0; i < own.length; i++) cells[bound.length + i] = own[i]
     return { text, label, parameters: cells }
   }
 }
@@ -181,14 +199,13 @@ function* runPerRow(rows: readonly UpdateRow[], write: (row: UpdateRow) => State
 
 /** Nothing needs a lock here: the transaction has begun by writing, so no other can. */
 export function* lockGuarded(plan: TablePlan, rows: readonly UpdateRow[]): Script<readonly number[]> {
-  const { info, read } = plan
-  const width = info.key.length + read.length
-  const find = perRow(width, (row) =>
+  const { info } = plan
+  const find = perRow(guardCells(plan), (row) =>
     statement('lock-guarded', sql`select 1 from ${tableSql(info.table)} where ${guarded(plan, row)}`),
   )
   const positions: number[] = []
   for (let i = 0; i < rows.length; i++) {
-    const found = yield find(rows[i]!.slice(0, width))
+    const found = yield find(rows[i]!)
     if (found.rows.length > 0) positions.push(i)
   }
   return positions
@@ -212,17 +229,13 @@ export function* updateRows(
   const { info, read } = plan
   const assign = values === 'restored' ? restored : assigned
   const guards = info.key.length + read.length
-  const write = perRow(
-    guards + written.length,
-    (row) => {
-      const set = written.map((column, i) => sql`${sql.id(column.name)} = ${assign(column, row[guards + i] ?? null)}`)
-      return statement(
-        'update-rows',
-        sql`${update(info)} ${tableSql(info.table)} set ${sql.join(set)} where ${guarded(plan, row)}`,
-      )
-    },
-    guards,
-  )
+  const write = perRow([...written.map((_, i) => guards + i), ...guardCells(plan)], (row) => {
+    const set = written.map((column, i) => sql`${sql.id(column.name)} = ${assign(column, row[guards + i] ?? null)}`)
+    return statement(
+      'update-rows',
+      sql`${update(info)} ${tableSql(info.table)} set ${sql.join(set)} where ${guarded(plan, row)}`,
+    )
+  })
   const unwritten = yield* runPerRow(rows, write)
   const isMissing = new Set(unwritten)
   const stillMatching = plan.endsWithWrite
@@ -246,7 +259,7 @@ function* findMatching({ info, where }: TablePlan, rows: readonly UpdateRow[]): 
       and ${holds(where)} limit 1`,
   )
   if (inTheirRange.rows.length === 0) return undefined
-  const matches = perRow(info.key.length, (row) =>
+  const matches = perRow(firstCells(info.key.length), (row) =>
     statement(
       'check-written',
       sql`select 1 from ${tableSql(info.table)} where ${compare(info, '=', keyOf(row))} and ${holds(where)}`,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { SessionSettings, TransactionLimits } from '../dialect.js'
 import type { Script } from '../script.js'
 import type { Statement } from '../sql.js'
@@ -88,3 +89,9 @@ export function* hasSavepoint(name: string): Script<boolean> {
 
 // A file has no replicas.
 export function* requirePrimary(): Script<void> {}
+
+/** The file as SQLite names it, whatever path led to it. A database in memory is its connection's own. */
+export function* identity(): Script<string> {
+  const { rows } = yield plain('identity', `select file from pragma_database_list where name = 'main'`)
+  return String(rows[0]?.[0] || randomUUID())
+}

@@ -24,6 +24,7 @@ const nothingVerified = JSON.stringify({
   remaining: 0,
   checked: 0,
   refused: [],
+  shared: [],
   recomputed: null,
   assertions: [],
 })

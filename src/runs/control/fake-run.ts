@@ -1,7 +1,7 @@
 import type { Database } from '../../adapters/database.js'
 import { type Decision, keep } from '../../backfill/connection/transaction.js'
 import type { BackfillDefinition } from '../../backfill/definition/definition.js'
-import { prepareBackfill } from '../../backfill/prepare-backfill.js'
+import { prepareBackfill } from '../../backfill/prepare/prepare-backfill.js'
 import type { Script } from '../../dialects/script.js'
 import type { RunRow } from '../../dialects/state-statements.js'
 import { moveRun } from '../move-run.js'

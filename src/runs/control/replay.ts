@@ -1,5 +1,5 @@
 import { type Decision, keep } from '../../backfill/connection/transaction.js'
-import { type PreparedBackfill, prepareBackfill } from '../../backfill/prepare-backfill.js'
+import { type PreparedBackfill, prepareBackfill } from '../../backfill/prepare/prepare-backfill.js'
 import type { Script } from '../../dialects/script.js'
 import type { RunRow } from '../../dialects/state-statements.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'

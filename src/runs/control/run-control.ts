@@ -12,7 +12,7 @@ import {
   type Scope,
   undo,
 } from '../../backfill/connection/transaction.js'
-import type { PreparedBackfill } from '../../backfill/prepare-backfill.js'
+import type { PreparedBackfill } from '../../backfill/prepare/prepare-backfill.js'
 import type { Script } from '../../dialects/script.js'
 import type { RunRow } from '../../dialects/state-statements.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'

@@ -1,11 +1,12 @@
 import type { Database } from '../../adapters/database.js'
+import { abortOnAny } from '../../backfill/abort-on-any.js'
 import type { Connections } from '../../backfill/connection/connections.js'
 import { type Workplace, withFaultsMended } from '../../backfill/connection/mend.js'
 import { type Decision, keep, kept, type Scope, undo } from '../../backfill/connection/transaction.js'
 import { drainNotes } from '../../backfill/drain.js'
 import { startHeartbeat } from '../../backfill/heartbeat.js'
 import { Pace } from '../../backfill/pacing.js'
-import type { PreparedBackfill } from '../../backfill/prepare-backfill.js'
+import type { PreparedBackfill } from '../../backfill/prepare/prepare-backfill.js'
 import type { Script } from '../../dialects/script.js'
 import type { RunRow } from '../../dialects/state-statements.js'
 import { type Claimed, claimAlone } from '../shards/claim.js'
@@ -88,7 +89,7 @@ async function drain(options: DrainOptions, claim: Claimed, extent: Draining['ex
         pace: new Pace({ ...prepared.definition, targetMs: defaultTargetMs }),
         admission: { admit: async () => true, refund: () => undefined, mostRows: Number.POSITIVE_INFINITY },
         stop: options.stop,
-        abort: AbortSignal.any([options.abort, lost.signal]),
+        abort: abortOnAny(options.abort, lost.signal),
         onBatch: () => undefined,
       },
       extent,

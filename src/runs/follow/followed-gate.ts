@@ -5,7 +5,7 @@ import { batchLimits, secondConnectionMs } from '../../backfill/connection/limit
 import { type Workplace, withFaultsMended } from '../../backfill/connection/mend.js'
 import { kept, ownTransactions } from '../../backfill/connection/transaction.js'
 import { writeKey } from '../../backfill/pages/cursor.js'
-import type { PreparedBackfill } from '../../backfill/prepare-backfill.js'
+import type { PreparedBackfill } from '../../backfill/prepare/prepare-backfill.js'
 import type { RunRow } from '../../dialects/state-statements.js'
 import { RowshiftError } from '../../errors/rowshift-error.js'
 import { requireCompleted, requireNoMatch, requireOpenGate } from '../gate.js'

@@ -3,13 +3,15 @@ import { journalBytesOf } from '../../backfill/batch/journal.js'
 import { reading } from '../../backfill/connection/transaction.js'
 import type { BackfillDefinition } from '../../backfill/definition/definition.js'
 import { usualRows } from '../../backfill/pacing.js'
+import { requireLookups } from '../../backfill/pages/look-ups.js'
 import { requireRangePages } from '../../backfill/pages/page-range.js'
-import type { PreparedChange } from '../../backfill/prepare-backfill.js'
+import type { PreparedChange } from '../../backfill/prepare/prepare-backfill.js'
 import type { Dialect, Explanation, UpdateRow, WriteEffects } from '../../dialects/dialect.js'
 import type { Script } from '../../dialects/script.js'
 import type { Statement } from '../../dialects/sql.js'
 import { type ColumnInfo, type TableInfo, tableText } from '../../dialects/table.js'
 import { withSession } from '../control/run-control.js'
+import { type Foreseen, foresee } from '../when.js'
 import { type PlannedDuplicates, planDuplicates } from './plan-duplicates.js'
 import { countFirst, type MatchCount, openPreview, type Preview, type PreviewPlace, previewPage } from './preview.js'
 import { type SampleRow, sampleOf } from './preview-sample.js'
@@ -64,6 +66,12 @@ export interface PlanReport {
     /** By the rows tried; null = no journal is kept. */
     readonly journalBytes: number | null
   }
+  /** Backfills that have to be completed first. */
+  readonly after: readonly string[]
+  /** The reasons for which a run would be skipped or postponed. */
+  readonly when: { readonly skip: readonly string[]; readonly postpone: readonly string[] }
+  /** What would become of it now. */
+  readonly now: Foreseen
   /** How a run could be taken back. */
   readonly undo: 'journal' | 'reverse' | 'not-needed' | 'irreversible'
   readonly sample: readonly SampleRow[]
@@ -124,6 +132,9 @@ export function planRun(
         logBytes: logBytesPerRow === undefined ? null : Math.round(logBytesPerRow * matching),
         journalBytes: definition.journal ? Math.round(journalBytesARow(place.prepared, preview) * matching) : null,
       },
+      after: definition.after,
+      when: { skip: [...definition.when.skip.keys()], postpone: [...definition.when.postpone.keys()] },
+      now: await foresee(database, session, scope, definition),
       undo: wayBack(definition),
       sample: preview ? sampleOf(place.prepared, preview, options.sampleRows) : [],
     }
@@ -178,7 +189,7 @@ function* explainAll(
 ): Script<readonly PlannedQuery[]> {
   const { dialect } = database
   const { plan } = prepared
-  if (prepared.work.form === 'sql') yield* prepared.work.action.requireLookups(dialect)
+  yield* requireLookups(dialect, prepared)
   const rangeFound = yield* requireRangePages(dialect, plan, upTo)
   const page = dialect.readPage(plan, { after: upTo, upTo, limit: prepared.definition.batchRows ?? usualRows }, 'plain')
   const { work, info } = prepared

@@ -1,5 +1,5 @@
 import type { PageRow } from '../../backfill/pages/keyset-reader.js'
-import type { PreparedChange } from '../../backfill/prepare-backfill.js'
+import type { PreparedChange } from '../../backfill/prepare/prepare-backfill.js'
 import type { ColumnInfo } from '../../dialects/table.js'
 import type { Preview } from './preview.js'
 

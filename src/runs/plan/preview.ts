@@ -8,7 +8,7 @@ import { type Decision, reading, type Scope, undo } from '../../backfill/connect
 import type { BackfillDefinition } from '../../backfill/definition/definition.js'
 import { writeKey } from '../../backfill/pages/cursor.js'
 import { type PageRow, readLastKey, readPage, rereadRows } from '../../backfill/pages/keyset-reader.js'
-import { type PreparedChange, type PreparedSql, prepareBackfill } from '../../backfill/prepare-backfill.js'
+import { type PreparedChange, type PreparedSql, prepareBackfill } from '../../backfill/prepare/prepare-backfill.js'
 import { asksOn } from '../../backfill/transform/asks.js'
 import { type Changes, type RowFailure, transformRows } from '../../backfill/transform/transform.js'
 import type { Key, KeyRange, PageRange, TablePlan } from '../../dialects/dialect.js'

@@ -15,7 +15,7 @@ import { parseWindow, timeWindows, WallClock, type Window } from './window.js'
  * it is `postponed`, and says why.
  */
 export interface PaceOptions {
-  /** How long a batch may burden the database, in milliseconds. Batches shrink and grow to it. Default 500. */
+  /** How long a batch may burden the database, in milliseconds, round trips to it left out. Batches shrink and grow to it. Default 200. */
   readonly targetMs?: number
   /** Wait while a replica is further behind than so many milliseconds. Default: not asked. */
   readonly maxReplicaLagMs?: number
@@ -42,7 +42,7 @@ export interface PaceOptions {
 }
 
 /** How long a batch may burden the database: short enough that an application hardly notices its locks. */
-export const defaultTargetMs = 500
+export const defaultTargetMs = 200
 
 const defaultCheckEveryMs = 5_000
 
@@ -62,7 +62,7 @@ const known = [...Object.keys(numbers), 'replicas', 'throttle', 'windows', 'time
 
 /** What can be told of the options without a database. @throws RowshiftError INVALID_CONFIG */
 export function checkPace(input: unknown): PaceOptions {
-  if (typeof input !== 'object' || input === null) refuse('pace', 'must be an object, such as { targetMs: 500 }')
+  if (typeof input !== 'object' || input === null) refuse('pace', 'must be an object, such as { targetMs: 200 }')
   const pace = input as Readonly<Record<string, unknown>>
   for (const option of Object.keys(pace)) {
     if (!known.includes(option)) refuse(`pace.${option}`, `is no option. ${didYouMean(option, known)}`)

@@ -2,16 +2,17 @@ import type { Conversion } from '../conversion.js'
 import type { RecordSource } from '../convert-options.js'
 import type { UntypedRow } from '../steps.js'
 import { type Chunk, ChunkReader, type ConvertedChunk, convertRecords } from './chunk.js'
-import type { Crew } from './crew.js'
 import { failureOf } from './failure-data.js'
 import { type AnyConstructor, type Packed, pack, Unmovable, unpack } from './movable.js'
 import { type ParallelPlan, unavailable } from './options.js'
-import { Staff } from './staff.js'
+import { Staff, type Threads } from './staff.js'
 import type { ThreadTask } from './thread-task.js'
 
 /** What a chunk takes to be converted: long beside the way to a thread and back, short enough to be waited for. */
 const chunkMs = 20
 const [smallestChunk, largestChunk] = [16, 10_000]
+/** How many of a chunk's records are tried on their way to a thread while that is asked: next to nothing beside being converted. */
+const triedShare = 0.05
 
 /** One conversion that may use threads: reads a source in chunks, and gives them converted and in their order. */
 export class ChunkFlow {
@@ -36,7 +37,7 @@ export class ChunkFlow {
     const staff = this.#staff
     const underWay: Promise<ConvertedChunk>[] = []
     try {
-      await staff.start()
+      await staff.start(countOf(source))
       for (;;) {
         while (!reader.isDone && underWay.length < (staff.crew?.ahead ?? 1)) {
           const chunk = await reader.read(this.#size)
@@ -48,6 +49,7 @@ export class ChunkFlow {
         const converted = await first
         staff.spent(performance.now() - started)
         this.#fit(converted)
+        if (staff.isWayAsked) this.#tryWay(converted)
         yield converted
         await staff.done(converted.chunk.records.length, converted.ms).catch(this.#threadEnded)
       }
@@ -73,16 +75,16 @@ export class ChunkFlow {
     // Whether records can be moved must not be left to what is measured.
     const isFirst = !this.#isChecked
     this.#isChecked = true
-    if (isFirst) this.#pack(records, (i) => chunk.first + i, 'to')
+    if (isFirst) this.#travel(records, chunk.first, 'to')
     const started = performance.now()
     const fail = (i: number, error: unknown) => failures.set(i, error)
     const results = await convertRecords(records, (i) => converters[i], stamp, retry, fail)
     const ms = performance.now() - started
-    if (isFirst) this.#pack(results, (i) => chunk.first + i, 'from')
+    if (isFirst) this.#travel(results, chunk.first, 'from')
     return { chunk, results, ms }
   }
 
-  async #inThread(chunk: Chunk, crew: Crew): Promise<ConvertedChunk> {
+  async #inThread(chunk: Chunk, crew: Threads): Promise<ConvertedChunk> {
     const { records, converters, failures, first } = chunk
     // Without a converter there is nothing to do.
     const sent = [...records.keys()].filter((i) => converters[i])
@@ -99,6 +101,27 @@ export class ChunkFlow {
     for (const [i, result] of unpack(answer.results, this.classes).entries()) results[sent[i]!] = result
     for (const [i, failure] of answer.failures) failures.set(sent[i]!, failureOf(failure))
     return { chunk, results, ms: answer.ms }
+  }
+
+  /** What a few records take there and back. */
+  #tryWay({ chunk: { first, records }, results }: ConvertedChunk): void {
+    const count = Math.ceil(records.length * triedShare)
+    const started = performance.now()
+    this.#travel(records.slice(0, count), first, 'to')
+    this.#travel(results.slice(0, count), first, 'from')
+    this.#staff.triedWay(count, performance.now() - started)
+  }
+
+  /** Takes values along the way that they would go, without a thread. */
+  #travel(values: readonly unknown[], first: number, way: Way): void {
+    const packed = this.#pack(values, (i) => first + i, way)
+    let cloned: Packed
+    try {
+      cloned = structuredClone(packed)
+    } catch (error) {
+      throw this.#unavailable(`records from ${first} on cannot be moved ${way} a thread`, error)
+    }
+    unpack(cloned, this.classes)
   }
 
   #fit({ chunk, ms }: ConvertedChunk): void {
@@ -131,3 +154,7 @@ export class ChunkFlow {
 }
 
 type Way = 'to' | 'from'
+
+/** How many records there are, where a source can tell. */
+const countOf = (source: RecordSource<UntypedRow>): number | undefined =>
+  Array.isArray(source) ? source.length : source instanceof Set ? source.size : undefined

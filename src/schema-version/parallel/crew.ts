@@ -7,11 +7,13 @@ export class Crew {
   #underWay = 0
   #isDismissed = false
   #failure: { readonly cause: unknown } | undefined
+  readonly #exits: readonly Promise<unknown>[]
 
   private constructor(
     readonly workers: number,
     readonly pool: Piscina<ThreadChunk, ThreadAnswer>,
   ) {
+    this.#exits = pool.threads.map((thread) => new Promise((resolve) => void thread.once('exit', resolve)))
     // Of a thread between two chunks: something that its module began by itself.
     pool.on('error', (cause: unknown) => {
       this.#failure = { cause }
@@ -65,6 +67,9 @@ export class Crew {
 
   /** Ends the threads, whatever they do. */
   async end(): Promise<void> {
+    await this.pool.destroy()
+    // The pool replaces a thread that died by itself when it is gone, which may be only now.
+    await Promise.all(this.#exits)
     await this.pool.destroy()
   }
 }

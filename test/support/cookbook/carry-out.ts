@@ -4,25 +4,27 @@ import { expect, onTestFinished } from 'vitest'
 import { loadModule } from '../../../src/adapters/load-module.js'
 import { bySql } from '../by-sql.js'
 import { CliProject, configTextFor, dataSourceText } from '../cli-project.js'
-import { runRowshift } from '../rowshift-command.js'
+import { forgetModules, runRowshift } from '../rowshift-command.js'
 import type { DatabaseName, TestDatabase } from '../test-database.js'
 import { runTypeorm } from '../typeorm-command.js'
 import type { CommandLine, Page, Rows, Step } from './page.js'
 
 /** Carries a page out, on an empty database and in the folder of an application as the index describes it. */
 export async function carryOut(page: Page, database: TestDatabase): Promise<void> {
-  // The loader of an earlier application, whose folder is gone.
-  for (const extension of ['.ts', '.cts']) delete require.extensions[extension]
   const dataSource = await database.connect()
   const project = await CliProject.create(database, {
     'rowshift.config.ts': configTextFor(database).replace("'backfills/", "'src/backfills/"),
     'src/data-source.ts': withGlobs(dataSourceText(database)),
   })
+  process.env.DATABASE_URL = database.url
   const before: Rows[] = []
   for (const step of page.steps(database.name)) {
     switch (step.kind) {
       case 'sql':
-        await dataSource.query(inSpellingOf(database.name, step.text))
+        await dropAfterwards(dataSource, database.name, step.text)
+        await dataSource.query(
+          inSpellingOf(database.name, step.text).replace(/(?<=^attach database ')/, `${project.folder}/`),
+        )
         break
       case 'before':
         before.push(step.rows)
@@ -42,6 +44,18 @@ export async function carryOut(page: Page, database: TestDatabase): Promise<void
         break
     }
   }
+}
+
+/** On MariaDB a schema is a database beside that of the test, which is not dropped with it. */
+async function dropAfterwards(dataSource: DataSource, name: DatabaseName, text: string): Promise<void> {
+  const [, schema] = /^create schema (\w+)$/.exec(text) ?? []
+  if (name !== 'mariadb' || schema === undefined) return
+  const drop = () => dataSource.query(`drop database if exists ${schema}`)
+  // A test that was killed may have left it.
+  await drop()
+  onTestFinished(async () => {
+    await (dataSource.isInitialized ? drop() : undefined)
+  })
 }
 
 /** What a page can show nothing by: no rows that it began with or ended with, nothing that was run. */
@@ -74,15 +88,20 @@ async function insert(dataSource: DataSource, { table, columns, cells }: Rows): 
   for (const row of cells) {
     // A text is stored as the column's type by every database, but `true` by PostgreSQL alone.
     const values = row.map((cell) => (isFlag(cell) ? Number(cell === 'true') : cell))
-    await dataSource.query(`insert into ${dataSource.driver.escape(table)} (${names}) values (${marks})`, values)
+    await dataSource.query(`insert into ${quoted(dataSource, table)} (${names}) values (${marks})`, values)
   }
 }
 
+/** A name with its schema, or without one. */
+const quoted = ({ driver }: DataSource, table: string) =>
+  table
+    .split('.')
+    .map((part) => driver.escape(part))
+    .join('.')
+
 async function expectRows(dataSource: DataSource, { table, columns, cells }: Rows): Promise<void> {
   const names = columns.map((column) => dataSource.driver.escape(column)).join(', ')
-  const found: Record<string, unknown>[] = await dataSource.query(
-    `select ${names} from ${dataSource.driver.escape(table)}`,
-  )
+  const found: Record<string, unknown>[] = await dataSource.query(`select ${names} from ${quoted(dataSource, table)}`)
   const expected = cells.map((row) => row.map(canonical))
   const actual = found.map((row) => columns.map((column) => textOf(row[column])))
   const isShortened = (text: string | null) => text?.endsWith('…') === true
@@ -134,24 +153,21 @@ async function runCommand(folder: string, { env, words, exitCode, prints }: Comm
       if (value === undefined) delete process.env[name]
       else process.env[name] = value
   })
+  const { code, out } = await (program === 'typeorm' ? typeorm(folder, args) : rowshift(folder, args))
+  expect(code, `${words.join(' ')}\n${out}`).toBe(exitCode)
+  for (const line of prints) expect(out).toMatch(patternOf(line))
+}
+
+async function typeorm(folder: string, args: readonly string[]): Promise<{ code: number; out: string }> {
   forgetModules(folder)
   // Lets this process load TypeScript, as a command would be told to.
   await loadModule(join(folder, 'src/data-source.ts'))
-  const { code, out } = await (program === 'typeorm' ? runTypeorm(folder, args) : rowshift(folder, args))
-  expect(code, `${words.join(' ')}\n${out}`).toBe(exitCode)
-  for (const line of prints) expect(out).toMatch(patternOf(line))
+  return runTypeorm(folder, args)
 }
 
 async function rowshift(folder: string, args: readonly string[]): Promise<{ code: number; out: string }> {
   const { code, out, err } = await runRowshift(folder, args)
   return { code, out: out + err }
-}
-
-/** A command begins with the files as they are, as a process of its own would. */
-function forgetModules(folder: string): void {
-  for (const file of Object.keys(require.cache)) {
-    if (file.startsWith(join(folder, 'src')) || file === join(folder, 'rowshift.config.ts')) delete require.cache[file]
-  }
 }
 
 /** `completed: … rows written` as a pattern, whatever blanks there are. */

@@ -77,7 +77,7 @@ export function parsePage(markdown: string): Page {
       at = end
       continue
     }
-    const [, table, kind] = /^`(\w+)` (before|after)\b.*:$/.exec(line) ?? []
+    const [, table, kind] = /^`(\w+(?:\.\w+)?)` (before|after)\b.*:$/.exec(line) ?? []
     if (table === undefined) continue
     const start = lines.findIndex((each, i) => i > at && each.startsWith('|'))
     const end = lines.findIndex((each, i) => i > start && !each.startsWith('|'))

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll } from 'vitest'
+import { inject } from 'vitest'
 import { loadModule } from '../../../src/adapters/load-module.js'
 import type { PrismaClientLike } from '../../../src/adapters/prisma/driver-adapter.js'
 import type { PrismaRegistry } from '../../../src/adapters/prisma/registry.js'
@@ -36,11 +36,9 @@ const versions = {
   },
 } as const
 
-/** Generates for a database, once for all tests of a file, with rowshift's generator as its sources are now. */
+/** Generates for a database, once for all tests of this process, with rowshift's generator as its sources are now. */
 export function clientsOf(models: string): (name: DatabaseName, version?: 6 | 7) => Promise<Generated> {
   const made = new Map<string, Promise<Generated>>()
-  const folders: string[] = []
-  afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))))
   return (name, version = 7) => {
     const key = `${name} ${version}`
     const generated = made.get(key) ?? generate(name, version)
@@ -52,9 +50,9 @@ export function clientsOf(models: string): (name: DatabaseName, version?: 6 | 7)
     const { suffix, client, module } = versions[version]
     const { provider, url } = databases[name]
     const folder = await mkdtemp(join(tmpdir(), 'rowshift-client-'))
-    folders.push(folder)
     await mkdir(join(folder, 'node_modules/@prisma'), { recursive: true })
-    await symlink(join(modules, `prisma${suffix}`), join(folder, 'node_modules/prisma'))
+    const prisma = version === 7 ? inject('prismaFolder') : join(modules, 'prisma-6')
+    await symlink(prisma, join(folder, 'node_modules/prisma'))
     await symlink(join(modules, `@prisma/client${suffix}`), join(folder, 'node_modules/@prisma/client'))
     await writeFile(join(folder, 'package.json'), '{}')
     const typescript = join(repository, 'scripts/register-typescript.cjs')
@@ -65,7 +63,7 @@ export function clientsOf(models: string): (name: DatabaseName, version?: 6 | 7)
 generator rowshift {\n  provider = "node -r ${typescript} ${generator}"\n  output = "./registry.json"\n}
 datasource db {\n  provider = "${provider}"\n${version === 6 ? `  url = "${url}"\n` : ''}}\n${models}`,
     )
-    await promisify(execFile)(process.execPath, [join(modules, `prisma${suffix}/build/index.js`), 'generate'], {
+    await promisify(execFile)(process.execPath, [join(prisma, 'build/index.js'), 'generate'], {
       cwd: folder,
       env: { ...process.env, ...prismaSurroundings },
     })

@@ -63,7 +63,8 @@ export class PrismaProject {
     })
     for (const [name, source] of Object.entries(packagesOf[options.version ?? 7])) {
       await mkdir(dirname(join(app.folder, 'node_modules', name)), { recursive: true })
-      await symlink(join(modules, source), join(app.folder, 'node_modules', name))
+      const folder = source === 'prisma' ? inject('prismaFolder') : join(modules, source)
+      await symlink(folder, join(app.folder, 'node_modules', name))
     }
     await mkdir(join(app.folder, 'node_modules/.bin'))
     // npm makes a package's commands executable.

@@ -149,18 +149,30 @@ function changeKinds(
         }),
       run: (table, changed) => changeColumns(schema, table, changed),
     },
-    {
-      what: 'a wider type; every value stays as it is',
-      changes: (table) =>
-        pairs(table, (next, current) => {
-          if (!widened.has(current.name)) return false
-          const { type, length, precision, scale } = wanted.get(current.name)!
-          Object.assign(next, { type, length: length ?? '', precision, scale })
-          return true
-        }),
-      run: (table, changed) => widen(schema, dialect, change, table, changed),
-    },
+    ...[false, true].map(
+      (rewrites): ChangeKind => ({
+        what: rewrites
+          ? 'a wider type, for which PostgreSQL writes the whole table anew; nobody reads or writes it meanwhile. For a large table take a second column: "Make an integer column wider" in the cookbook of rowshift'
+          : 'a wider type; every value stays as it is',
+        changes: (table) =>
+          pairs(table, (next, current) => {
+            if (!widened.has(current.name)) return false
+            const { type, length, precision, scale } = wanted.get(current.name)!
+            Object.assign(next, { type, length: length ?? '', precision, scale })
+            return (dialect.name === 'postgres' && isWrittenAnew(current, next)) === rewrites
+          }),
+        run: (table, changed) => widen(schema, dialect, change, table, changed),
+      }),
+    ),
   ]
+}
+
+/** PostgreSQL goes on with the values as they are stored only where a limit alone is raised. */
+function isWrittenAnew(before: TableColumn, after: TableColumn): boolean {
+  const isVarying = (type: string) => ['varchar', 'character varying'].includes(type)
+  if (isVarying(before.type)) return !isVarying(after.type) && after.type !== 'text'
+  const isNumeric = ['numeric', 'decimal'].includes(before.type) && before.type === after.type
+  return !isNumeric || (before.scale ?? 0) !== (after.scale ?? 0)
 }
 
 /** TypeORM would drop the column and add it again, empty. */

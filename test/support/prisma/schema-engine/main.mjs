@@ -7,10 +7,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { errorCodeOf, openEngine } from './engine.mjs'
-import { mysql } from './mysql.mjs'
-import { postgres } from './postgres.mjs'
-import { sqlite } from './sqlite.mjs'
+import { errorCodeOf } from './error-code.mjs'
 
 const { command, datamodels, datasource, isVersionAsked } = readArguments(process.argv.slice(2))
 /** Prisma 6 has the URL in the schema, where the compiled engine, which is that of 7, refuses it. */
@@ -42,11 +39,16 @@ function readArguments(args) {
   return read
 }
 
-/** What makes connections to a database by its URL. Without one any will do: only schema files are compared. */
-function databaseAt(address) {
-  if (/^(postgres|postgresql):/.test(address ?? '')) return postgres(address, datasource.shadowDatabaseUrl)
-  if (address === undefined || address.startsWith('file:')) return sqlite(address ?? 'file::memory:')
-  if (address.startsWith('mysql:')) return mysql(address)
+/**
+ * What makes connections to a database by its URL. Without one any will do: only schema files are compared. Loads that driver alone,
+ * since a command of the CLI starts this program three times and more.
+ */
+async function databaseAt(address) {
+  if (/^(postgres|postgresql):/.test(address ?? ''))
+    return (await import('./postgres.mjs')).postgres(address, datasource.shadowDatabaseUrl)
+  if (address === undefined || address.startsWith('file:'))
+    return (await import('./sqlite.mjs')).sqlite(address ?? 'file::memory:')
+  if (address.startsWith('mysql:')) return (await import('./mysql.mjs')).mysql(address)
   throw Object.assign(new Error(`the stand-in knows no database at ${address.split(':')[0]}:`), { code: 'P1013' })
 }
 
@@ -54,7 +56,7 @@ function databaseAt(address) {
 async function runCommand(name) {
   logLine('INFO', { message: 'Starting schema engine CLI' })
   try {
-    const database = databaseAt(url)
+    const database = await databaseAt(url)
     if (name === 'can-connect-to-database') await database.check()
     else if (name === 'create-database') await database.create()
     else throw new Error(`the stand-in knows no command ${name}`)
@@ -78,25 +80,31 @@ function serve() {
     })
 
   let opened
-  const engine = (database = databaseAt(url)) => {
-    opened ??=
-      database.engine ??
-      openEngine(
-        database,
-        schemas.map(([file, text]) => [file, text.replace(urlLine, '')]),
-      )
+  const engine = (address = url) => {
+    opened ??= open(address)
     return opened
+  }
+  const open = async (address) => {
+    const database = await databaseAt(address)
+    if (database.engine) return database.engine
+    const { openEngine } = await import('./engine.mjs')
+    return openEngine(
+      database,
+      schemas.map(([file, text]) => [file, text.replace(urlLine, '')]),
+    )
   }
   const call = async (method, params) => (await engine()).call(method, params)
   const methods = {
-    createDatabase: async (params) => ({ databaseName: await databaseAt(params?.datasource?.url ?? url).create() }),
+    createDatabase: async (params) => ({
+      databaseName: await (await databaseAt(params?.datasource?.url ?? url)).create(),
+    }),
     ensureConnectionValidity: async (params) => {
-      await databaseAt(params?.datasource?.url ?? url).check()
+      await (await databaseAt(params?.datasource?.url ?? url)).check()
       return {}
     },
     getDatabaseVersion: () => call('version', null),
     async reset(params) {
-      const { wipe } = databaseAt(url)
+      const { wipe } = await databaseAt(url)
       // The compiled engine does nothing here on SQLite.
       if (wipe) wipe()
       else await call('reset', params)
@@ -106,7 +114,7 @@ function serve() {
       const ends = [params.from, params.to].map(({ tag }) => tag)
       // Two schema files need no database: none is made for them.
       const needsNone = !ends.includes('schemaDatasource') && !ends.includes('migrations')
-      const place = needsNone && url?.startsWith('file:') ? databaseAt(undefined) : undefined
+      const place = needsNone && url?.startsWith('file:') ? 'file::memory:' : url
       const { stdout, ...rest } = await (await engine(place)).call('diff', params)
       if (stdout) await print(stdout.replace(/\n$/, ''))
       return { ...rest, stdout: null }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 
 /** PostgreSQL's "char", which the catalogue has and the adapter cannot decode; 6 is what the engine calls a character. */
@@ -63,6 +62,7 @@ const administer = (place, statement) =>
 
 /** One session for all statements, because the engine's advisory lock belongs to it. */
 async function open({ schema, ...place }, afterEnd = () => undefined) {
+  const { PrismaPg } = await import('@prisma/adapter-pg')
   const pool = new pg.Pool({ ...place, max: 1, options: `-c search_path="${schema}"` })
   let characters = []
   const query = pool.query.bind(pool)

@@ -1,6 +1,5 @@
 import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
 
 /** A file for the schema engine, as a driver adapter whose shadow database is in memory. */
 export function sqlite(address) {
@@ -27,6 +26,7 @@ export function sqlite(address) {
 }
 
 async function open(url) {
+  const { PrismaBetterSqlite3 } = await import('@prisma/adapter-better-sqlite3')
   const adapter = await new PrismaBetterSqlite3({ url }).connect()
   // On the shadow database the engine sends whole migrations as one statement, which the driver refuses.
   const executeRaw = adapter.executeRaw.bind(adapter)

@@ -11,7 +11,7 @@ CREATE UNIQUE INDEX "city_slug_key" ON "city"("slug");
 insert into "rowshift_run" (name, active_name, status, table_name, definition_hash, table_hash, estimated_rows, pass,
     verification, created_at, finished_at)
   select 'city@2.0.0', null, 'completed', 'city', '', '', 0, 0,
-    '{"isPassed":true,"remaining":0,"checked":0,"refused":[],"recomputed":null,"assertions":[]}', clock_timestamp(), clock_timestamp()
+    '{"isPassed":true,"remaining":0,"checked":0,"refused":[],"shared":[],"recomputed":null,"assertions":[]}', clock_timestamp(), clock_timestamp()
   from (select case when exists (select 1 from "city") then 1 else 0 end as has_rows) as found
   where found.has_rows = 0
   on conflict do nothing;

@@ -9,7 +9,7 @@ ADD COLUMN     "search_name" TEXT;
 insert into "rowshift_run" (name, active_name, status, table_name, definition_hash, table_hash, estimated_rows, pass,
     verification, created_at, finished_at)
   select 'city@3.0.0', case when found.has_rows = 1 then 'city@3.0.0' else null end, case when found.has_rows = 1 then 'scheduled' else 'completed' end, 'city', '', '', 0, 0,
-    case when found.has_rows = 1 then null else '{"isPassed":true,"remaining":0,"checked":0,"refused":[],"recomputed":null,"assertions":[]}' end, clock_timestamp(), case when found.has_rows = 1 then null else clock_timestamp() end
+    case when found.has_rows = 1 then null else '{"isPassed":true,"remaining":0,"checked":0,"refused":[],"shared":[],"recomputed":null,"assertions":[]}' end, clock_timestamp(), case when found.has_rows = 1 then null else clock_timestamp() end
   from (select case when exists (select 1 from "city") then 1 else 0 end as has_rows) as found
   where found.has_rows >= 0
   on conflict do nothing;

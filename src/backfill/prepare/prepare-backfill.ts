@@ -1,21 +1,16 @@
 import { createHash } from 'node:crypto'
-import type { Database, MappedTable } from '../adapters/database.js'
-import type { Dialect, Followed, TablePlan } from '../dialects/dialect.js'
-import type { Script } from '../dialects/script.js'
-import { isSql, type Sql, sql } from '../dialects/sql.js'
-import { type ColumnInfo, type TableInfo, tableText } from '../dialects/table.js'
-import type { Archive } from './batch/archive.js'
-import { computeRange } from './batch/compute-range.js'
-import type { Destination } from './batch/destination.js'
-import { ownRows } from './batch/own-rows.js'
-import type { RangeAction } from './batch/range-action.js'
-import { bindDedupe } from './bind-dedupe.js'
-import { bindDelete } from './bind-delete.js'
-import { type BoundInto, bindInto } from './bind-into.js'
-import { type Binder, type BoundColumn, createBinder } from './binder.js'
-import { conditionOf, negationOf } from './condition.js'
-import { noVerify } from './definition/check-verify.js'
-import { always } from './definition/check-when.js'
+import type { Database, MappedTable } from '../../adapters/database.js'
+import type { Condition, Dialect, Followed, TablePlan } from '../../dialects/dialect.js'
+import type { Script } from '../../dialects/script.js'
+import { isSql, type Sql, sql } from '../../dialects/sql.js'
+import { type ColumnInfo, type TableInfo, tableText } from '../../dialects/table.js'
+import type { Archive } from '../batch/archive.js'
+import { computeRange } from '../batch/compute-range.js'
+import type { Destination } from '../batch/destination.js'
+import { ownRows } from '../batch/own-rows.js'
+import type { RangeAction } from '../batch/range-action.js'
+import { noVerify } from '../definition/check-verify.js'
+import { always } from '../definition/check-when.js'
 import type {
   BackfillDefinition,
   DeclaredColumn,
@@ -23,15 +18,21 @@ import type {
   DeleteWork,
   SqlWork,
   TransformWork,
-} from './definition/definition.js'
-import { definitionFingerprint, transformFingerprint } from './definition/definition-fingerprint.js'
-import { undoSuffix } from './definition/reverse-of.js'
-import { parseTableName } from './definition/table-name.js'
-import { requireParts } from './definition/to-be-written.js'
-import { byPage } from './transform/by-page.js'
-import { byRow } from './transform/by-row.js'
-import type { Computation } from './transform/computation.js'
-import { type Validator, validatorOf } from './transform/validate.js'
+} from '../definition/definition.js'
+import { definitionFingerprint, transformFingerprint } from '../definition/definition-fingerprint.js'
+import { undoSuffix } from '../definition/reverse-of.js'
+import { parseTableName } from '../definition/table-name.js'
+import { requireParts } from '../definition/to-be-written.js'
+import { byPage } from '../transform/by-page.js'
+import { byRow } from '../transform/by-row.js'
+import type { Computation } from '../transform/computation.js'
+import { type Validator, validatorOf } from '../transform/validate.js'
+import { bindDedupe } from './bind-dedupe.js'
+import { bindDelete } from './bind-delete.js'
+import { type BoundInto, bindInto } from './bind-into.js'
+import { bindUnindexed, type UnindexedColumn } from './bind-unique.js'
+import { type Binder, type BoundColumn, createBinder } from './binder.js'
+import { conditionOf, negationOf } from './condition.js'
 
 export interface PreparedTransform {
   readonly form: 'transform'
@@ -42,6 +43,8 @@ export interface PreparedTransform {
   readonly select: readonly BoundColumn[]
   readonly write: readonly BoundColumn[]
   readonly work: TransformWork
+  /** Columns of `unique` that no unique index is on. */
+  readonly unindexed: readonly UnindexedColumn[]
   readonly validator: Validator | undefined
 }
 
@@ -89,7 +92,7 @@ export type PreparedChange = PreparedBackfill & { readonly work: PreparedTransfo
 
 /**
  * Checks a definition against the database before any row is read.
- * @throws RowshiftError TABLE_NOT_FOUND, ENTITY_NOT_FOUND, NOT_A_TABLE, KEY_*, COLUMN_*, UNIQUE_NEEDS_INDEX, VALIDATOR_MISSING,
+ * @throws RowshiftError TABLE_NOT_FOUND, ENTITY_NOT_FOUND, NOT_A_TABLE, KEY_*, COLUMN_*, UNIQUE_NEEDS_INDEX of `onConflict`, VALIDATOR_MISSING,
  * and what the dialect refuses
  */
 export function* prepareBackfill(database: Database, definition: BackfillDefinition): Script<PreparedChange> {
@@ -193,21 +196,21 @@ function bindTransform(
   const write = into?.write ?? [...work.write].map(([property, declared]) => place(property, declared))
   // Taking back may return any column that was read, the key as well; a row that would change it is refused by itself.
   if (!work.isPartial && !into) for (const bound of write) binder.requireWritable(bound)
-  for (const property of work.unique.keys()) {
-    const { column } = write.find((bound) => bound.property === property)!
-    if (!binder.info.uniqueIndexes.some((index) => index.columns.length === 1 && index.columns[0] === column.name)) {
-      binder.fail(
-        'UNIQUE_NEEDS_INDEX',
-        `\`unique\` on "${property}" needs a unique index on "${column.name}": without one another writer could take the same value. Create it before the backfill; a nullable column may hold any number of NULLs.`,
-        { column: column.name },
-      )
-    }
-  }
   const { transform } = work
   const computation = transform.per === 'row' ? byRow(transform.call) : byPage(transform.call)
   const destination = into?.destination ?? ownRows(binder.info, { select, write }, work)
   const validator = validatorOf(name, work)
-  return { form: 'transform', backfill: name, computation, destination, select, write, work, validator }
+  return {
+    form: 'transform',
+    backfill: name,
+    computation,
+    destination,
+    select,
+    write,
+    work,
+    unindexed: bindUnindexed(binder, work, write),
+    validator,
+  }
 }
 
 function* bindAction(
@@ -215,8 +218,8 @@ function* bindAction(
   definition: BackfillDefinition,
   work: SqlWork | DeleteWork | DedupeWork,
   binder: Binder,
-  where: Sql | undefined,
-): Script<{ readonly work: PreparedSql; readonly where: Sql | undefined }> {
+  where: Condition | undefined,
+): Script<{ readonly work: PreparedSql; readonly where: Condition | undefined }> {
   switch (work.form) {
     case 'sql':
       return { work: { form: 'sql', action: bindSet(binder, work) }, where }
@@ -251,7 +254,7 @@ function whereOf(
   definition: BackfillDefinition,
   binder: Binder,
   own: Sql | undefined,
-): Sql | undefined {
+): Condition | undefined {
   const { work, where } = definition
   const columnOf = (property: string) => {
     const declared = declaredIn(work, property)
@@ -259,8 +262,8 @@ function whereOf(
     return { column: bound.column, encode: (value: unknown) => binder.constant(bound, value) }
   }
   const condition = where && conditionOf(dialect, where.condition, columnOf)
-  const wanted = condition && (where.isNegated ? negationOf(condition) : condition)
-  if (wanted && own) return sql`${own} and (${wanted})`
+  const wanted: Condition | undefined = condition && (where.isNegated ? negationOf(condition) : condition)
+  if (wanted && own) return { ...sql`${own} and (${wanted})`, nullColumns: wanted.nullColumns }
   return wanted ?? own
 }
 

@@ -1,13 +1,14 @@
-import type { Database, MappedTable, Session } from '../adapters/database.js'
-import type { Dialect, TablePlan, UpdateRow } from '../dialects/dialect.js'
-import type { Script } from '../dialects/script.js'
-import { type ColumnInfo, type TableInfo, tableText } from '../dialects/table.js'
-import { RowshiftError } from '../errors/rowshift-error.js'
-import { bulkRows } from './bulk-rows.js'
-import { enclosedConnections, ownConnections } from './connection/connections.js'
-import { batchLimits } from './connection/limits.js'
-import { withFaultsMended } from './connection/mend.js'
-import { type Decision, keep, ownTransactions, reading, savepoints } from './connection/transaction.js'
+import type { Database, MappedTable, Session } from '../../adapters/database.js'
+import type { Dialect, TablePlan, UpdateRow } from '../../dialects/dialect.js'
+import type { Script } from '../../dialects/script.js'
+import { type ColumnInfo, type TableInfo, tableText } from '../../dialects/table.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
+import { enclosedConnections, ownConnections } from '../connection/connections.js'
+import { batchLimits } from '../connection/limits.js'
+import { withFaultsMended } from '../connection/mend.js'
+import { type Decision, keep, ownTransactions, savepoints } from '../connection/transaction.js'
+import { bulkRows, createShapes, type Encode } from './bulk-rows.js'
+import { withKnownTable } from './known-table.js'
 
 /** Different values for different rows, each found by its key. */
 export interface BulkUpdate {
@@ -30,6 +31,7 @@ export interface BulkUpdateResult {
 /** Rows that have values for the same columns: one statement writes them. */
 interface Group {
   readonly columns: readonly ColumnInfo[]
+  readonly values: readonly { readonly property: string; readonly encode: Encode }[]
   readonly rows: UpdateRow[]
   /** Where each row was among those given. */
   readonly positions: number[]
@@ -56,11 +58,15 @@ export async function bulkUpdate(
   const scope = enclosing ? savepoints(dialect) : ownTransactions(dialect, batchLimits)
   const place = { dialect, connections, scope, abort: never }
   try {
-    return await withFaultsMended(place, { doing: `${doing} ${tableText(update.mapping.table)}` }, async (session) => {
-      const info = await session.run(reading(dialect, scope, dialect.introspect(update.mapping.table)))
-      const keyed = withKey(info, update)
-      const groups = groupsOf(keyed, update)
-      return session.run(scope.wrap(writeAll(dialect, keyed, groups, update)))
+    const { table } = update.mapping
+    return await withFaultsMended(place, { doing: `${doing} ${tableText(table)}` }, (session) => {
+      const prepare = (info: TableInfo) => {
+        const keyed = withKey(info, update)
+        return { keyed, groups: groupsOf(keyed, update) }
+      }
+      return withKnownTable(database, session, scope, table, prepare, ({ keyed, groups }) =>
+        writeAll(dialect, keyed, groups, update),
+      )
     })
   } finally {
     await connections.release()
@@ -111,31 +117,39 @@ function withKey(info: TableInfo, update: BulkUpdate): TableInfo {
 
 function groupsOf(info: TableInfo, update: BulkUpdate): readonly Group[] {
   const bulk = bulkRows(doing, update.mapping, info)
-  const keys = info.key.map((column) => bulk.propertyOf(column))
+  const keys = info.key.map((column) => {
+    const property = bulk.propertyOf(column)
+    return { property, encode: bulk.encoder(property) }
+  })
+  const isKey = new Set(keys.map(({ property }) => property))
+  const shapeOf = createShapes()
   const seen = new Map<string, number>()
   const groups = new Map<string, Group>()
-  for (const [position, row] of update.rows.entries()) {
-    const given = Object.entries(row).filter(([, value]) => value !== undefined)
-    const values = new Map(given)
-    const key = keys.map((property) => {
-      const text = bulk.encoded(property, values.get(property), position)
-      return text ?? bulk.fail('INVALID_VALUE', `row ${position} has no "${property}", which it is found by.`)
-    })
-    const earlier = seen.get(JSON.stringify(key))
+  for (let position = 0; position < update.rows.length; position++) {
+    const row = update.rows[position] as Readonly<Record<string, unknown>>
+    const key = keys.map(
+      ({ property, encode }) =>
+        encode(row[property], position) ??
+        bulk.fail('INVALID_VALUE', `row ${position} has no "${property}", which it is found by.`),
+    )
+    const written = JSON.stringify(key)
+    const earlier = seen.get(written)
     if (earlier !== undefined) bulk.fail('INVALID_VALUE', `rows ${earlier} and ${position} have the same key.`)
-    seen.set(JSON.stringify(key), position)
-    const set = given
-      .map(([property]) => property)
-      .filter((property) => !keys.includes(property))
-      .sort()
-    if (set.length === 0) bulk.fail('INVALID_VALUE', `row ${position} has nothing but its key.`)
-    const group = groups.get(set.join('\0')) ?? {
-      columns: set.map((property) => bulk.writable(property)),
-      rows: [],
-      positions: [],
+    seen.set(written, position)
+    const { properties, name } = shapeOf(row)
+    let group = groups.get(name)
+    if (!group) {
+      const set = properties.filter((property) => !isKey.has(property))
+      if (set.length === 0) bulk.fail('INVALID_VALUE', `row ${position} has nothing but its key.`)
+      group = {
+        columns: set.map((property) => bulk.writable(property)),
+        values: set.map((property) => ({ property, encode: bulk.encoder(property) })),
+        rows: [],
+        positions: [],
+      }
+      groups.set(name, group)
     }
-    groups.set(set.join('\0'), group)
-    group.rows.push([...key, ...set.map((property) => bulk.encoded(property, values.get(property), position))])
+    group.rows.push([...key, ...group.values.map(({ property, encode }) => encode(row[property], position))])
     group.positions.push(position)
   }
   return [...groups.values()]

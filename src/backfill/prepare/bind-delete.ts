@@ -1,13 +1,13 @@
-import type { Database } from '../adapters/database.js'
-import type { Dialect, Reference } from '../dialects/dialect.js'
-import type { Script } from '../dialects/script.js'
-import { keyedBy, storedColumns, type TableName, tableText } from '../dialects/table.js'
-import type { Archive } from './batch/archive.js'
-import type { RangeAction } from './batch/range-action.js'
-import { removeRange } from './batch/remove-range.js'
+import type { Database } from '../../adapters/database.js'
+import type { Dialect, Reference } from '../../dialects/dialect.js'
+import type { Script } from '../../dialects/script.js'
+import { keyedBy, storedColumns, type TableName, tableText } from '../../dialects/table.js'
+import type { Archive } from '../batch/archive.js'
+import type { RangeAction } from '../batch/range-action.js'
+import { removeRange } from '../batch/remove-range.js'
+import type { BackfillDefinition, DeleteWork } from '../definition/definition.js'
+import { isNamed, parseTableName } from '../definition/table-name.js'
 import type { Binder } from './binder.js'
-import type { BackfillDefinition, DeleteWork } from './definition/definition.js'
-import { isNamed, parseTableName } from './definition/table-name.js'
 
 /** Checks what is deleted along with the rows and where they go, before any row is read. */
 export function* bindDelete(

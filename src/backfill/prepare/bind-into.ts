@@ -1,11 +1,11 @@
-import type { Database } from '../adapters/database.js'
-import type { Script } from '../dialects/script.js'
-import { keyedBy, type TableName, tableText } from '../dialects/table.js'
-import type { Destination } from './batch/destination.js'
-import { otherTable } from './batch/other-table.js'
+import type { Database } from '../../adapters/database.js'
+import type { Script } from '../../dialects/script.js'
+import { keyedBy, type TableName, tableText } from '../../dialects/table.js'
+import type { Destination } from '../batch/destination.js'
+import { otherTable } from '../batch/other-table.js'
+import type { BackfillDefinition, Into, TransformWork } from '../definition/definition.js'
+import { parseTableName } from '../definition/table-name.js'
 import { type BoundColumn, createBinder } from './binder.js'
-import type { BackfillDefinition, Into, TransformWork } from './definition/definition.js'
-import { parseTableName } from './definition/table-name.js'
 
 /** The table whose rows are created, and its columns. */
 export interface BoundInto {

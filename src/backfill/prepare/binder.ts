@@ -1,9 +1,9 @@
-import type { MappedTable } from '../adapters/database.js'
-import type { Dialect } from '../dialects/dialect.js'
-import { type ColumnInfo, type TableInfo, tableText } from '../dialects/table.js'
-import type { ErrorCode } from '../errors/codes.js'
-import { RowshiftError } from '../errors/rowshift-error.js'
-import type { BackfillDefinition, DeclaredColumn } from './definition/definition.js'
+import type { MappedTable } from '../../adapters/database.js'
+import type { Dialect } from '../../dialects/dialect.js'
+import { type ColumnInfo, type TableInfo, tableText } from '../../dialects/table.js'
+import type { ErrorCode } from '../../errors/codes.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
+import type { BackfillDefinition, DeclaredColumn } from '../definition/definition.js'
 
 /** A column of a definition, tied to the table: how its values come and go. */
 export interface BoundColumn {

@@ -1,6 +1,6 @@
-import type { Dialect } from '../dialects/dialect.js'
-import { isSql, type Sql, sql } from '../dialects/sql.js'
-import type { ColumnInfo } from '../dialects/table.js'
+import type { Condition, Dialect } from '../../dialects/dialect.js'
+import { isSql, type Sql, sql } from '../../dialects/sql.js'
+import type { ColumnInfo } from '../../dialects/table.js'
 
 /** A column of a condition: where it is and how its values become text. */
 export interface ConditionColumn {
@@ -23,13 +23,15 @@ export function conditionOf(
   dialect: Dialect,
   where: Readonly<Record<string, unknown>> | Sql,
   columnOf: (property: string) => ConditionColumn,
-): Sql {
+): Condition {
   if (isSql(where)) return where
+  const nullColumns = new Set<string>()
   const terms = Object.entries(where).map(([property, comparison]) => {
     const { column, encode } = columnOf(property)
+    if (comparison === null) nullColumns.add(column.name)
     return sql`(${termOf(dialect, column, encode, comparison)})`
   })
-  return sql.join(terms, ' and ')
+  return { ...sql.join(terms, ' and '), nullColumns }
 }
 
 /** Rows the condition does not select, those included for which it is NULL. */

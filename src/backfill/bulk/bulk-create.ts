@@ -1,24 +1,24 @@
-import type { Database, MappedTable, Session } from '../adapters/database.js'
-import type { Dialect, Key, NewRow } from '../dialects/dialect.js'
-import type { Script } from '../dialects/script.js'
-import { type ColumnInfo, type TableInfo, tableText } from '../dialects/table.js'
-import { RowshiftError } from '../errors/rowshift-error.js'
-import { type CreateRows, creationOf, type OnTaken } from './batch/create-rows.js'
-import type { WritePlace } from './batch/destination.js'
-import { type BulkRows, bulkRows } from './bulk-rows.js'
-import { enclosedConnections, ownConnections } from './connection/connections.js'
-import { batchLimits, conflictAttempts } from './connection/limits.js'
-import { withFaultsMended } from './connection/mend.js'
+import type { Database, MappedTable, Session } from '../../adapters/database.js'
+import type { Dialect, Key, NewRow } from '../../dialects/dialect.js'
+import type { Script } from '../../dialects/script.js'
+import { type ColumnInfo, type TableInfo, tableText } from '../../dialects/table.js'
+import { RowshiftError } from '../../errors/rowshift-error.js'
+import { type CreateRows, creationOf, type OnTaken } from '../batch/create-rows.js'
+import type { WritePlace } from '../batch/destination.js'
+import { enclosedConnections, ownConnections } from '../connection/connections.js'
+import { batchLimits, conflictAttempts } from '../connection/limits.js'
+import { withFaultsMended } from '../connection/mend.js'
 import {
   CommitInDoubt,
   type Decision,
   keep,
   ownTransactions,
-  reading,
   readModeIn,
   savepoints,
   undo,
-} from './connection/transaction.js'
+} from '../connection/transaction.js'
+import { type BulkRows, bulkRows, createShapes, type Encode } from './bulk-rows.js'
+import { withKnownTable } from './known-table.js'
 
 /** What happens to a row of a bulk create when another one is in the way. */
 export interface BulkConflict {
@@ -50,6 +50,7 @@ export interface BulkCreateResult<K = object> {
 /** Rows that have values for the same columns. */
 interface Group {
   readonly create: CreateRows
+  readonly columns: readonly { readonly property: string; readonly encode: Encode }[]
   readonly keyOf: (key: Key) => object
   readonly rows: NewRow[]
   /** Where each row was among those given. */
@@ -80,11 +81,12 @@ export async function bulkCreate(
   const doing = `creating rows of ${tableText(create.mapping.table)}`
   try {
     return await withFaultsMended({ dialect, connections, scope, abort: never }, { doing }, async (session) => {
-      const info = await session.run(reading(dialect, scope, dialect.introspect(create.mapping.table)))
-      const groups = groupsOf(info, create)
+      const { table } = create.mapping
+      const prepare = (info: TableInfo) => groupsOf(info, create)
+      const write = (groups: readonly Group[]) => createGroups(place, groups, create.rows.length)
       for (let attempts = conflictAttempts; ; attempts--) {
         try {
-          const outcome = await session.run(scope.wrap(createGroups(place, groups, create.rows.length)))
+          const outcome = await withKnownTable(database, session, scope, table, prepare, write)
           if (outcome !== 'raced') return outcome
           if (attempts === 1) throw contested(create)
         } catch (error) {
@@ -121,7 +123,7 @@ function* createGroups(
       created += creation.created
       updated += creation.updated
       skipped += creation.skipped
-      for (const [i, key] of creation.keys.entries()) keys[positions[from + i]!] = keyOf(key)
+      for (let i = 0; i < creation.keys.length; i++) keys[positions[from + i]!] = keyOf(creation.keys[i]!)
     }
   }
   return keep({ created, updated, skipped, keys })
@@ -131,38 +133,49 @@ function groupsOf(info: TableInfo, create: BulkCreate): readonly Group[] {
   const { mapping, rows, onConflict } = create
   const bulk = bulkRows('creating rows of', mapping, info)
   const conflictKey = onConflict && conflictKeyOf(bulk, onConflict)
-  const keyProperties = info.key.map((column) => bulk.propertyOf(column))
-  const keyOf = (key: Key) =>
-    Object.fromEntries(keyProperties.map((property, i) => [property, bulk.decoded(property, key[i]!)]))
+  const keyed = info.key.map((column) => {
+    const property = bulk.propertyOf(column)
+    return { property, decode: bulk.decoder(property) }
+  })
+  const keyOf = (key: Key) => {
+    const found: Record<string, unknown> = {}
+    for (let i = 0; i < keyed.length; i++) found[keyed[i]!.property] = keyed[i]!.decode(key[i]!)
+    return found
+  }
 
+  const shapeOf = createShapes()
   const groups = new Map<string, Group>()
-  for (const [position, row] of rows.entries()) {
-    const values = new Map(Object.entries(row).filter(([, value]) => value !== undefined))
-    if (values.size === 0) bulk.fail('INVALID_VALUE', `row ${position} has no value for any column.`)
-    for (const property of onConflict?.key ?? []) {
-      if (!values.has(property))
-        bulk.fail(
-          'INVALID_VALUE',
-          `row ${position} has no "${property}", by which \`onConflict\` tells rows that are in the way.`,
-        )
-    }
-    for (const property of keyProperties) {
-      if (values.get(property) === null)
+  for (let position = 0; position < rows.length; position++) {
+    const row = rows[position] as Readonly<Record<string, unknown>>
+    const { properties, name } = shapeOf(row)
+    for (const { property } of keyed) {
+      if (row[property] === null)
         bulk.fail(
           'INVALID_VALUE',
           `row ${position} has null for "${property}", its key. Leave it out where the database makes it.`,
         )
     }
-    const properties = [...values.keys()].sort()
-    const name = properties.join('\0')
     let group = groups.get(name)
     if (!group) {
+      if (properties.length === 0) bulk.fail('INVALID_VALUE', `row ${position} has no value for any column.`)
+      const missing = onConflict?.key.find((property) => !properties.includes(property))
+      if (missing !== undefined)
+        bulk.fail(
+          'INVALID_VALUE',
+          `row ${position} has no "${missing}", by which \`onConflict\` tells rows that are in the way.`,
+        )
       const columns = properties.map((property) => bulk.writable(property))
       const onTaken = conflictKey && onTakenOf(create, info, conflictKey, columns)
-      group = { create: creationOf(info, columns, onTaken, true), keyOf, rows: [], positions: [] }
+      group = {
+        create: creationOf(info, columns, onTaken, true),
+        columns: properties.map((property) => ({ property, encode: bulk.encoder(property) })),
+        keyOf,
+        rows: [],
+        positions: [],
+      }
       groups.set(name, group)
     }
-    group.rows.push(properties.map((property) => bulk.encoded(property, values.get(property), position)))
+    group.rows.push(group.columns.map(({ property, encode }) => encode(row[property], position)))
     group.positions.push(position)
   }
   return [...groups.values()]
