@@ -19,7 +19,7 @@ const dyingRun = join(__dirname, 'fixtures/dying-run.ts')
 const dyingSql = join(__dirname, 'fixtures/dying-sql.ts')
 const dyingInsert = join(__dirname, 'fixtures/dying-insert.ts')
 
-/** Four batches of ten; rows 13, 23 and 33 are conflicts. */
+/** Four batches of ten; rows 11, 21 and 31 are conflicts. */
 const rows = 40
 const conflicts = 3
 

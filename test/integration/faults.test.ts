@@ -17,7 +17,7 @@ import type { StatementHooks } from '../support/observed-database.js'
 
 const rows = 40
 
-/** Each of rows 13, 23 and 33 is changed between its read and its write. */
+/** Each of rows 11, 21 and 31 is changed between its read and its write. */
 const completed = {
   status: 'completed',
   counts: { scanned: 2 * rows, written: rows, unchanged: 0, left: 0, skipped: 0, conflicts: 3, failures: 0 },

@@ -154,7 +154,7 @@ contractTestOn(['postgres', 'mariadb'], 'notes conflicts while somebody pauses t
   const other = await openTransaction(database)
   await other.query('update city set name = name where id = 18')
 
-  // The pause has locked the run and waits for the batch, which waits for row 18 and then notes that row 13 has changed.
+  // The pause has locked the run and waits for the batch, which waits for row 18 and then notes that row 11 has changed.
   let pausing: Promise<unknown> | undefined
   const errors: unknown[] = []
   const first = await runBackfill(dataSource, countedSlug(app), {
