@@ -1,3 +1,5 @@
+import { FixedCost } from './fixed-cost.js'
+
 /** How fast batches may grow from one to the next: slowly, because what follows is not known. */
 const growth = 1.2
 
@@ -55,6 +57,7 @@ export class Pace {
   #rows: number
   #charactersPerKey = 0
   #roundTripMs: number | undefined
+  readonly #fixedCost = new FixedCost()
   #settings: PaceSettings
 
   constructor(private readonly base: PaceSettings) {
@@ -107,14 +110,17 @@ export class Pace {
   }
 
   /**
-   * After a batch, without the time its statements were under way, which fewer rows would not shorten. Its own size is what the next one is made from, because the page after it had been read before it ended. A page
+   * After a batch, without the time its statements were under way and without what each batch takes, neither of which fewer rows would
+   * shorten: where the latter is most of the target, a batch may take twice that. Its own size is what the next one is made from, because the page after it had been read before it ended. A page
    * with few rows to write says little about one where all are, so it does not let batches grow.
    */
   took({ keys, rows, databaseMs, totalMs }: PacedBatch, leaseMs: number): void {
     const { targetMs } = this.#settings
     const longest = Math.min(targetMs, leaseMs / 2)
     const burdenMs = Math.max(0, databaseMs - roundTrips * (this.#roundTripMs ?? 0))
-    const share = Math.max(burdenMs / longest, totalMs / (leaseMs / 2))
+    this.#fixedCost.took(keys, burdenMs)
+    const fixedMs = Math.min(burdenMs, this.#fixedCost.ms)
+    const share = Math.max((burdenMs - fixedMs) / Math.max(longest - fixedMs, fixedMs), totalMs / (leaseMs / 2))
     if (share > 1) {
       this.#rows = Math.max(1, Math.min(this.#rows, keys * Math.max(aim / share, 0.5)))
     } else if (share < aim && rows >= keys / 2) {

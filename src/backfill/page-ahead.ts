@@ -5,6 +5,7 @@ import { halving } from './batch/commit-batch.js'
 import { spellAhead } from './batch/spell-ahead.js'
 import { withFaultsMended } from './connection/mend.js'
 import { reading, readModeIn } from './connection/transaction.js'
+import { FixedCost } from './fixed-cost.js'
 import { writeKey } from './pages/cursor.js'
 import { firstKeys, type TransformedPage } from './pages/cut-page.js'
 import { lookAtPage, type Page, readPage } from './pages/keyset-reader.js'
@@ -54,6 +55,7 @@ export class AheadOf {
   #isQuick = false
   /** Whether the next page is worth but a look: none of the one before it matched, as in most of a sweep. */
   #isBarren: boolean
+  readonly #lookCost = new FixedCost()
   /** Keys of a look at a page; undefined = as many as of a page that is read. */
   #keysPerLook: number | undefined
 
@@ -157,7 +159,10 @@ export class AheadOf {
       const keys = Math.max(limit, this.#keysPerLook ?? 0)
       const startedAt = performance.now()
       const barren = yield* lookAtPage(dialect, prepared.plan, { ...range, limit: keys })
-      const isQuick = performance.now() - startedAt < quickLookMs
+      const ms = performance.now() - startedAt
+      this.#lookCost.took(keys, ms)
+      // The second look tries what twice as many keys cost.
+      const isQuick = !this.#keysPerLook || ms - this.#lookCost.ms < Math.max(quickLookMs, this.#lookCost.ms)
       this.#keysPerLook = isQuick ? Math.min(2 * keys, mostKeysPerLook) : Math.ceil(keys / 2)
       if (barren) return barren
     }
@@ -169,7 +174,10 @@ export class AheadOf {
 /** None of the keys that are only looked at leaves the database, so what bounds them is the time that a statement should take. */
 const mostKeysPerLook = 50_000
 
-/** A look that is over sooner, in milliseconds, is followed by one at twice as many keys: far away, each costs four round trips. */
+/**
+ * A look that is over sooner, in milliseconds, is followed by one at twice as many keys: far away, each costs four round trips. Not
+ * counted is what each takes however few its keys are, and where that is more, a look may take twice that.
+ */
 const quickLookMs = 50
 
 /** What the run has been told meanwhile: by one statement, which needs none of the settings of a transaction. Never fails. */

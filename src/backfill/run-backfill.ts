@@ -103,7 +103,8 @@ async function writePages(
         continue
       }
       const totalMs = transformMs + performance.now() - startedAt
-      if (!batch.upTo) {
+      // A page without a match has but been looked at.
+      if (!batch.upTo && page.rows.length > 0) {
         const databaseMs = Math.max(waitedMs, batch.databaseMs)
         const paced = { keys: page.count, rows: page.rows.length, databaseMs, totalMs }
         pace.took(paced, context.shard.leaseMs)

@@ -175,6 +175,31 @@ contractTest('reads up to the largest key of the start, and what comes after it 
   expect(ids.filter((id) => id !== 1)).toEqual([...Array.from({ length: 19 }, (_, i) => i + 2), 25, 26])
 })
 
+contractTest('looks at more and more keys at once where each look costs the same', async (database) => {
+  const dataSource = await database.connect()
+  await createCities(dataSource, database.name, 600)
+  const looks: number[] = []
+  const backfill = defineBackfill({
+    ...slugs,
+    where: { slug: null },
+    batchRows: 10,
+    transform: ({ name }) => ({ slug: name }),
+  })
+  await runBackfill(dataSource, backfill, {
+    hooks: {
+      before({ label }) {
+        if (label !== 'look-at-page' && label !== 'any-match') return
+        looks.push(performance.now())
+        // As a condition does that goes through another table: more than a look should take.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60)
+      },
+    },
+  })
+  // 600 keys by 10, 20, 40 and so on, and not sixty times 10.
+  expect(looks.length).toBeGreaterThan(3)
+  expect(looks.length).toBeLessThan(15)
+})
+
 contractTest('hands out a signal that every row of a page may listen to', async (database) => {
   const dataSource = await database.connect()
   await createCities(dataSource, database.name, 20)

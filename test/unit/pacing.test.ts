@@ -56,6 +56,37 @@ test('the way to a database far away shrinks no batch', () => {
   expect(pace.rows).toBe(600)
 })
 
+test('what each batch takes however few its keys are does not make them ever smaller', () => {
+  const pace = paced({ batchRows: 10_000, targetMs: 200 })
+  // 300 ms for another table and 0.02 a key: fewer keys alone would never come below the target.
+  const took = (keys: number, awaitedMs = 0) => {
+    const ms = 300 + 0.02 * keys + awaitedMs
+    pace.took({ keys, rows: keys, databaseMs: ms, totalMs: ms }, leaseMs)
+  }
+  for (let i = 0; i < 50; i++) took(pace.rows)
+  expect(pace.rows).toBe(10_000)
+  // As little as a batch that had to wait for something.
+  took(pace.rows, 1_000)
+  for (let i = 0; i < 50; i++) took(pace.rows)
+  expect(pace.rows).toBe(10_000)
+})
+
+test('batches that had to wait are not taken for what each batch takes', () => {
+  const pace = paced({ batchRows: 4_000 })
+  for (let i = 0; i < 10; i++) batch(pace, 0.2)
+  expect(pace.rows).toBe(2_250)
+  const keys = pace.rows
+  pace.took({ keys, rows: keys, databaseMs: 900, totalMs: 900 }, leaseMs)
+  expect(pace.rows).toBe(1_125)
+  pace.took({ keys: 1_125, rows: 1_125, databaseMs: 450, totalMs: 450 }, leaseMs)
+  for (let i = 0; i < 20; i++) {
+    batch(pace, 0.2)
+    // Less than twice the target, and only until it is known better.
+    expect(pace.rows).toBeLessThan(4_500)
+  }
+  expect(pace.rows).toBe(2_250)
+})
+
 test('a page that had been read before does not shrink the next one twice', () => {
   const pace = paced({ batchRows: 1_000 })
   const slow = { keys: 1_000, rows: 1_000, databaseMs: 5_000, totalMs: 5_000 }

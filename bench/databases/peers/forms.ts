@@ -25,7 +25,7 @@ export const rowshiftInsert = peer('rowshift, insert form', (batchRows) =>
     name: 'city.places',
     table: 'city',
     select: { id: 'bigint', name: 'text' },
-    where: sql`not exists (select 1 from place where place.id = city.id)`,
+    where: sql`not exists (select 1 from place where place.id = city.id limit 1 offset 0)`,
     into: 'place',
     write: { id: 'bigint', name: 'text', slug: 'text' },
     batchRows,
