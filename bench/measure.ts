@@ -22,7 +22,7 @@ export interface Case {
 }
 
 /** Measures cases side by side: each round does all of them, so that what disturbs the machine disturbs them alike. The first is not counted. */
-export async function measure(cases: readonly Case[], rounds = 9): Promise<readonly Measure[]> {
+export async function measure(cases: readonly Case[], rounds: number): Promise<readonly Measure[]> {
   const found = cases.map(() => ({ rates: [] as number[], perCpuSecond: 0 }))
   for (let i = 0; i <= rounds; i++) {
     for (const [at, { round, count }] of cases.entries()) {

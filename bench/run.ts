@@ -1,8 +1,8 @@
 /*
  * Benchmarks, against the built package:
  *
- *   npm run bench                                    everything, for half an hour
- *   npm run -s bench -- --quick --json               a look at it, in two minutes
+ *   npm run bench                                    everything, for an hour
+ *   npm run -s bench -- --quick --json               a look at it, within a minute and a half
  *   npm run -s bench -- --only records --json        conversions alone
  *   npm run bench -- --database postgres --rows 200000 --plot plot.svg
  *
@@ -21,10 +21,10 @@ const databases: readonly DatabaseName[] = ['postgres', 'mariadb', 'sqlite']
 const suites = ['databases', 'records'] as const
 
 const whole: Extent = { rows: 1_000_000, fewRows: 5_000, manyRows: 10_000_000, rounds: 3, aloneMs: 10_000 }
-const quick: Extent = { rows: 60_000, fewRows: 1_000, manyRows: 120_000, rounds: 1, aloneMs: 1_000 }
+const quick: Extent = { rows: 40_000, fewRows: 300, manyRows: 120_000, rounds: 1, aloneMs: 500 }
 
-const wholeConversions: ConversionExtent = { threadedRecords: 400_000 }
-const quickConversions: ConversionExtent = { threadedRecords: 100_000 }
+const wholeConversions: ConversionExtent = { threadedRecords: 400_000, rounds: 9, threadedRounds: 3 }
+const quickConversions: ConversionExtent = { threadedRecords: 100_000, rounds: 3, threadedRounds: 1 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({

@@ -16,7 +16,8 @@ import { knex, kysely } from './peers/query-builders.js'
 import { rangedSql, singleUpdate } from './peers/ranged-sql.js'
 import { rowshift, rowshiftPrisma, rowshiftSql } from './peers/rowshift.js'
 import { typeormSave, typeormUpdate } from './peers/typeorm.js'
-import { lastTenth, work } from './workers.js'
+import type { StartedProcess } from './processes.js'
+import { lastTenth, type Outcome, startWorker, work } from './workers.js'
 
 /** How much is done. */
 export interface Extent {
@@ -83,6 +84,8 @@ export async function measureDatabase(
   const server = name === 'sqlite' ? undefined : await startServer(name, serverOptions[name])
   if (server && 'unavailable' in server) throw new Error(`${name}: ${server.unavailable}`)
   const database = await TestDatabase.create(name, server ? server.url : '')
+  const pair = await Promise.all([startWorker(), startWorker()])
+  const single = pair.slice(0, 1)
   try {
     const dataSource = await database.connect()
     await createTemplate(dataSource, name, Math.max(rows, manyRows))
@@ -111,20 +114,18 @@ export async function measureDatabase(
     const ours = rateOf(rowshift)
 
     tell('one worker and two')
-    const one = await inFresh(arena, () => work(arena, { batchRows }))
-    const two = await inFresh(arena, () => work(arena, { batchRows, count: 2 }))
+    const one = await inFresh(arena, () => work(arena, single, { batchRows }))
+    const two = await inFresh(arena, () => work(arena, pair, { batchRows }))
 
     tell('a long run')
-    const long = { ...arena, rows: manyRows }
-    const short = { ...arena, rows: Math.min(shortRows, manyRows / 2) }
-    const longRun = await inFresh(long, () => work(long, { batchRows }))
-    const shortRun = short.rows === rows ? one : await inFresh(short, () => work(short, { batchRows }))
+    const longRun = await alone({ ...arena, rows: manyRows })
+    const shortRun = await alone({ ...arena, rows: Math.min(shortRows, manyRows / 2) })
 
     tell('far away')
-    const far = name === 'sqlite' ? undefined : await farAway(arena)
+    const far = name === 'sqlite' ? undefined : await farAway(arena, single)
 
     tell('beside an application')
-    const neighbours = await beside(arena, aloneMs)
+    const neighbours = await beside(arena, single, aloneMs)
 
     return {
       vsRangedSql: round(ours / rateOf(rangedSql)),
@@ -149,6 +150,7 @@ export async function measureDatabase(
       forms,
     }
   } finally {
+    for (const worker of pair) await worker.close()
     await database.drop()
     await server?.stop()
   }
@@ -165,8 +167,18 @@ async function inFresh<T>(arena: Arena, task: () => Promise<T>): Promise<T> {
   return task()
 }
 
+/** By a process that has done nothing before: its memory is measured. */
+async function alone(arena: Arena): Promise<Outcome> {
+  const worker = await startWorker()
+  return inFresh(arena, () => work(arena, [worker], { batchRows })).finally(() => worker.close())
+}
+
 /** What an application feels of each. */
-async function beside(arena: Arena, aloneMs: number): Promise<Figures['neighbours']> {
+async function beside(
+  arena: Arena,
+  workers: readonly StartedProcess[],
+  aloneMs: number,
+): Promise<Figures['neighbours']> {
   await fresh(arena)
   const neighbour = await openNeighbour(arena)
   const feel = (work: () => Promise<unknown>) => inFresh(arena, () => neighbour.feel(work))
@@ -178,7 +190,7 @@ async function beside(arena: Arena, aloneMs: number): Promise<Figures['neighbour
   try {
     return {
       alone: await feel(() => sleep(aloneMs)),
-      rowshift: await feel(() => work(arena, {})),
+      rowshift: await feel(() => work(arena, workers, {})),
       rangedSql: await feelPeer(rangedSql),
       oneUpdate: await feelPeer(singleUpdate),
     }
@@ -188,13 +200,13 @@ async function beside(arena: Arena, aloneMs: number): Promise<Figures['neighbour
 }
 
 /** The rate through a proxy that holds what it passes on for 2 ms each way, against the rate through one that does not. */
-async function farAway(arena: Arena): Promise<number> {
+async function farAway(arena: Arena, workers: readonly StartedProcess[]): Promise<number> {
   const proxy = await new TcpProxy(arena.database.server).listen()
   const way = { host: '127.0.0.1', port: proxy.port }
   try {
-    const near = await inFresh(arena, () => work(arena, { batchRows, way }))
+    const near = await inFresh(arena, () => work(arena, workers, { batchRows, way }))
     proxy.delayMs = 2
-    const far = await inFresh(arena, () => work(arena, { batchRows, way }))
+    const far = await inFresh(arena, () => work(arena, workers, { batchRows, way }))
     return near.seconds / far.seconds
   } finally {
     await proxy.close()

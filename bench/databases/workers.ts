@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import type { DataSourceExtras } from '../../test/support/test-database.js'
 import type { Arena } from './arena.js'
 import { scheduleRun, transformed } from './peers/rowshift.js'
-import { startProcess } from './processes.js'
-import type { Told } from './worker-process.js'
+import { type StartedProcess, startProcess } from './processes.js'
+import type { Task, Told } from './worker-process.js'
 
 export interface Outcome {
   /** Of the worker that took longest. */
@@ -12,23 +12,24 @@ export interface Outcome {
 }
 
 interface Options {
-  readonly count?: number
   /** Rows a batch; undefined = as many as fit the default target duration. */
   readonly batchRows?: number
   /** Another way to the server: through a proxy. */
   readonly way?: Pick<DataSourceExtras, 'host' | 'port'>
 }
 
-/** Workers in processes of their own, which begin at a sign: starting a process is no part of the time. */
-export async function work(arena: Arena, { count = 1, batchRows, way }: Options): Promise<Outcome> {
+export const startWorker = (): Promise<StartedProcess> => startProcess(join(__dirname, 'worker-process.ts'), [])
+
+/** A run by workers in processes of their own: neither their start nor their connection is part of the time. */
+export async function work(
+  arena: Arena,
+  processes: readonly StartedProcess[],
+  { batchRows, way }: Options,
+): Promise<Outcome> {
   await scheduleRun(arena, transformed(batchRows))
-  const options = JSON.stringify(arena.database.dataSourceOptions(way))
-  const script = join(__dirname, 'worker-process.ts')
-  const processes = await Promise.all(
-    Array.from({ length: count }, () => startProcess(script, [options, String(batchRows ?? '')])),
-  )
+  const task = JSON.stringify({ options: arena.database.dataSourceOptions(way), batchRows } satisfies Task)
+  for (const process of processes) await process.ask(task)
   const workers = await Promise.all(processes.map((process) => process.ask<Told>('work')))
-  await Promise.all(processes.map((process) => process.close()))
   const seconds = Math.max(...workers.map((worker) => worker.seconds))
   if (!workers.some(({ status }) => status === 'completed')) throw new Error('no worker completed the run')
   return { seconds, workers }
