@@ -111,21 +111,25 @@ export class Pace {
 
   /**
    * After a batch, without the time its statements were under way and without what each batch takes, neither of which fewer rows would
-   * shorten: where the latter is most of the target, a batch may take twice that. Its own size is what the next one is made from, because the page after it had been read before it ended. A page
-   * with few rows to write says little about one where all are, so it does not let batches grow.
+   * shorten: where the latter is most of the target, a batch may take twice that. Its own size is what the next one is made from, because
+   * the page after it had been read before it ended. A page with few rows to write lets batches grow as if all of it had been written,
+   * because all of the next one may be.
    */
   took({ keys, rows, databaseMs, totalMs }: PacedBatch, leaseMs: number): void {
     const { targetMs } = this.#settings
-    const longest = Math.min(targetMs, leaseMs / 2)
     const burdenMs = Math.max(0, databaseMs - roundTrips * (this.#roundTripMs ?? 0))
     this.#fixedCost.took(keys, burdenMs)
     const fixedMs = Math.min(burdenMs, this.#fixedCost.ms)
-    const share = Math.max((burdenMs - fixedMs) / Math.max(longest - fixedMs, fixedMs), totalMs / (leaseMs / 2))
+    const shareOf = (ms: number, mostMs: number) => (ms - fixedMs) / Math.max(mostMs - fixedMs, fixedMs)
+    const share = Math.max(shareOf(burdenMs, Math.min(targetMs, leaseMs / 2)), shareOf(totalMs, leaseMs / 2))
+    const shareIfAll = (share * keys) / Math.max(1, rows)
     if (share > 1) {
-      this.#rows = Math.max(1, Math.min(this.#rows, keys * Math.max(aim / share, 0.5)))
-    } else if (share < aim && rows >= keys / 2) {
+      const fewer = Math.max(keys * Math.max(aim / share, 0.5), this.rows / 2)
+      // One key tells nothing of what it costs to have a batch at all, so two are tried.
+      this.#rows = keys === 1 ? 2 : Math.max(1, Math.min(this.#rows, fewer))
+    } else if (shareIfAll < aim) {
       const most = keys < usualRows ? Math.min(keys * firstGrowth, Math.max(usualRows, keys * growth)) : keys * growth
-      this.#rows = Math.min(this.#most, Math.max(this.#rows, Math.min((keys * aim) / share, most)))
+      this.#rows = Math.min(this.#most, Math.max(this.#rows, Math.min((keys * aim) / shareIfAll, most)))
     }
   }
 

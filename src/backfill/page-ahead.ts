@@ -161,9 +161,9 @@ export class AheadOf {
       const barren = yield* lookAtPage(dialect, prepared.plan, { ...range, limit: keys })
       const ms = performance.now() - startedAt
       this.#lookCost.took(keys, ms)
-      // The second look tries what twice as many keys cost.
-      const isQuick = !this.#keysPerLook || ms - this.#lookCost.ms < Math.max(quickLookMs, this.#lookCost.ms)
-      this.#keysPerLook = isQuick ? Math.min(2 * keys, mostKeysPerLook) : Math.ceil(keys / 2)
+      const isQuick = ms - this.#lookCost.ms < Math.max(quickLookMs, this.#lookCost.ms)
+      // From as many as a page has it tries twice as many all the same, or it would never learn what each look costs.
+      this.#keysPerLook = isQuick || keys === limit ? Math.min(2 * keys, mostKeysPerLook) : Math.ceil(keys / 2)
       if (barren) return barren
     }
     const mode: ReadMode = readModeIn(scope)

@@ -64,8 +64,10 @@ export async function runSql(context: ShardContext, range: KeyRange): Promise<Sh
       session.run(inRead(context, pacedStretch(context, { after, upTo }))),
     )
     if (!stretch) return 'done'
+    const readMs = performance.now() - startedAt
     const mostWritten = stretch.mayMatch ? stretch.scanned : 0
     if (!(await admission.admit(mostWritten))) return 'postponed'
+    const admittedAt = performance.now()
     const outcome = await writeStretch(context, stretch, { after, upTo })
     if (outcome.status === 'fenced') return 'claim-lost'
     if (outcome.status === 'ended') return outcome.with
@@ -73,7 +75,7 @@ export async function runSql(context: ShardContext, range: KeyRange): Promise<Sh
     const { reached } = outcome
     upTo = outcome.upTo ?? upTo
     if (!reached) continue
-    const ms = performance.now() - startedAt
+    const ms = readMs + performance.now() - admittedAt
     const { scanned } = reached
     if (outcome.isTimed) {
       pace.took({ keys: scanned, rows: outcome.written, databaseMs: ms, totalMs: ms }, context.shard.leaseMs)

@@ -710,8 +710,10 @@ testMysql('lets two workers claim different shards, and a conflicting name only 
   })
 
   const short = (await a.run(state.lockShard(names, first.id, 2)))!
-  await a.run(one(state.claimShard(names, short, 'claim-b', 'worker', 300)))
+  await a.run(one(state.claimShard(names, short, 'claim-b', 'worker', 60_000)))
   expect(await a.run(state.freeShard(names, first.id))).toBeUndefined()
+  await test.app('update rs_checkpoint set lease_ms = 300 where shard = 2')
+  await a.run(one(state.heartbeat(names, { runId: first.id, shard: 2, claim: 'claim-b', seq: 1 })))
   await sleep(500)
   expect((await a.run(state.freeShard(names, first.id)))?.shard).toBe(2)
   const leases = (await a.run(state.shards(names, first.id))).map(({ isLeased }) => isLeased)

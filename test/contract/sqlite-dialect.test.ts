@@ -283,10 +283,10 @@ testSqlite('leases shards by the clock of the database, to the millisecond', asy
   )
   const free = (await session.run(state.freeShard(names, runId)))!
   expect(free).toMatchObject({ seq: 0, epoch: 0, claim: undefined, isLeased: false, upperKey: '["9"]' })
-  expect(await affected(state.claimShard(names, free, 'mine', 'worker', 200))).toBe(1)
+  expect(await affected(state.claimShard(names, free, 'mine', 'worker', 60_000))).toBe(1)
   expect(await session.run(state.freeShard(names, runId))).toBeUndefined()
   const [claimed] = await session.run(state.shards(names, runId))
-  expect(claimed).toMatchObject({ seq: 1, epoch: 1, claim: 'mine', isLeased: true, leaseMs: 200 })
+  expect(claimed).toMatchObject({ seq: 1, epoch: 1, claim: 'mine', isLeased: true, leaseMs: 60_000 })
 
   const hold = { runId, shard: 0, claim: 'mine', seq: 1 }
   const add = Object.fromEntries(counterNames.map((name, i) => [name, i + 1]))
@@ -304,9 +304,14 @@ testSqlite('leases shards by the clock of the database, to the millisecond', asy
     counters: { scanned: 1, written: 1, passScanned: 8 },
   })
 
+  const setLease = (ms: number) =>
+    affected({ label: 'test', text: `update rowshift_checkpoint set lease_ms = ${ms}`, parameters: [] })
+  await setLease(200)
+  await affected(state.heartbeat(names, hold))
   await sleep(260)
   expect((await session.run(state.shards(names, runId)))[0]?.isLeased).toBe(false)
   expect(await session.run(state.freeShard(names, runId))).toBeDefined()
+  await setLease(60_000)
   expect(await affected(state.heartbeat(names, hold))).toBe(1)
   expect(await session.run(state.freeShard(names, runId))).toBeUndefined()
   await affected(state.dropClaims(names, runId))

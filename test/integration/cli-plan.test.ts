@@ -14,29 +14,25 @@ async function createProject(database: TestDatabase, backfill = citySlugText()) 
   return { dataSource, project }
 }
 
-contractTest(
-  'rowshift plan shows contents of rows only where they are asked for',
-  async (database) => {
-    const { dataSource, project } = await createProject(database)
-    const { code, document } = await project.json(['plan', 'city.slug'])
-    expect(code).toBe(0)
-    expect(document).toMatchObject({ rows: { matching: 300 }, tried: { rows: 20, changed: 20, failures: [] } })
-    expect(JSON.stringify(document)).not.toContain('City 1')
+contractTest('rowshift plan shows contents of rows only where they are asked for', async (database) => {
+  const { dataSource, project } = await createProject(database)
+  const { code, document } = await project.json(['plan', 'city.slug'])
+  expect(code).toBe(0)
+  expect(document).toMatchObject({ rows: { matching: 300 }, tried: { rows: 20, changed: 20, failures: [] } })
+  expect(JSON.stringify(document)).not.toContain('City 1')
 
-    const plain = await project.run(['plan', 'city.slug'])
-    expect(plain.stdout).toMatch(/300 of 300 match, counted/)
-    expect(plain.stdout).toMatch(/each page is an index range/)
-    expect(plain.stdout).not.toContain('City 1')
+  const plain = await project.run(['plan', 'city.slug'])
+  expect(plain.stdout).toMatch(/300 of 300 match, counted/)
+  expect(plain.stdout).toMatch(/each page is an index range/)
+  expect(plain.stdout).not.toContain('City 1')
 
-    const asked = await project.run(['plan', 'city.slug', '--sample', '2'])
-    expect(asked.stdout).toMatch(/^ {2}1 +name 'City 1' +slug null -> 'city-1'$/m)
-    expect(asked.stdout).toMatch(/^ {2}2 +name 'City 2' /m)
-    expect(asked.stdout).not.toContain('City 3')
-    expect((await readCities(dataSource)).every(({ slug }) => slug === null)).toBe(true)
-    await expect(dataSource.query('select * from rowshift_run')).rejects.toThrow(/rowshift_run/)
-  },
-  30_000,
-)
+  const asked = await project.run(['plan', 'city.slug', '--sample', '2'])
+  expect(asked.stdout).toMatch(/^ {2}1 +name 'City 1' +slug null -> 'city-1'$/m)
+  expect(asked.stdout).toMatch(/^ {2}2 +name 'City 2' /m)
+  expect(asked.stdout).not.toContain('City 3')
+  expect((await readCities(dataSource)).every(({ slug }) => slug === null)).toBe(true)
+  await expect(dataSource.query('select * from rowshift_run')).rejects.toThrow(/rowshift_run/)
+})
 
 contractTestOn(
   ['sqlite'],
@@ -53,30 +49,25 @@ contractTestOn(
       ],
     })
   },
-  30_000,
 )
 
-contractTest(
-  'rowshift run --dry-run tells what a batch would write, and writes nothing',
-  async (database) => {
-    const { dataSource, project } = await createProject(database, citySlugText({ failAt: [7] }))
-    const { code, document } = await project.json(['run', 'city.slug', '--dry-run'])
-    expect(code).toBe(1)
-    expect(document).toMatchObject({
-      dryRun: true,
-      scanned: 100,
-      written: 99,
-      failures: [{ key: ['7'], code: 'TRANSFORM_FAILED' }],
-    })
-    await project.write({ 'backfills/city-slug.ts': citySlugText() })
-    const mended = await project.run(['run', 'city.slug', '--dry-run'])
-    expect(mended.stdout).toMatch(/100 rows of 100 keys would be written/)
-    expect(mended.code).toBe(0)
-    expect((await readCities(dataSource)).every(({ slug }) => slug === null)).toBe(true)
-    await expect(dataSource.query('select * from rowshift_run')).rejects.toThrow(/rowshift_run/)
-  },
-  30_000,
-)
+contractTest('rowshift run --dry-run tells what a batch would write, and writes nothing', async (database) => {
+  const { dataSource, project } = await createProject(database, citySlugText({ failAt: [7] }))
+  const { code, document } = await project.json(['run', 'city.slug', '--dry-run'])
+  expect(code).toBe(1)
+  expect(document).toMatchObject({
+    dryRun: true,
+    scanned: 100,
+    written: 99,
+    failures: [{ key: ['7'], code: 'TRANSFORM_FAILED' }],
+  })
+  await project.write({ 'backfills/city-slug.ts': citySlugText() })
+  const mended = await project.run(['run', 'city.slug', '--dry-run'])
+  expect(mended.stdout).toMatch(/100 rows of 100 keys would be written/)
+  expect(mended.code).toBe(0)
+  expect((await readCities(dataSource)).every(({ slug }) => slug === null)).toBe(true)
+  await expect(dataSource.query('select * from rowshift_run')).rejects.toThrow(/rowshift_run/)
+})
 
 const profileText = `
 import { defineBackfill } from 'rowshift'
@@ -87,29 +78,24 @@ export const profiles = defineBackfill.insert({
 })
 `
 
-contractTestOn(
-  ['sqlite'],
-  'rowshift plan tells which rows of another table would be created',
-  async (database) => {
-    const { dataSource, project } = await createProject(database, profileText)
-    await dataSource.query('create table profile (id integer primary key, city_id integer, label text)')
-    const plain = await project.run(['plan', 'city.profile'])
-    expect(plain.stdout).toMatch(
-      /^ {2}creates +city_id integer, label text +in profile {2}no index, trigger or foreign key/m,
-    )
-    expect(plain.stdout).toMatch(/20 rows tried: 19 would have others created/)
-    expect(plain.stdout).not.toContain('City 1')
-    const asked = await project.run(['plan', 'city.profile', '--sample', '2'])
-    expect(asked.stdout).toMatch(/^ {2}1 .*\+ city_id '1', label 'City 1'$/m)
-    expect(asked.stdout).toMatch(/^ {2}2 +id '2' +name 'City 2'$/m)
-    expect((await project.json(['plan', 'city.profile'])).document).toMatchObject({
-      into: 'profile',
-      tried: { changed: 19 },
-    })
-    expect(await dataSource.query('select * from profile')).toEqual([])
-  },
-  30_000,
-)
+contractTestOn(['sqlite'], 'rowshift plan tells which rows of another table would be created', async (database) => {
+  const { dataSource, project } = await createProject(database, profileText)
+  await dataSource.query('create table profile (id integer primary key, city_id integer, label text)')
+  const plain = await project.run(['plan', 'city.profile'])
+  expect(plain.stdout).toMatch(
+    /^ {2}creates +city_id integer, label text +in profile {2}no index, trigger or foreign key/m,
+  )
+  expect(plain.stdout).toMatch(/20 rows tried: 19 would have others created/)
+  expect(plain.stdout).not.toContain('City 1')
+  const asked = await project.run(['plan', 'city.profile', '--sample', '2'])
+  expect(asked.stdout).toMatch(/^ {2}1 .*\+ city_id '1', label 'City 1'$/m)
+  expect(asked.stdout).toMatch(/^ {2}2 +id '2' +name 'City 2'$/m)
+  expect((await project.json(['plan', 'city.profile'])).document).toMatchObject({
+    into: 'profile',
+    tried: { changed: 19 },
+  })
+  expect(await dataSource.query('select * from profile')).toEqual([])
+})
 
 const duplicatesText = `import { defineBackfill } from 'rowshift'
 

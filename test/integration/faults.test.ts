@@ -217,13 +217,13 @@ for (const [moment, point] of Object.entries(kills)) {
 
 contractTestOn(['postgres', 'mariadb'], 'leaves the run resumable when the database stays away', async (database) => {
   const { proxy, app, dataSource } = await throughProxy(database)
+  const abort = new AbortController()
   const hooks = atPoint({ label: 'fence', when: 'after', nth: 2 }, () => {
     proxy.cut()
     void proxy.close()
+    // Retries go on for some 20 s; a second Ctrl-C ends them.
+    setTimeout(() => abort.abort(), 1_000)
   })
-  const abort = new AbortController()
-  // Retries go on for some 20 s; a second Ctrl-C ends them.
-  setTimeout(() => abort.abort(), 1_000)
   const error = await runBackfill(dataSource, countedSlug(app), {
     hooks,
     abort: abort.signal,

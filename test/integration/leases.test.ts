@@ -14,6 +14,7 @@ import { contractTest, contractTestOn, waitingContractTest } from '../support/da
 import { atPoint } from '../support/die-at.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
 import { schedule } from '../support/migration-calls.js'
+import { untilBlocked } from '../support/until-blocked.js'
 
 /* Who may write a shard's rows, and for how long. A lease is 5 s by the database's clock. */
 
@@ -59,12 +60,15 @@ for (const action of ['pause', 'cancel'] as const) {
     await other.query('update city set touched = touched where id = 18')
     let isReleased = false
     let atReturn: unknown
-    let controlling: Promise<void> | undefined
+    let [controlling, releasing]: (Promise<void> | undefined)[] = []
+    const port = portTo(await database.connect())
     const control = async () => {
-      await controlRun(portTo(await database.connect()), 'city.slug', action)
+      await controlRun(port, 'city.slug', action)
       atReturn = { isReleased, migrated: await countWhere(app, 'slug is not null') }
     }
+    // The batch waits for the row, and the command for the batch.
     const release = async () => {
+      await untilBlocked(app, database.name, 2)
       isReleased = true
       await other.commitTransaction()
       await other.release()
@@ -72,10 +76,10 @@ for (const action of ['pause', 'cancel'] as const) {
     const result = await runBackfill(await database.connect(), countedSlug(undefined), {
       hooks: atPoint({ label: 'fence', when: 'after', nth: 2 }, () => {
         controlling = control()
-        setTimeout(() => void release(), 700)
+        releasing = release()
       }),
     })
-    await controlling
+    await Promise.all([controlling, releasing])
     expect(result).toMatchObject({ status: 'unfinished', reason: action === 'pause' ? 'paused' : 'cancelled' })
     expect(atReturn).toEqual({ isReleased: true, migrated: result.counts.written })
     expect(await countWhere(app, 'slug is not null')).toBe(result.counts.written)
@@ -109,13 +113,17 @@ waitingContractTest('keeps its shard through a transform that outlasts the lease
   const begun = new Promise<void>((resolve) => {
     begin = resolve
   })
+  let goOn = () => {}
+  const lookedAt = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
   const slow = countedSlug(undefined, {
     batchRows,
     async during() {
       if (!isSlow) return
       isSlow = false
       begin()
-      await new Promise((resolve) => setTimeout(resolve, leaseMs + 2_000))
+      await lookedAt
     },
   })
   const other: number[] = []
@@ -128,6 +136,7 @@ waitingContractTest('keeps its shard through a transform that outlasts the lease
   await new Promise((resolve) => setTimeout(resolve, leaseMs + 1_000))
   expect(other).toEqual([])
   expect(await readCheckpoint(app)).toMatchObject({ epoch: 1 })
+  goOn()
   expect(await working).toMatchObject(completed)
   expect(await waiting).toMatchObject(completed)
   await expectMigratedOnce(app)

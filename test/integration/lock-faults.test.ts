@@ -8,6 +8,7 @@ import { countedSlug, countedSlugInSql, createCountedCities, readCounted } from 
 import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
 import { atPoint } from '../support/die-at.js'
 import { expectMigratedOnce } from '../support/expect-migrated.js'
+import { untilBlocked } from '../support/until-blocked.js'
 
 /* Locks of the application in the way of a batch: what the server undoes, and how much of it, differs. */
 
@@ -155,17 +156,18 @@ contractTestOn(['postgres', 'mariadb'], 'notes conflicts while somebody pauses t
   await other.query('update city set name = name where id = 18')
 
   // The pause has locked the run and waits for the batch, which waits for row 18 and then notes that row 11 has changed.
-  let pausing: Promise<unknown> | undefined
+  let [pausing, releasing]: (Promise<unknown> | undefined)[] = []
   const errors: unknown[] = []
   const first = await runBackfill(dataSource, countedSlug(app), {
     hooks: {
       ...atPoint({ label: 'fence', when: 'after', nth: 2 }, () => {
         pausing = controlRun(pauser, 'city.slug', 'pause')
-        setTimeout(() => void other.commitTransaction(), 500)
+        releasing = untilBlocked(app, database.name, 2).then(() => other.commitTransaction())
       }),
       failed: (statement, error) => void errors.push([statement.label, codeOf(error)]),
     },
   })
+  await releasing
   expect(await pausing).toMatchObject({ status: 'paused' })
   expect(errors).toEqual([])
   // MySQL cannot tell which rows an update left out, so the batch is done again: too late, the pause has taken its claim.

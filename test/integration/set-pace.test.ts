@@ -93,7 +93,13 @@ contractTest('a pace that is set holds from the next batch on, for an undo', asy
   await runBackfill(dataSource, journaled)
   const { batches, onProgress } = recordBatches()
   const port = portTo(dataSource, setDuringFirstBatch())
-  await undoInForeground({ database: port, definition: definitionOf(journaled), run: undefined, onProgress })
+  await undoInForeground({
+    database: port,
+    definition: definitionOf(journaled),
+    run: undefined,
+    onProgress,
+    pace: { targetMs: 60_000 },
+  })
   expect(batches).toEqual(fours)
   expect(await countSlugs(dataSource)).toBe(0)
 })

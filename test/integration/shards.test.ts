@@ -319,6 +319,33 @@ contractTest('writes no row beyond a cut that was met while conflicts were settl
   ])
 })
 
+contractTest('reads on where the last row of a page in hand went as its range became shorter', async (database) => {
+  const app = await database.connect()
+  await createCountedCities(app, database.name, 800)
+  const disturb = async () => {
+    const status = await cutAt(app, backfill, ['600'])
+    await app.query('delete from city where id = 400')
+    return status
+  }
+  let disturbing: Promise<string> | undefined
+  const backfill: Backfill = defineBackfill({
+    name: 'city.slug',
+    table: 'city',
+    select: { name: 'text' },
+    write: { slug: 'text' },
+    batchRows: 400,
+    async transform({ name }, { key: [id] }) {
+      if (id === '300') disturbing = disturb()
+      await disturbing
+      return { slug: name.toLowerCase() }
+    },
+  })
+  const result = await runBackfill(await database.connect(), backfill)
+  expect(await disturbing).toBe('claimed')
+  expect(result).toMatchObject({ status: 'completed', counts: { scanned: 799, written: 799 } })
+  expect((await readCounted(app)).cities.filter(({ slug }) => slug === null)).toEqual([])
+})
+
 contractTest('finishes a shard whose range became shorter after its last batch', async (database) => {
   const app = await database.connect()
   await createCountedCities(app, database.name, 40)

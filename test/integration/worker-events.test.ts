@@ -28,6 +28,8 @@ contractTest(
     await using worker = createWorker({
       database: sourceOf(await database.connect()),
       backfills: [slug],
+      // Batches stay as large as the definition says, however slow the machine is.
+      pace: { targetMs: 60_000 },
       onEvent: (event) => events.push(event),
     })
     await worker.start()

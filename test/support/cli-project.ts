@@ -118,11 +118,11 @@ export class CliProject {
   }
 }
 
-/** A config for `src/data-source.ts` and every file in `backfills`. */
+/** A config for `src/data-source.ts` and every file in `backfills`. Batches stay as large as a definition says, however slow the machine is. */
 export const configText = `import { defineConfig } from 'rowshift'
 import { typeorm } from 'rowshift/typeorm'
 
-export default defineConfig({ database: typeorm('./src/data-source.ts'), backfills: 'backfills/*.ts' })
+export default defineConfig({ database: typeorm('./src/data-source.ts'), backfills: 'backfills/*.ts', pace: { targetMs: 60_000 } })
 `
 
 /** The same through the adapter of the test. */

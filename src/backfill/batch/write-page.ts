@@ -68,6 +68,7 @@ export async function writePage(
   if (context.abort.aborted) return { status: 'aborted' }
   const scannedBefore = read.scanned - read.page.count
   let { upTo } = read
+  const moved = () => (upTo === read.upTo ? undefined : upTo)
   let [attempts, halvings] = [1, 0]
   for (;;) {
     const { isContended } = unique
@@ -91,7 +92,7 @@ export async function writePage(
           return { ...outcome, ...part, isLast: false, upTo, databaseMs }
         }
         const { isLast } = current.page
-        return { ...outcome, isLast, cursor, scanned, upTo: upTo === read.upTo ? undefined : upTo, databaseMs }
+        return { ...outcome, isLast, cursor, scanned, upTo: moved(), databaseMs }
       }
       upTo = outcome.upTo
       const left = await stillInRange(context, current, { after: read.committed, upTo }, cursor)
@@ -104,7 +105,8 @@ export async function writePage(
       if (!isClash(context, work, error) || attempts >= uniqueAttempts + Math.log2(current.page.rows.length)) {
         const whole = { cursor, scanned, upTo }
         const free = isContended ? await allotFree(context, unique, changes) : changes
-        return writeInParts(context, { page: current.page, changes: free }, whole, error)
+        const outcome = await writeInParts(context, { page: current.page, changes: free }, whole, error)
+        return outcome.status === 'written' ? { ...outcome, upTo: outcome.upTo ?? moved() } : outcome
       }
       attempts++
       if (isContended) halvings++

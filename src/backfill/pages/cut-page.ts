@@ -12,13 +12,14 @@ export interface TransformedPage {
 
 /**
  * The part of a page that is left when its range became shorter after it was read: up to `last`, which is the last of the page's
- * keys in the range as the database compares them. What was transformed is not transformed again. undefined = `last` is
- * not among the page's keys.
+ * keys in the range as the database compares them. What was transformed is not transformed again. It never counts as the range's
+ * last: rows of the page may have gone since it was read, so that `last` lies before the range's end, with others behind it.
+ * undefined = `last` is not among the page's keys.
  */
 export function cutPage(transformed: TransformedPage, last: Key): TransformedPage | undefined {
   const end = writeKey(last)
   const at = transformed.page.keys.findIndex((key) => writeKey(key) === end)
-  return at < 0 ? undefined : firstKeys(transformed, at + 1, true)
+  return at < 0 ? undefined : firstKeys(transformed, at + 1, false)
 }
 
 /** The first keys of a page. */
