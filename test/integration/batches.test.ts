@@ -115,18 +115,22 @@ contractTestOn(['postgres', 'mariadb'], 'reads the next page while this one is b
   expect(result).toMatchObject({ status: 'completed', counts: { written: 30 } })
 })
 
-/** The steps of a run of five batches with a quick transform, from its first look at its pace to the end of its first pass. */
+/**
+ * The steps of a run of five batches with a quick transform, from its first look at its pace to the end of its first pass. At a millisecond a
+ * row, a page of so many is quick even where the process stands still for a while.
+ */
 async function stepsOfBatches(database: TestDatabase): Promise<readonly string[]> {
   const dataSource = await database.connect()
-  await createCities(dataSource, database.name, 45)
+  const [batchRows, rows] = [500, 2_250]
+  await createCities(dataSource, database.name, rows)
   const labels: string[] = []
   const backfill = defineBackfill({
     ...slugs,
-    batchRows: 10,
+    batchRows,
     transform: (row) => ({ slug: row.name }),
   })
   await runBackfill(dataSource, backfill, { hooks: { before: ({ label }) => void labels.push(label) } })
-  expect(await countWhere(dataSource, 'slug = name')).toBe(45)
+  expect(await countWhere(dataSource, 'slug = name')).toBe(rows)
   return labels.slice(labels.indexOf('read-pace'), labels.indexOf('finish-shard'))
 }
 
