@@ -9,6 +9,7 @@ import { planRun } from '../../src/runs/plan/plan-run.js'
 import { readFailures } from '../../src/runs/read-status.js'
 import { undoInForeground } from '../../src/runs/undo/undo-in-foreground.js'
 import { codeOf, portTo, runBackfill, withQueryRunner } from '../support/backfills.js'
+import { raiseBarrier } from '../support/barrier.js'
 import { bySql } from '../support/by-sql.js'
 import { contractTest, contractTestOn, type DatabaseName, typeormTest } from '../support/databases.js'
 
@@ -358,26 +359,24 @@ contractTestOn(['postgres', 'mariadb'], 'who survives is asked again once the ro
     { id: 5, email: 'b', at: '2024-02-04' },
   ])
   const other = await database.connect()
-  let isChanged = false
-  const changes: Promise<unknown>[] = []
+  const barrier = await raiseBarrier(other, database.name)
+  const change = async () => {
+    await other.query(`update person set email = 'c' where id = 1`)
+    await other.query(`update person set email = 'd' where id = 5`)
+    await barrier.lift()
+  }
+  let changing: Promise<void> | undefined
   const result = await runBackfill(dataSource, samePeople(), {
     hooks: {
       // Nothing is locked yet when they are found for the first time, so another connection may change them.
       after({ label }) {
-        if (label !== 'matching-rows' || isChanged) return
-        isChanged = true
-        changes.push(
-          other.query(`update person set email = 'c' where id = 1`),
-          other.query(`update person set email = 'd' where id = 5`),
-        )
+        if (label === 'matching-rows') changing ??= change()
       },
-      inject: ({ label }, when) =>
-        label === 'matching-rows' && when === 'after'
-          ? bySql(database.name, { sqlite: '', postgres: 'select pg_sleep(0.3)', mariadb: 'select sleep(0.3)' })
-          : undefined,
+      inject: ({ label }, when) => (label === 'matching-rows' && when === 'after' ? barrier.wait : undefined),
     },
   })
-  await Promise.all(changes)
+  expect(changing).toBeDefined()
+  await changing
   expect(result).toMatchObject({ status: 'completed', counts: { written: 1, failures: 0 } })
   expect(await ids(dataSource)).toEqual([1, 2, 4, 5])
   expect(await numbers(dataSource, 'select person_id from purchase order by id')).toEqual([1, 2, 2, 4, 5])
