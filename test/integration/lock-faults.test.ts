@@ -3,6 +3,7 @@ import { expect, onTestFinished } from 'vitest'
 import { defineBackfill } from '../../src/index.js'
 import { controlRun } from '../../src/runs/control/run-control.js'
 import { portTo, runBackfill } from '../support/backfills.js'
+import { raiseBarrier } from '../support/barrier.js'
 import { bySql } from '../support/by-sql.js'
 import { countedSlug, countedSlugInSql, createCountedCities, readCounted } from '../support/counted-cities.js'
 import { contractTest, contractTestOn, type TestDatabase } from '../support/databases.js'
@@ -41,19 +42,35 @@ contractTestOn(['postgres', 'mariadb'], 'does a batch again that was the victim 
     await other.query(statement)
   await other.query(`update city set name = 'Oslo' where id = 18`)
 
-  let meeting: Promise<void> | undefined
+  // Whoever comes second closes the circle, each having locked a row before. MariaDB then looks at both; PostgreSQL at once only if it is
+  // the batch, which comes last and so need not hope that the other is there when it looks.
+  const barrier = await raiseBarrier(app, database.name)
+  let [fences, meeting] = [0, undefined as Promise<void> | undefined]
   const meet = async () => {
-    await new Promise((resolve) => setTimeout(resolve, 300))
-    await other.query(`update city set name = 'Rome' where id = 12`)
+    const updating = other.query(`update city set name = 'Rome' where id = 12`)
+    if (database.name === 'postgres') {
+      const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+      await expect.poll(() => app.query(waiting), { timeout: 20_000 }).toHaveLength(1)
+    }
+    await barrier.lift()
+    await updating
     await other.commitTransaction()
   }
   const errors: unknown[] = []
   const result = await runBackfill(await database.connect(), countedSlug(undefined), {
     hooks: {
-      ...atPoint({ label: 'update-rows', when: 'before', nth: 2 }, () => {
-        meeting = meet()
-      }),
+      before({ label }) {
+        if (label === 'fence') fences++
+        if (label === 'update-rows' && fences === 2) meeting ??= meet()
+      },
+      inject({ label }, when) {
+        if (fences !== 2) return undefined
+        if (label === 'fence' && when === 'after') return 'select name from city where id = 12 for update'
+        return label === 'update-rows' && when === 'before' ? barrier.wait : undefined
+      },
       failed: (_, error) => void errors.push(codeOf(error)),
+      // The next attempt might have row 12 before the other has.
+      ended: (error) => (error === undefined ? undefined : meeting),
     },
   })
   await meeting
