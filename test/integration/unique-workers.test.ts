@@ -51,10 +51,17 @@ async function workAmongInserts(app: DataSource, workers: readonly Child[]) {
   const over = new AbortController()
   const inserting = insertAll(app, over.signal)
   for (const worker of workers) worker.send('go')
-  const exits = await Promise.all(workers.map(({ exited }) => exited))
-  over.abort()
+  try {
+    // Whoever has written a batch waits until another one has, too: it has to take its share from the first.
+    const sharing = () => workers.filter(({ lines }) => lines.includes('has a share')).length
+    await expect.poll(sharing, { timeout: 30_000 }).toBeGreaterThan(1)
+    for (const worker of workers) worker.send('go on')
+    const exits = await Promise.all(workers.map(({ exited }) => exited))
+    for (const [i, exit] of exits.entries()) expect(exit, workers[i]!.output()).toEqual({ code: 0, signal: null })
+  } finally {
+    over.abort()
+  }
   const taken = await inserting
-  for (const [i, exit] of exits.entries()) expect(exit, workers[i]!.output()).toEqual({ code: 0, signal: null })
   const ends = workers.map(({ lines }) => JSON.parse(lines.at(-1)!.slice('ended: '.length)))
   // Two at least had a share.
   expect(ends.filter(({ updates }) => updates > 0).length).toBeGreaterThan(1)
