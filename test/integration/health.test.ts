@@ -190,7 +190,8 @@ contractTestOn(
     expect(await look()).toMatch(/^replication lag could not be measured: replica 1: /)
     await close()
   },
-  60_000,
+  // It installs two servers of its own.
+  180_000,
 )
 
 contractTestOn(['sqlite', 'mariadb'], 'refuses a throttle that the database cannot be asked for', async (database) => {
