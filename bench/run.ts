@@ -21,7 +21,7 @@ const databases: readonly DatabaseName[] = ['postgres', 'mariadb', 'sqlite']
 const suites = ['databases', 'records'] as const
 
 const whole: Extent = { rows: 1_000_000, fewRows: 5_000, manyRows: 10_000_000, rounds: 3, aloneMs: 10_000 }
-const quick: Extent = { rows: 40_000, fewRows: 300, manyRows: 120_000, rounds: 1, aloneMs: 500 }
+const quick: Extent = { rows: 30_000, fewRows: 200, manyRows: 120_000, rounds: 1, aloneMs: 500 }
 
 const wholeConversions: ConversionExtent = { threadedRecords: 400_000, rounds: 9, threadedRounds: 3 }
 const quickConversions: ConversionExtent = { threadedRecords: 100_000, rounds: 3, threadedRounds: 1 }

@@ -81,10 +81,13 @@ export async function measureDatabase(
   { rows, fewRows, manyRows, rounds, aloneMs }: Extent,
   tell: (what: string) => void,
 ): Promise<Figures> {
-  const server = name === 'sqlite' ? undefined : await startServer(name, serverOptions[name])
+  const [server, ...pair] = await Promise.all([
+    name === 'sqlite' ? undefined : startServer(name, serverOptions[name]),
+    startWorker(),
+    startWorker(),
+  ])
   if (server && 'unavailable' in server) throw new Error(`${name}: ${server.unavailable}`)
   const database = await TestDatabase.create(name, server ? server.url : '')
-  const pair = await Promise.all([startWorker(), startWorker()])
   const single = pair.slice(0, 1)
   try {
     const dataSource = await database.connect()

@@ -48,7 +48,6 @@ export interface PageAhead {
 export class AheadOf {
   /** Aborted when what was computed ahead is nobody's any more. */
   readonly #abandoned = new AbortController()
-  readonly #signal: AbortSignal
   #underWay: Promise<unknown> = Promise.resolve()
   /** Lets the page that was started last be read. */
   #begin = () => {}
@@ -59,11 +58,14 @@ export class AheadOf {
   /** Keys of a look at a page; undefined = as many as of a page that is read. */
   #keysPerLook: number | undefined
 
+  /** Aborted with what was computed ahead: a read that is tried again after that would open connections that nobody gives back. */
+  private readonly context: ShardContext
+
   constructor(
-    private readonly context: ShardContext,
+    context: ShardContext,
     private readonly work: PreparedTransform,
   ) {
-    this.#signal = abortOnAny(context.abort, this.#abandoned.signal)
+    this.context = { ...context, abort: abortOnAny(context.abort, this.#abandoned.signal) }
     this.#isBarren = context.pass > 0
   }
 
@@ -127,7 +129,7 @@ export class AheadOf {
     const { context, work } = this
     const startedAt = performance.now()
     const page = await withoutFailed(context, read)
-    const asks = asksOf({ ...context, abort: this.#signal }, work.backfill)
+    const asks = asksOf(context, work.backfill)
     const transformed = await transformRows(work, page.rows, asks)
     const changes = await spellAhead(context, work, transformed)
     const transformMs = performance.now() - startedAt

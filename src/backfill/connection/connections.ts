@@ -46,7 +46,6 @@ function pooled(database: Database, borrowed: Session | undefined): Connections 
   const { dialect } = database
   let writer: Promise<Held> | undefined
   let reader: Promise<Held | undefined> | undefined
-  let isOver = false
 
   async function hold(session: Session): Promise<Held> {
     try {
@@ -83,8 +82,6 @@ function pooled(database: Database, borrowed: Session | undefined): Connections 
 
   return {
     async writer() {
-      // A read ahead may find its connection lost when the work it was for has ended: one that is opened then is given back by nobody.
-      if (isOver) throw new Error('the connections of this work have been given back')
       writer ??= openWriter()
       try {
         return (await writer).session
@@ -113,7 +110,6 @@ function pooled(database: Database, borrowed: Session | undefined): Connections 
       return true
     },
     async release() {
-      isOver = true
       await Promise.all([giveBack(writer, false), giveBack(reader, false)])
       writer = undefined
       reader = undefined
