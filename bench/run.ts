@@ -20,8 +20,15 @@ import { figuresTable, peersTable, recordsTable } from './tables.js'
 const databases: readonly DatabaseName[] = ['postgres', 'mariadb', 'sqlite']
 const suites = ['databases', 'records'] as const
 
-const whole: Extent = { rows: 1_000_000, fewRows: 5_000, manyRows: 10_000_000, rounds: 3, aloneMs: 10_000 }
-const quick: Extent = { rows: 30_000, fewRows: 200, manyRows: 120_000, rounds: 1, aloneMs: 500 }
+const whole: Extent = {
+  rows: 1_000_000,
+  fewRows: 5_000,
+  manyRows: 10_000_000,
+  rounds: 3,
+  batchRows: 10_000,
+  aloneMs: 10_000,
+}
+const quick: Extent = { rows: 30_000, fewRows: 200, manyRows: 60_000, rounds: 1, batchRows: 5_000, aloneMs: 500 }
 
 const wholeConversions: ConversionExtent = { threadedRecords: 400_000, rounds: 9, threadedRounds: 3 }
 const quickConversions: ConversionExtent = { threadedRecords: 100_000, rounds: 3, threadedRounds: 1 }

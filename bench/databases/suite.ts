@@ -28,6 +28,8 @@ export interface Extent {
   /** Rows of the long run: its last tenth, its memory. */
   readonly manyRows: number
   readonly rounds: number
+  /** Rows a batch, for every peer that works in batches. */
+  readonly batchRows: number
   /** How long the application is watched with nothing beside it. */
   readonly aloneMs: number
 }
@@ -70,7 +72,6 @@ export interface Figures {
   readonly forms: readonly Score[]
 }
 
-const batchRows = 10_000
 const shortRows = 100_000
 
 const round = (value: number) => Math.round(value * 100) / 100
@@ -78,7 +79,7 @@ const round = (value: number) => Math.round(value * 100) / 100
 /** Everything that is measured on one database. @throws if its server cannot be started, or a peer leaves a wrong row. */
 export async function measureDatabase(
   name: DatabaseName,
-  { rows, fewRows, manyRows, rounds, aloneMs }: Extent,
+  { rows, fewRows, manyRows, rounds, batchRows, aloneMs }: Extent,
   tell: (what: string) => void,
 ): Promise<Figures> {
   const [server, ...pair] = await Promise.all([
@@ -173,7 +174,7 @@ async function inFresh<T>(arena: Arena, task: () => Promise<T>): Promise<T> {
 /** By a process that has done nothing before: its memory is measured. */
 async function alone(arena: Arena): Promise<Outcome> {
   const worker = await startWorker()
-  return inFresh(arena, () => work(arena, [worker], { batchRows })).finally(() => worker.close())
+  return inFresh(arena, () => work(arena, [worker], { batchRows: arena.batchRows })).finally(() => worker.close())
 }
 
 /** What an application feels of each. */
@@ -207,9 +208,9 @@ async function farAway(arena: Arena, workers: readonly StartedProcess[]): Promis
   const proxy = await new TcpProxy(arena.database.server).listen()
   const way = { host: '127.0.0.1', port: proxy.port }
   try {
-    const near = await inFresh(arena, () => work(arena, workers, { batchRows, way }))
+    const near = await inFresh(arena, () => work(arena, workers, { batchRows: arena.batchRows, way }))
     proxy.delayMs = 2
-    const far = await inFresh(arena, () => work(arena, workers, { batchRows, way }))
+    const far = await inFresh(arena, () => work(arena, workers, { batchRows: arena.batchRows, way }))
     return near.seconds / far.seconds
   } finally {
     await proxy.close()
