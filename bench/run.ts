@@ -28,7 +28,7 @@ const whole: Extent = {
   batchRows: 10_000,
   aloneMs: 10_000,
 }
-const quick: Extent = { rows: 30_000, fewRows: 200, manyRows: 60_000, rounds: 1, batchRows: 5_000, aloneMs: 500 }
+const quick: Extent = { rows: 20_000, fewRows: 200, manyRows: 60_000, rounds: 1, batchRows: 5_000, aloneMs: 500 }
 
 const wholeConversions: ConversionExtent = { threadedRecords: 400_000, rounds: 9, threadedRounds: 3 }
 const quickConversions: ConversionExtent = { threadedRecords: 100_000, rounds: 3, threadedRounds: 1 }
