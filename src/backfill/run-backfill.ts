@@ -106,8 +106,7 @@ async function writePages(
       // A page without a match has but been looked at.
       if (!batch.upTo && page.rows.length > 0) {
         const databaseMs = Math.max(waitedMs, batch.databaseMs)
-        const paced = { keys: page.count, rows: page.rows.length, databaseMs, totalMs }
-        pace.took(paced, context.shard.leaseMs)
+        pace.took({ keys: page.count, rows: page.rows.length, databaseMs, totalMs }, context.shard.leaseMs)
       }
       admission.refund(page.rows.length - batch.written)
       isLast = batch.isLast

@@ -48,10 +48,7 @@ contractTestOn(['postgres', 'mariadb'], 'does a batch again that was the victim 
   let [fences, meeting] = [0, undefined as Promise<void> | undefined]
   const meet = async () => {
     const updating = other.query(`update city set name = 'Rome' where id = 12`)
-    if (database.name === 'postgres') {
-      const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-      await expect.poll(() => app.query(waiting), { timeout: 20_000 }).toHaveLength(1)
-    }
+    if (database.name === 'postgres') await untilBlocked(app, database.name, 1)
     await barrier.lift()
     await updating
     await other.commitTransaction()
